@@ -1,0 +1,66 @@
+"""Deliver enriched findings; one small module for each destination.
+
+A destination answers for every parcel of a batch on its own: what it does not name as failed is delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from enricher.enrich import EnrichedFinding
+
+if TYPE_CHECKING:
+    from enricher.settings import Settings
+
+#: Give the seconds left for the batch; a destination starts no call that could outlast them.
+TimeLeft = Callable[[], float]
+
+
+class Remedy(StrEnum):
+    """Say what becomes of a parcel that was not delivered."""
+
+    RETRY = "retry"  # give the message back to the queue, it comes again after the visibility timeout
+    DEAD_LETTER = "dead-letter"  # no retry can help: to the dead-letter queue at once, with the reason
+    LET_GO = "let-go"  # the destination has no place for it: count it and let it go
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Hold one enriched finding on its way.
+
+    id: names the record in the batch (SQS message id); attempt: 1 at the first receive.
+    """
+
+    id: str
+    enriched: EnrichedFinding
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Say why a parcel was not delivered, and the remedy; `wait` is the seconds before the retry, if stated."""
+
+    reason: str
+    remedy: Remedy = Remedy.RETRY
+    wait: int | None = None
+
+
+class Destination(Protocol):
+    """Carry a batch to one place."""
+
+    def deliver(self, batch: Sequence[Parcel], time_left: TimeLeft) -> Mapping[str, Failure]:
+        """Deliver the batch; give the failures by parcel id. Never raise for what one parcel holds."""
+        ...
+
+
+def _build_sns(settings: Settings) -> Destination:
+    from enricher.destinations.sns import build
+
+    return build(settings)
+
+
+#: Built only when chosen, so that a function imports the one client it uses.
+DESTINATIONS: Mapping[str, Callable[[Settings], Destination]] = {"sns": _build_sns}

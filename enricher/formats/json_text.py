@@ -1,0 +1,26 @@
+"""Write JSON as small as it goes, and never what a queue would refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+
+# SQS and SNS reject characters outside XML 1.0; JSON leaves these unescaped when asked for non-ASCII.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_REFUSED = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+def dump_json(value: object) -> str:
+    """Serialise compactly; raise ValueError for numbers that JSON cannot carry and for too deep a nesting."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        if _REFUSED.search(text):
+            text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except RecursionError:
+        raise ValueError("nested too deeply to be written as JSON") from None
+    return text
+
+
+def utf8_size(text: str) -> int:
+    """Count the UTF-8 bytes of a text that `dump_json` wrote."""
+    return len(text) if text.isascii() else len(text.encode("utf-8"))

@@ -1,0 +1,152 @@
+"""Hold the reviewed mapping: finding type -> ATT&CK entries, with the reason for each.
+
+The Lambda loads it from one compact JSON (`bundle.json`, made by `enricher compile`); people edit the TOML
+under `mapping/`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as ReadMapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from enricher.attack import Catalogue
+
+Confidence = Literal["high", "medium", "low"]
+CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
+
+BUNDLE = Path(__file__).with_name("bundle.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Name one (tactic, technique) pair of the pinned release, technique None for a tactic alone.
+
+    former, former_tactic: the id and tactic of the former release, where MITRE's revocations leave a choice.
+    """
+
+    tactic: str
+    technique: str | None
+    former: str | None = None
+    former_tactic: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Hold the judgement on one finding type. `pairs` is primary first; empty is a known gap."""
+
+    type: str
+    pairs: tuple[Pair, ...]
+    confidence: Confidence
+    rationale: str
+    lineage: str
+    file: str
+    caveats: str = ""
+    references: tuple[str, ...] = ()
+    reviewed: str = ""
+    atlas: tuple[tuple[str, str], ...] = ()
+    retired: str = ""
+    successor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Hold the whole mapping: the records, the aliases, the evidence tables and the ATT&CK catalogue.
+
+    version: the CalVer release of the mapping; evidence: the compiled rule tables (see `evidence`).
+    """
+
+    version: str
+    catalogue: Catalogue
+    records: ReadMapping[str, Record]
+    aliases: ReadMapping[str, str] = field(default_factory=dict)
+    evidence: ReadMapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path = BUNDLE) -> Mapping:
+        """Load the compiled mapping; raise FileNotFoundError if `enricher compile` never ran."""
+        return cls.from_bundle(json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def from_bundle(cls, bundle: ReadMapping[str, Any]) -> Mapping:
+        """Build the mapping from the object that `enricher compile` writes."""
+        return cls(
+            version=bundle["version"],
+            catalogue=Catalogue.from_json(bundle["attack"]),
+            records={key: record_from_json(key, item) for key, item in bundle["records"].items()},
+            aliases=bundle["aliases"],
+            evidence=bundle["evidence"],
+        )
+
+    def record_for(self, finding_type: str) -> Record | None:
+        """Find the record of a finding type, also by an alias or another spelling of it."""
+        key = self.resolve_type(finding_type)
+        return None if key is None else self.records[key]
+
+    def resolve_type(self, finding_type: str) -> str | None:
+        """Give the recorded spelling of a finding type: exact, by alias, or but for case and a blank as slash."""
+        if finding_type in self.records:
+            return finding_type
+        if finding_type in self.aliases:
+            return self.aliases[finding_type]
+        folded = _fold(finding_type)
+        for known in (self.records, self.aliases):
+            for key in known:
+                if _fold(key) == folded:
+                    return self.aliases.get(key, key)
+        return None
+
+    def with_overrides(self, overrides: ReadMapping[str, Record]) -> Mapping:
+        """Give the mapping with a team's own records in place of the bundled ones."""
+        return replace(self, records={**self.records, **overrides}) if overrides else self
+
+
+def _fold(finding_type: str) -> str:
+    return finding_type.strip().casefold().replace(" ", "/", 1)
+
+
+def record_from_json(finding_type: str, item: ReadMapping[str, Any]) -> Record:
+    """Build a record from its compact form in the bundle."""
+    return Record(
+        type=finding_type,
+        pairs=tuple(Pair(*pair) for pair in item["pairs"]),
+        confidence=item["confidence"],
+        rationale=item["rationale"],
+        lineage=item["lineage"],
+        file=item["file"],
+        caveats=item.get("caveats", ""),
+        references=tuple(item.get("references", ())),
+        reviewed=item.get("reviewed", ""),
+        atlas=tuple((entry[0], entry[1]) for entry in item.get("atlas", ())),
+        retired=item.get("retired", ""),
+        successor=item.get("successor", ""),
+    )
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """Give a record's compact form for the bundle; what is empty is left out."""
+    full = {
+        "pairs": [_pair_to_json(pair) for pair in record.pairs],
+        "confidence": record.confidence,
+        "rationale": record.rationale,
+        "lineage": record.lineage,
+        "file": record.file,
+    }
+    optional = {
+        "caveats": record.caveats,
+        "references": list(record.references),
+        "reviewed": record.reviewed,
+        "atlas": [list(entry) for entry in record.atlas],
+        "retired": record.retired,
+        "successor": record.successor,
+    }
+    return full | {key: value for key, value in optional.items() if value}
+
+
+def _pair_to_json(pair: Pair) -> list[str | None]:
+    full = [pair.tactic, pair.technique, pair.former, pair.former_tactic]
+    while len(full) > 2 and full[-1] is None:
+        full.pop()
+    return full

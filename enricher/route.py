@@ -1,0 +1,151 @@
+"""Run one route: read records, enrich, deliver, and answer for each record on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from enricher import source_queue
+from enricher.destinations import DESTINATIONS, Destination, Failure, Parcel, Remedy, TimeLeft
+from enricher.enrich import EnrichedFinding, enrich
+from enricher.finding import Finding, MalformedEvent
+from enricher.mapping import Mapping as AttackMapping
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
+
+    from enricher.settings import Settings
+    from enricher.source_queue import SourceQueue
+
+_STATUS_METRICS = {"mapped": "Mapped", "tactic-only": "TacticOnly", "unmapped": "Unmapped"}
+
+
+class Undelivered(RuntimeError):
+    """Say why a finding that came without a queue was not delivered; Lambda retries the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Hold what one function works with; made once."""
+
+    mapping: AttackMapping
+    release: str | None
+    destination: Destination
+    queue: SourceQueue | None
+    logger: Logger
+    metrics: Metrics
+
+    @classmethod
+    def build(cls, settings: Settings, logger: Logger, metrics: Metrics) -> Route:
+        """Make the route's parts from its settings."""
+        return cls(
+            mapping=AttackMapping.load(),
+            release=settings.attack_version or None,
+            destination=DESTINATIONS[settings.destination](settings),
+            queue=source_queue.build(settings),
+            logger=logger,
+            metrics=metrics,
+        )
+
+    def run(self, records: Sequence[Mapping[str, Any]], time_left: TimeLeft) -> list[str]:
+        """Deliver a batch of SQS records; give the ids of those that SQS must deliver again."""
+        parcels: list[Parcel] = []
+        failures: dict[str, Failure] = {}
+        for record in records:
+            key = record["messageId"]
+            try:
+                parcels.append(self._pack(key, Finding.from_json(record["body"]), _attempt(record)))
+            except MalformedEvent as error:
+                failures[key] = self._refuse(key, error)
+        failures |= self._deliver(parcels, time_left)
+        by_id = {record["messageId"]: record for record in records}
+        return [key for key, failure in failures.items() if self._must_return(by_id[key], failure)]
+
+    def run_one(self, event: object, time_left: TimeLeft) -> None:
+        """Deliver one EventBridge event; raise MalformedEvent or Undelivered if it was not."""
+        key = event["id"] if isinstance(event, dict) and isinstance(event.get("id"), str) else "event"
+        try:
+            parcel = self._pack(key, Finding.from_event(event), attempt=1)
+        except MalformedEvent as error:
+            self._refuse(key, error)
+            raise
+        for failure in self._deliver([parcel], time_left).values():
+            if failure.remedy is not Remedy.LET_GO:
+                raise Undelivered(failure.reason)
+
+    def _pack(self, key: str, finding: Finding, attempt: int) -> Parcel:
+        return Parcel(key, enrich(finding, self.mapping, self.release), attempt)
+
+    def _deliver(self, parcels: Sequence[Parcel], time_left: TimeLeft) -> dict[str, Failure]:
+        if not parcels:
+            return {}
+        try:
+            failures = dict(self.destination.deliver(parcels, time_left))
+        except Exception as error:
+            # A destination that breaks its contract may have delivered part of the batch: rather twice than never.
+            self.logger.exception("destination failed")
+            failures = {parcel.id: Failure(f"{type(error).__name__}: {error}") for parcel in parcels}
+        for parcel in parcels:
+            self._report(parcel, failures.get(parcel.id))
+        return failures
+
+    def _must_return(self, record: Mapping[str, Any], failure: Failure) -> bool:
+        """Apply the remedy of a failed record; tell whether SQS must deliver it again."""
+        if failure.remedy is Remedy.LET_GO:
+            return False
+        try:
+            if self.queue and failure.remedy is Remedy.DEAD_LETTER:
+                self.queue.set_aside(record, failure.reason)
+                return False
+            if self.queue and failure.wait is not None:
+                self.queue.postpone(record, failure.wait)
+        except Exception:
+            # Not postponed or not set aside: the queue's own visibility timeout and redrive do it later.
+            self.logger.exception("remedy failed", extra={"record": record["messageId"], "remedy": failure.remedy})
+        return True
+
+    def _refuse(self, key: str, error: MalformedEvent) -> Failure:
+        self.logger.error("not a finding, refused", extra={"record": key, "reason": str(error)})
+        self._count("Refused")
+        return Failure(str(error))
+
+    def _report(self, parcel: Parcel, failure: Failure | None) -> None:
+        enriched = parcel.enriched
+        facts = {
+            "record": parcel.id,
+            "attempt": parcel.attempt,
+            "finding_arn": enriched.finding.arn,
+            "finding_type": enriched.finding.type,
+            "techniques": [row["id"] for row in enriched.attack["techniques"]],
+        }
+        if failure is None:
+            self.logger.info("forwarded", extra=facts)
+            self._count("Forwarded")
+            self._count(_STATUS_METRICS[enriched.attack["status"]])
+            self._count_age(enriched)
+        else:
+            facts |= {"reason": failure.reason, "remedy": failure.remedy}
+            self.logger.warning("not forwarded", extra=facts)
+            self._count("LetGo" if failure.remedy is Remedy.LET_GO else "Failed")
+
+    def _count(self, name: str) -> None:
+        self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+
+    def _count_age(self, enriched: EnrichedFinding) -> None:
+        try:
+            updated = datetime.fromisoformat(enriched.finding.updated_at)
+        except ValueError:
+            return
+        if updated.tzinfo is None:
+            updated = updated.replace(tzinfo=UTC)
+        age = (datetime.now(UTC) - updated).total_seconds()
+        self.metrics.add_metric(name="FindingAge", unit=MetricUnit.Seconds, value=max(age, 0.0))
+
+
+def _attempt(record: Mapping[str, Any]) -> int:
+    count = record.get("attributes", {}).get("ApproximateReceiveCount", "1")
+    return int(count) if str(count).isdecimal() else 1

@@ -1,0 +1,99 @@
+"""Read a function's settings from its environment, once, and name every fault in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from enricher.formats import FORMATS
+
+DESTINATION_NAMES = ("sns", "security-hub-annotate", "security-hub-import")
+UPDATE_MODES = ("material", "every", "first")
+
+#: MaximumMessageSize of an SNS topic: default, least and most, in bytes.
+#: https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
+DEFAULT_LIMIT, LEAST_LIMIT, MOST_LIMIT = 262_144, 16_384, 1_048_576
+
+
+class InvalidSettings(ValueError):
+    """Carry every fault of the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Hold what one function is told by its environment (see docs/settings.md).
+
+    message_limit: bytes; *_seconds: the time limits of one call to the destination.
+    """
+
+    route: str = "siem"
+    destination: str = "sns"
+    format: str = "guardduty"
+    topic_arn: str = ""
+    queue_url: str = ""
+    dead_letter_queue_url: str = ""
+    updates: str = "material"
+    repeats_table: str = ""
+    attack_version: str = ""
+    mapping_overrides: str = ""
+    message_limit: int = DEFAULT_LIMIT
+    connect_seconds: float = 3
+    read_seconds: float = 7
+    call_attempts: int = 2
+
+    @property
+    def call_seconds(self) -> float:
+        """Give the longest that one call can take: every attempt, with a second of back-off between two."""
+        return self.call_attempts * (self.connect_seconds + self.read_seconds + 1)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; raise InvalidSettings with every fault: the variable, its value, the remedy."""
+    faults: list[str] = []
+
+    def choose(name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = environment.get(name) or default
+        if value not in choices:
+            faults.append(f"{name} is {value!r}: expected one of {', '.join(choices)}")
+        return value
+
+    def arn(name: str, prefix: str, *, needed: bool) -> str:
+        value = environment.get(name, "")
+        if needed and not value:
+            faults.append(f"{name} is not set: expected {prefix}…")
+        elif value and not value.startswith(prefix):
+            faults.append(f"{name} is {value!r}: expected {prefix}…")
+        return value
+
+    destination = choose("DESTINATION", "sns", DESTINATION_NAMES)
+    settings = Settings(
+        route=environment.get("ROUTE") or "siem",
+        destination=destination,
+        format=choose("FORMAT", "guardduty", FORMATS),
+        topic_arn=arn("TOPIC_ARN", "arn:", needed=destination == "sns"),
+        queue_url=arn("QUEUE_URL", "http", needed=False),
+        dead_letter_queue_url=arn("DEAD_LETTER_QUEUE_URL", "http", needed=False),
+        updates=choose("UPDATES", "material", UPDATE_MODES),
+        repeats_table=environment.get("REPEATS_TABLE", ""),
+        attack_version=environment.get("ATTACK_VERSION", ""),
+        mapping_overrides=_overrides(environment.get("MAPPING_OVERRIDES", ""), faults),
+        message_limit=_limit(environment.get("MESSAGE_LIMIT", ""), faults),
+    )
+    if faults:
+        raise InvalidSettings("; ".join(faults))
+    return settings
+
+
+def _overrides(value: str, faults: list[str]) -> str:
+    if value and not value.startswith(("s3://", "ssm:/")):
+        faults.append(f"MAPPING_OVERRIDES is {value!r}: expected s3://BUCKET/KEY or ssm:/PARAMETER/NAME")
+    return value
+
+
+def _limit(value: str, faults: list[str]) -> int:
+    if not value:
+        return DEFAULT_LIMIT
+    limit = int(value) if value.isascii() and value.isdecimal() else 0
+    if not LEAST_LIMIT <= limit <= MOST_LIMIT:
+        faults.append(f"MESSAGE_LIMIT is {value!r}: expected bytes from {LEAST_LIMIT} to {MOST_LIMIT}")
+    return limit
