@@ -1,0 +1,8 @@
+"""Run the command line: `python3 -m enricher`."""
+
+import sys
+
+from enricher.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""Write the compact mapping that the Lambda loads."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from enricher.authoring import ROOT, bundle_of, read_mapping
+from enricher.mapping import BUNDLE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--output", type=Path, default=BUNDLE, help="file to write (default: beside the code)")
+    parser.add_argument("--root", type=Path, default=ROOT, help="mapping folder (default: the bundled one)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check and write the mapping; an invalid one raises InvalidMapping and nothing is written."""
+    bundle = bundle_of(read_mapping(arguments.root), arguments.root)
+    text = json.dumps(bundle, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    arguments.output.write_text(text + "\n", encoding="utf-8")
+    print(f"{arguments.output}: {len(bundle['records'])} records, {len(text.encode()) // 1024} kB")
+    return 0
