@@ -59,10 +59,10 @@ class Mapping:
     """
 
     version: str
-    catalogue: Catalogue
-    records: ReadMapping[str, Record]
-    aliases: ReadMapping[str, str] = field(default_factory=dict)
-    evidence: ReadMapping[str, Any] = field(default_factory=dict)
+    catalogue: Catalogue = field(repr=False)
+    records: ReadMapping[str, Record] = field(repr=False)
+    aliases: ReadMapping[str, str] = field(default_factory=dict, repr=False)
+    evidence: ReadMapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, path: Path = BUNDLE) -> Mapping:

@@ -1,0 +1,1 @@
+"""Hold the tests; they mirror the package."""

@@ -1,0 +1,25 @@
+"""Share what most tests start from: the bundled mapping and the example events."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from enricher.authoring import read_mapping
+from enricher.mapping import Mapping
+
+# moto answers every call, but botocore wants credentials and a Region before it asks.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_SESSION_TOKEN="testing",
+    AWS_DEFAULT_REGION="eu-west-1",
+    POWERTOOLS_METRICS_DISABLED="true",
+)
+
+
+@pytest.fixture(scope="session")
+def mapping() -> Mapping:
+    """Give the bundled mapping, compiled in memory."""
+    return read_mapping()
