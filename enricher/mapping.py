@@ -65,9 +65,9 @@ class Mapping:
     evidence: ReadMapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, path: Path = BUNDLE) -> Mapping:
-        """Load the compiled mapping; raise FileNotFoundError if `enricher compile` never ran."""
-        return cls.from_bundle(json.loads(path.read_text(encoding="utf-8")))
+    def load(cls, path: Path | None = None) -> Mapping:
+        """Load the compiled mapping, from beside the code; raise FileNotFoundError if it was never compiled."""
+        return cls.from_bundle(json.loads((path or BUNDLE).read_text(encoding="utf-8")))
 
     @classmethod
     def from_bundle(cls, bundle: ReadMapping[str, Any]) -> Mapping:

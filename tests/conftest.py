@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 from enricher.authoring import read_mapping
 from enricher.mapping import Mapping
@@ -17,6 +18,10 @@ os.environ.update(
     AWS_DEFAULT_REGION="eu-west-1",
     POWERTOOLS_METRICS_DISABLED="true",
 )
+
+# No time limit for one example: a busy machine must not fail a test.
+settings.register_profile("enricher", deadline=None)
+settings.load_profile("enricher")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,219 @@
+"""Test the SNS destination against moto, and its limits without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from moto import mock_aws
+
+from enricher.destinations import Failure, Parcel, Remedy
+from enricher.destinations.sns import (
+    ENTRIES_PER_CALL,
+    Message,
+    SnsDestination,
+    attributes_of,
+    attributes_size,
+    group_messages,
+    subject_line,
+)
+from enricher.enrich import enrich
+from enricher.finding import Finding
+from enricher.formats import load_format
+from enricher.mapping import Mapping
+from tests import examples
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+
+def plenty() -> float:
+    """Give all the time in the world."""
+    return 900.0
+
+
+def parcel(mapping: Mapping, name: str = "ec2-portscan", key: str = "m", **changes: Any) -> Parcel:
+    """Enrich an example event into a parcel."""
+    return Parcel(key, enrich(Finding.from_event(examples.event(name, **changes)), mapping))
+
+
+@pytest.fixture
+def aws() -> Iterator[tuple[SNSClient, SQSClient]]:
+    """Give moto's SNS and SQS."""
+    with mock_aws():
+        yield boto3.client("sns"), boto3.client("sqs")
+
+
+def destination(client: SNSClient, limit: int = 262_144) -> SnsDestination:
+    """Make a topic and the destination that publishes to it."""
+    topic = client.create_topic(Name="findings")["TopicArn"]
+    return SnsDestination(client, topic, load_format("guardduty"), limit, call_seconds=20)
+
+
+def subscribe(aws: tuple[SNSClient, SQSClient], topic: str, **attributes: str) -> str:
+    """Subscribe a queue, raw, with a filter policy; give its URL."""
+    sns, sqs = aws
+    url = sqs.create_queue(QueueName=f"queue{len(sqs.list_queues().get('QueueUrls', []))}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true", **attributes}
+    )
+    return url
+
+
+def receive(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
+    """Take every message off a queue, parsed."""
+    out: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        out += [json.loads(message["Body"]) for message in messages]
+    return out
+
+
+@pytest.mark.parametrize(
+    ("policy", "scope"),
+    [
+        ({"techniques": ["T1046"]}, "MessageAttributes"),
+        ({"tactics": ["Discovery"]}, "MessageAttributes"),
+        ({"severity": [{"numeric": [">=", 4]}], "account_id": ["111122223333"]}, "MessageAttributes"),
+        ({"finding_type": [{"prefix": "Recon:"}]}, "MessageAttributes"),
+        ({"attack": {"techniques": {"id": ["T1046"]}}}, "MessageBody"),
+        ({"detail": {"type": ["Recon:EC2/Portscan"]}}, "MessageBody"),
+    ],
+)
+def test_filter_policies_match(
+    aws: tuple[SNSClient, SQSClient], mapping: Mapping, policy: dict[str, Any], scope: str
+) -> None:
+    """A subscriber must get the finding its filter policy names, by attribute or by body, and no other."""
+    target = destination(aws[0])
+    url = subscribe(aws, target.topic_arn, FilterPolicy=json.dumps(policy), FilterPolicyScope=scope)
+    other = parcel(mapping, "ec2-ssh-brute-force-inbound", "other")
+    assert {} == target.deliver([parcel(mapping), other], plenty)
+    assert ["Recon:EC2/Portscan"] == [body["detail"]["type"] for body in receive(aws[1], url)]
+
+
+def test_former_ids_still_match(aws: tuple[SNSClient, SQSClient], mapping: Mapping) -> None:
+    """A rule written for T1562 before ATT&CK 19 must still get its findings."""
+    target = destination(aws[0])
+    url = subscribe(aws, target.topic_arn, FilterPolicy='{"techniques": ["T1562"], "tactics": ["Defense Evasion"]}')
+    target.deliver([parcel(mapping, "iam-cloudtrail-logging-disabled")], plenty)
+    assert 1 == len(receive(aws[1], url))
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_at_most_nine_attributes(name: str, mapping: Mapping) -> None:
+    """No finding may have more than nine attributes: raw delivery discards messages with more than ten."""
+    attributes = attributes_of(parcel(mapping, name).enriched)
+    assert set(attributes) <= {
+        "finding_type", "severity", "severity_label", "account_id", "region", "tactics", "techniques", "status",
+        "occurrence",
+    }  # fmt: skip
+    assert all(value["StringValue"] for value in attributes.values())
+
+
+def test_attributes_tell_parent_and_former(mapping: Mapping) -> None:
+    """The techniques attribute must hold the technique, its parent and the former ids of both."""
+    enriched = parcel(mapping, "iam-anomalous-defense-evasion-stop-logging").enriched
+    techniques = json.loads(attributes_of(enriched)["techniques"]["StringValue"])
+    assert {"T1685", "T1562"} <= set(techniques)
+
+
+def test_values_that_are_missing_are_left_out(mapping: Mapping) -> None:
+    """A finding without severity, account or Region must be sent without those attributes, not with empty ones."""
+    enriched = enrich(Finding.from_event({"detail": {"type": "Nothing:Known/AtAll"}}), mapping)
+    assert {"finding_type", "severity_label", "status", "occurrence"} == set(attributes_of(enriched))
+
+
+def test_size_counts_attributes_and_bytes(mapping: Mapping) -> None:
+    """What is sent must be at most the limit with attributes counted, in UTF-8 bytes."""
+    limit = 20_000
+    target = SnsDestination(None, "arn:aws:sns:…", load_format("guardduty"), limit, 20)  # type: ignore[arg-type]
+    packed = target.pack(parcel(mapping, description="é" * 30_000))
+    body, attributes = len(packed.body.encode("utf-8")), attributes_size(packed.attributes)
+    assert body + attributes == packed.size
+    assert packed.size <= limit
+
+
+def test_hundred_findings_cost_ten_calls(mapping: Mapping) -> None:
+    """A hundred ordinary findings must cost ten PublishBatch calls."""
+    client = Recorder()
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    target.deliver([parcel(mapping, key=str(place)) for place in range(100)], plenty)
+    assert [10] * 10 == [len(call) for call in client.calls]
+
+
+class Recorder:
+    """Record PublishBatch calls; answer with the failures or raise the error it was told."""
+
+    def __init__(self, failed: list[dict[str, Any]] | None = None, error: Exception | None = None) -> None:
+        self.calls: list[list[dict[str, Any]]] = []
+        self.failed, self.error = failed or [], error
+
+    def publish_batch(self, **request: Any) -> dict[str, Any]:
+        """Play the call."""
+        self.calls.append(request["PublishBatchRequestEntries"])
+        if self.error:
+            raise self.error
+        return {"Successful": [], "Failed": self.failed}
+
+
+def test_only_failed_entries_fail(mapping: Mapping) -> None:
+    """An entry that SNS refuses must fail alone, with SNS's reason."""
+    client = Recorder(failed=[{"Id": "1", "Code": "InternalError", "Message": "try again", "SenderFault": False}])
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    batch = [parcel(mapping, key=key) for key in "abc"]
+    assert {"b": Failure("PublishBatch: InternalError: try again")} == target.deliver(batch, plenty)
+
+
+def test_a_call_that_fails_fails_its_entries(mapping: Mapping) -> None:
+    """When the call itself fails, each of its entries must be retried."""
+    client = Recorder(error=EndpointConnectionError(endpoint_url="https://sns.example.com"))
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    failures = target.deliver([parcel(mapping, key=key) for key in "ab"], plenty)
+    assert {"a": Remedy.RETRY, "b": Remedy.RETRY} == {key: failure.remedy for key, failure in failures.items()}
+
+
+def test_no_call_starts_without_time_for_it(mapping: Mapping) -> None:
+    """With too little time left for a call, the rest must be returned unattempted."""
+    client = Recorder()
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    seconds = iter([30.0, 19.9])
+    batch = [parcel(mapping, key=str(place)) for place in range(15)]
+    failures = target.deliver(batch, lambda: next(seconds))
+    assert (1, [str(place) for place in range(10, 15)]) == (len(client.calls), list(failures))
+
+
+def test_a_finding_that_cannot_be_written_fails_alone(mapping: Mapping) -> None:
+    """A finding that no format can write must fail alone; the others are delivered."""
+    client = Recorder()
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    batch = [parcel(mapping, key="bad", confidence=float("inf")), parcel(mapping, key="good")]
+    failures = target.deliver(batch, plenty)
+    assert (["bad"], 1) == (list(failures), len(client.calls[0]))
+    assert Remedy.DEAD_LETTER == failures["bad"].remedy
+
+
+@pytest.mark.parametrize(
+    ("sizes", "groups"),
+    [([10] * 11, [10, 1]), ([60, 40, 1], [2, 1]), ([100, 100], [1, 1]), ([50, 51], [1, 1]), ([], [])],
+)
+def test_calls_are_cut_at_both_limits(sizes: list[int], groups: list[int], mapping: Mapping) -> None:
+    """A call must hold at most ten entries and at most the limit's bytes in total."""
+    one = Message(parcel(mapping), "", {}, 0)
+    messages = [replace(one, size=size) for size in sizes]
+    assert groups == [len(group) for group in group_messages(messages, 100)]
+    assert 10 == ENTRIES_PER_CALL
+
+
+def test_subject_fits_an_e_mail(mapping: Mapping) -> None:
+    """A subject must be ASCII, one line and under 100 characters, whatever the finding holds."""
+    enriched = parcel(mapping, "awkward-free-text").enriched
+    line = subject_line(replace(enriched, alert={**enriched.alert, "headline": "a\r\nBcc: x · 日本" * 30}))
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line) < 100
