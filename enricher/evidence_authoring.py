@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from enricher.attack import Catalogue
 
 if TYPE_CHECKING:
-    from enricher.authoring import Fault
+    from enricher.fault import Fault
 
 
 def read_evidence(root: Path, catalogue: Catalogue, faults: list[Fault]) -> dict[str, Any]:

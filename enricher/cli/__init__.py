@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from enricher import __version__
-from enricher.authoring import InvalidMapping
+from enricher.fault import InvalidMapping
 
 #: One module each, `add_arguments(parser)` and `run(arguments) -> exit code`; imported when asked for.
 COMMANDS = {
@@ -27,7 +27,9 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog="enricher", description="GuardDuty findings, tagged with MITRE ATT&CK.")
+    parser = argparse.ArgumentParser(
+        prog="enricher", description="GuardDuty findings, tagged with MITRE ATT&CK."
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, purpose in COMMANDS.items():

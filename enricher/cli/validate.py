@@ -6,12 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from enricher.authoring import ROOT, InvalidMapping, read_mapping
+from enricher.authoring import ROOT, read_mapping
+from enricher.fault import InvalidMapping
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("root", nargs="?", type=Path, default=ROOT, help="mapping folder (default: the bundled one)")
+    parser.add_argument(
+        "root", nargs="?", type=Path, default=ROOT, help="mapping folder (default: the bundled one)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
