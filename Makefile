@@ -1,0 +1,54 @@
+# `make help` lists what there is to do. Everything sets itself up with any python3 from 3.11.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint types mapping template build golden lock
+
+PYTHON = $(shell build_tools/find-python)
+VENV := .venv/bin
+SAM := .venv-sam/bin
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/ready ## Run the whole pipeline against an embedded AWS and show what a SIEM receives
+	@$(VENV)/python -m enricher demo
+
+test: .venv/ready ## Run the tests
+	@$(VENV)/python -m pytest
+
+check: lint types mapping template build test ## Run all that CI runs, the tests last
+
+lint: .venv/ready ## Check style and format
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+types: .venv/ready ## Check types
+	$(VENV)/mypy
+
+mapping: .venv/ready ## Check the mapping and that the golden files are what the code makes
+	$(VENV)/python -m enricher validate
+
+template: .venv-sam/ready ## Check the template
+	$(SAM)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint
+
+build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one event through it
+	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
+	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
+
+lock: .venv-sam/ready ## Lock the dependencies that pyproject.toml lists, with hashes
+	build_tools/lock $(SAM)/uv
+
+.venv/ready: requirements-dev.txt
+	$(PYTHON) -m venv --clear .venv
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-sam/ready: requirements-sam.txt
+	$(PYTHON) -m venv --clear .venv-sam
+	$(SAM)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+# `sam build` asks for one target a function; all functions are the same artifact.
+build-SiemFunction build-SecurityHubFunction build-PeopleFunction:
+	@python=$$(build_tools/find-python --exact) && "$$python" build_tools/artifact.py "$(ARTIFACTS_DIR)"
