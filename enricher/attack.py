@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FRAMEWORK = "MITRE ATT&CK"
-STEALTH, DEFENSE_IMPAIRMENT, DEFENSE_EVASION = "TA0005", "TA0112", "TA0005"
+#: ATT&CK 19 split Defense Evasion: its id TA0005 is Stealth now, and TA0112 was new.
+DEFENSE_IMPAIRMENT, DEFENSE_EVASION = "TA0112", "TA0005"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ def parent_id(technique_id: str) -> str | None:
     """Give T1110 for T1110.001 and None for T1110."""
     head, dot, _ = technique_id.partition(".")
     return head if dot else None
+
+
+def archived_url(url: str, version: str) -> str:
+    """Point at the same page as an older release had it, in MITRE's archive of that major version."""
+    return url.replace("attack.mitre.org/", f"attack.mitre.org/versions/v{version.partition('.')[0]}/", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,9 @@ class Catalogue:
 
         None if the former release had nothing of the kind.
         """
-        key = stated or (technique_id if technique_id in self.former.techniques else self._was.get(technique_id))
+        key = stated or (
+            technique_id if technique_id in self.former.techniques else self._was.get(technique_id)
+        )
         return self.former.techniques.get(key) if key else None
 
     def former_candidates(self, technique_id: str) -> tuple[str, ...]:
@@ -137,15 +145,22 @@ class Catalogue:
         """
         if stated:
             choice = stated
-        elif tactic_id == DEFENSE_IMPAIRMENT and DEFENSE_EVASION in technique.tactics:
-            choice = DEFENSE_EVASION
         elif tactic_id in technique.tactics:
             choice = tactic_id
+        elif tactic_id == DEFENSE_IMPAIRMENT and DEFENSE_EVASION in technique.tactics:
+            choice = DEFENSE_EVASION
         elif len(technique.tactics) == 1:
             choice = technique.tactics[0]
         else:
             return None
         return self.former.tactics.get(choice)
+
+    def former_tactic_alone(self, tactic_id: str) -> Tactic | None:
+        """Give the former release's tactic where no technique says more; None if it had none of the kind."""
+        same = self.former.tactics.get(tactic_id)
+        return (
+            self.former.tactics.get(DEFENSE_EVASION) if tactic_id == DEFENSE_IMPAIRMENT and not same else same
+        )
 
 
 def _release(version: str, tactics: Mapping[str, str], techniques: Mapping[str, Iterable[Any]]) -> Release:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from enricher.alert import alert_block
-from enricher.attack import FRAMEWORK, Catalogue, Tactic, Technique, parent_id
+from enricher.attack import FRAMEWORK, Catalogue, Release, Tactic, Technique, archived_url, parent_id
 from enricher.entry import Entry
 from enricher.evidence import find_evidence
 from enricher.finding import Finding
 from enricher.grammar import read_type
-from enricher.mapping import Mapping, Record
+from enricher.mapping import Mapping, Pair, Record
 from enricher.native import find_native
+
+_TECHNIQUE_ID = re.compile(r"\bT\d{4}(?:\.\d{3})?\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,14 @@ def enrich(finding: Finding, mapping: Mapping, release: str | None = None) -> En
     release: the ATT&CK release to speak in, the pinned one (default) or the former one.
     """
     record = mapping.record_for(finding.type)
-    entries = settle_entries(
-        find_native(finding, mapping),
-        find_evidence(finding, record, mapping),
-        entries_of(record) if record else read_type(finding.type, mapping),
-    )
+    if record and record.is_silence:
+        entries: tuple[Entry, ...] = ()
+    else:
+        entries = settle_entries(
+            find_native(finding, mapping),
+            find_evidence(finding, record, mapping),
+            entries_of(record) if record else read_type(finding.type, mapping),
+        )
     attack = attack_block(entries, record, mapping, release)
     return EnrichedFinding(finding, entries, attack, alert_block(finding, attack))
 
@@ -75,37 +81,37 @@ def settle_entries(*voices: Iterable[Entry]) -> tuple[Entry, ...]:
 def attack_block(
     entries: Iterable[Entry], record: Record | None, mapping: Mapping, release: str | None = None
 ) -> dict[str, Any]:
-    """Write the `attack` object in the pinned release (default) or the former one."""
+    """Write the `attack` object in the pinned release (default) or the former one.
+
+    In the former release's words nothing of the pinned one is left but the key `since` of a technique that
+    changed; what the former release did not know falls back to its parent, then to the tactic.
+    """
     catalogue = mapping.catalogue
-    backwards = release == catalogue.former.version
-    techniques, tactics = [], {}
+    spoken = catalogue.former if release == catalogue.former.version else catalogue.pinned
+    techniques: dict[tuple[str, str], dict[str, Any]] = {}
+    tactics: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        now = _names_now(entry, catalogue)
-        before = _names_before(entry, catalogue) if entry.pair.technique else None
-        if backwards:
-            spoken, other = before if entry.pair.technique else (now[0], None), now
-        else:
-            spoken, other = now, before
-        if spoken is None:
+        names = (
+            _names_before(entry.pair, catalogue)
+            if spoken is catalogue.former
+            else _names_now(entry.pair, catalogue)
+        )
+        if names is None:
             continue
-        tactic, technique = spoken
-        tactics.setdefault(tactic.id, {"id": tactic.id, "name": tactic.name, "url": tactic.url})
-        if technique is None or any(
-            (row["id"], row["tactic"]["id"]) == (technique.id, tactic.id) for row in techniques
-        ):
-            continue
-        row = _technique_row(entry, tactic, technique, catalogue, backwards=backwards)
-        if other and other != spoken:
-            key, version = ("since", catalogue.pinned.version) if backwards else ("formerly", catalogue.former.version)
-            row[key] = _other_names(version, *other)
-        techniques.append(row)
+        tactic, technique = names
+        tactics.setdefault(
+            tactic.id, {"id": tactic.id, "name": tactic.name, "url": _url(tactic, spoken, catalogue)}
+        )
+        if technique and (technique.id, tactic.id) not in techniques:
+            row = _technique_row(entry, tactic, technique, spoken, catalogue)
+            techniques[technique.id, tactic.id] = row
     block: dict[str, Any] = {
         "framework": FRAMEWORK,
-        "version": catalogue.former.version if backwards else catalogue.pinned.version,
+        "version": spoken.version,
         "mapping": mapping.version,
         "status": "mapped" if techniques else "tactic-only" if tactics else "unmapped",
         "tactics": list(tactics.values()),
-        "techniques": techniques,
+        "techniques": list(techniques.values()),
     }
     if record and record.atlas:
         block["atlas"] = [{"id": key, "name": name} for key, name in record.atlas]
@@ -115,27 +121,34 @@ def attack_block(
 _Names = tuple[Tactic, Technique | None]
 
 
-def _names_now(entry: Entry, catalogue: Catalogue) -> _Names:
-    technique = entry.pair.technique
-    return catalogue.pinned.tactics[entry.pair.tactic], catalogue.pinned.techniques[technique] if technique else None
+def _names_now(pair: Pair, catalogue: Catalogue) -> _Names:
+    return catalogue.pinned.tactics[pair.tactic], catalogue.pinned.techniques.get(pair.technique or "")
 
 
-def _names_before(entry: Entry, catalogue: Catalogue) -> _Names | None:
-    pair = entry.pair
+def _names_before(pair: Pair, catalogue: Catalogue) -> _Names | None:
+    exact = _same_before(pair, catalogue)
+    if exact is None and pair.technique and (parent := parent_id(pair.technique)):
+        exact = _same_before(Pair(pair.tactic, parent), catalogue)
+    if exact:
+        return exact
+    tactic = catalogue.former_tactic_alone(pair.tactic)
+    return (tactic, None) if tactic else None
+
+
+def _same_before(pair: Pair, catalogue: Catalogue) -> _Names | None:
     technique = catalogue.former_technique(pair.technique or "", pair.former)
     tactic = technique and catalogue.former_tactic(pair.tactic, technique, pair.former_tactic)
     return (tactic, technique) if tactic else None
 
 
 def _technique_row(
-    entry: Entry, tactic: Tactic, technique: Technique, catalogue: Catalogue, *, backwards: bool
+    entry: Entry, tactic: Tactic, technique: Technique, spoken: Release, catalogue: Catalogue
 ) -> dict[str, Any]:
-    release = catalogue.former if backwards else catalogue.pinned
-    parent = release.techniques.get(technique.parent_id or "")
-    return {
+    parent = spoken.techniques.get(technique.parent_id or "")
+    row: dict[str, Any] = {
         "id": technique.id,
         "name": technique.name,
-        "url": technique.url,
+        "url": _url(technique, spoken, catalogue),
         "parent": {"id": parent.id, "name": parent.name} if parent else None,
         "tactic": {"id": tactic.id, "name": tactic.name},
         "confidence": entry.confidence,
@@ -143,13 +156,34 @@ def _technique_row(
         "rationale": entry.rationale,
         "evidence": [{"field": shown.field, "value": shown.value} for shown in entry.evidence],
     }
+    if spoken is catalogue.former:
+        row["rationale"] = _in_former_ids(entry, catalogue)
+        key, release, other = "since", catalogue.pinned, _names_now(entry.pair, catalogue)
+    else:
+        key, release = "formerly", catalogue.former
+        other = _same_before(entry.pair, catalogue) or (tactic, technique)
+    if other != (tactic, technique):
+        row[key] = _other_names(release.version, *other)
+    return row
+
+
+def _url(item: Tactic | Technique, spoken: Release, catalogue: Catalogue) -> str:
+    return item.url if spoken is catalogue.pinned else archived_url(item.url, spoken.version)
+
+
+def _in_former_ids(entry: Entry, catalogue: Catalogue) -> str:
+    def translate(match: re.Match[str]) -> str:
+        stated = entry.pair.former if match[0] == entry.pair.technique else None
+        before = catalogue.former_technique(match[0], stated)
+        return before.id if before else match[0]
+
+    return _TECHNIQUE_ID.sub(translate, entry.rationale)
 
 
 def _other_names(version: str, tactic: Tactic, technique: Technique | None) -> dict[str, Any]:
-    assert technique is not None, "a tactic alone has no other name"
     return {
         "version": version,
-        "id": technique.id,
-        "name": technique.name,
+        "id": technique.id if technique else None,
+        "name": technique.name if technique else None,
         "tactic": {"id": tactic.id, "name": tactic.name},
     }

@@ -16,6 +16,8 @@ from enricher.attack import Catalogue
 
 Confidence = Literal["high", "medium", "low"]
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
+#: Lineage of a team's own record; no record of the bundled mapping has it.
+OVERRIDE = "override"
 
 BUNDLE = Path(__file__).with_name("bundle.json")
 
@@ -49,6 +51,11 @@ class Record:
     atlas: tuple[tuple[str, str], ...] = ()
     retired: str = ""
     successor: str = ""
+
+    @property
+    def is_silence(self) -> bool:
+        """Tell whether a team's override says that the type means nothing, whatever a finding shows."""
+        return self.lineage == OVERRIDE and not self.pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class Mapping:
         return None if key is None else self.records[key]
 
     def resolve_type(self, finding_type: str) -> str | None:
-        """Give the recorded spelling of a finding type: exact, by alias, or but for case and a blank as slash."""
+        """Give the recorded spelling of a type: exact, by alias, or but for case and a blank as slash."""
         if finding_type in self.records:
             return finding_type
         if finding_type in self.aliases:
@@ -99,8 +106,11 @@ class Mapping:
         return None
 
     def with_overrides(self, overrides: ReadMapping[str, Record]) -> Mapping:
-        """Give the mapping with a team's own records in place of the bundled ones."""
-        return replace(self, records={**self.records, **overrides}) if overrides else self
+        """Give the mapping with a team's own records in place of the bundled ones, aliases resolved."""
+        if not overrides:
+            return self
+        own = {self.resolve_type(key) or key: record for key, record in overrides.items()}
+        return replace(self, records={**self.records, **own})
 
 
 def _fold(finding_type: str) -> str:

@@ -10,11 +10,9 @@ from typing import Any, cast
 
 from enricher.attack import Catalogue
 from enricher.fault import Fault
-from enricher.mapping import CONFIDENCES, Confidence, Pair, Record
+from enricher.mapping import CONFIDENCES, OVERRIDE, Confidence, Pair, Record
 
 LINEAGES = ("2020", "aws", "project")
-#: Lineage of a team's own record; no record of the bundled mapping has it.
-OVERRIDE = "override"
 CEILING = 3
 KEYS = (
     "type", "attack", "confidence", "rationale", "caveats", "references", "lineage", "reviewed", "atlas",

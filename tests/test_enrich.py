@@ -15,7 +15,9 @@ FIXED_KEYS = ["framework", "version", "mapping", "status", "tactics", "technique
 TECHNIQUE_KEYS = ["id", "name", "url", "parent", "tactic", "confidence", "source", "rationale", "evidence"]
 
 
-def entry(tactic: str, technique: str | None, source: str = "finding-type", former: str | None = None) -> Entry:
+def entry(
+    tactic: str, technique: str | None, source: str = "finding-type", former: str | None = None
+) -> Entry:
     """Make an entry."""
     return Entry(Pair(tactic, technique, former), "high", source, "because")  # type: ignore[arg-type]
 
@@ -27,7 +29,9 @@ def test_first_voice_is_primary() -> None:
 
 
 @pytest.mark.parametrize(
-    "later", [("TA0003", "T1098"), ("TA0003", "T1098.001"), ("TA0003", None)], ids=["parent", "same", "tactic alone"]
+    "later",
+    [("TA0003", "T1098"), ("TA0003", "T1098.001"), ("TA0003", None)],
+    ids=["parent", "same", "tactic alone"],
 )
 def test_later_voice_adds_only_what_is_new(later: tuple[str, str | None]) -> None:
     """A parent, the same entry, or its tactic alone must add nothing to a sub-technique already listed."""
@@ -78,10 +82,18 @@ def test_former_release_turns_the_block_around(mapping: Mapping) -> None:
     row = block["techniques"][0]
     assert ("18.1", "T1562.008") == (block["version"], row["id"])
     assert {"id": "T1562", "name": "Impair Defenses"} == row["parent"]
-    assert [{"id": "TA0005", "name": "Defense Evasion", "url": "https://attack.mitre.org/tactics/TA0005/"}] == block[
-        "tactics"
-    ]
-    assert ("19.2", "T1685.002", "TA0112") == (row["since"]["version"], row["since"]["id"], row["since"]["tactic"]["id"])
+    assert [
+        {
+            "id": "TA0005",
+            "name": "Defense Evasion",
+            "url": "https://attack.mitre.org/versions/v18/tactics/TA0005/",
+        }
+    ] == block["tactics"]
+    assert ("19.2", "T1685.002", "TA0112") == (
+        row["since"]["version"],
+        row["since"]["id"],
+        row["since"]["tactic"]["id"],
+    )
 
 
 def test_stated_former_id_wins(mapping: Mapping) -> None:
