@@ -53,6 +53,11 @@ class Record:
     successor: str = ""
 
     @property
+    def is_retired(self) -> bool:
+        """Tell whether AWS no longer sends the type; `retired` is the day, where it is known."""
+        return bool(self.retired) or self.file == "retired"
+
+    @property
     def is_silence(self) -> bool:
         """Tell whether a team's override says that the type means nothing, whatever a finding shows."""
         return self.lineage == OVERRIDE and not self.pairs
@@ -106,11 +111,25 @@ class Mapping:
         return None
 
     def with_overrides(self, overrides: ReadMapping[str, Record]) -> Mapping:
-        """Give the mapping with a team's own records in place of the bundled ones, aliases resolved."""
-        if not overrides:
-            return self
-        own = {self.resolve_type(key) or key: record for key, record in overrides.items()}
-        return replace(self, records={**self.records, **own})
+        """Give the mapping with a team's own records in place of the bundled ones, aliases resolved.
+
+        What AWS says of a type (its ATLAS ids, its retirement) stays where the override says nothing of it.
+        """
+        records = dict(self.records)
+        for finding_type, record in overrides.items():
+            key = self.resolve_type(finding_type) or finding_type
+            records[key] = _with_facts(record, self.records[key]) if key in self.records else record
+        return replace(self, records=records)
+
+
+def _with_facts(record: Record, bundled: Record) -> Record:
+    return replace(
+        record,
+        type=bundled.type,
+        atlas=record.atlas or bundled.atlas,
+        retired=record.retired or bundled.retired,
+        successor=record.successor or bundled.successor,
+    )
 
 
 def _fold(finding_type: str) -> str:

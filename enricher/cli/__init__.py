@@ -19,6 +19,11 @@ COMMANDS = {
     "enrich": "tag findings: one JSON object for each finding and line",
     "explain": "say what the mapping holds for a finding type, and why",
     "validate": "check the mapping, name every fault",
+    "coverage": "count what the mapping answers for, of all known finding types",
+    "export": "write the mapping as a look-up table for a SIEM",
+    "layer": "write an ATT&CK Navigator layer of the mapping, or of what fired",
+    "attack": "bring the pinned ATT&CK release up to date",
+    "golden": "write or check what the example events become",
     "compile": "write the compact mapping that the Lambda loads",
     "demo": "run the whole pipeline against an embedded AWS and show what a SIEM receives",
 }

@@ -1,0 +1,122 @@
+"""Count what the mapping answers for, against the list of every type AWS documents or ever documented."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from enricher.authoring import ROOT, KnownType, read_all_records, read_catalogue, read_known_types
+from enricher.fault import Fault
+from enricher.mapping import Record
+
+COLUMNS = ("mapped", "tactic-only", "unmappable", "missing", "total")
+BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "root", nargs="?", type=Path, default=ROOT, help="mapping folder (default: the bundled one)"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print the table for a README")
+    form.add_argument("--check", metavar="FILE", type=Path, help="check that the table in FILE is current")
+    form.add_argument("--write", metavar="FILE", type=Path, help="bring the table in FILE up to date")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the coverage; give 1 if a type is missing, a record faulty or the checked table not current."""
+    listed = read_known_types(arguments.root)
+    known = [row for row in listed if row.status != "alias"]
+    faults: list[Fault] = []
+    records = read_all_records(arguments.root, read_catalogue(arguments.root), faults)
+    rows = count_coverage(known, records)
+    for fault in faults:
+        print(f"enricher: {fault}", file=sys.stderr)
+    code = 1 if faults or any(row.type not in records for row in known) else 0
+    if arguments.check or arguments.write:
+        return (
+            renew_block(arguments.check or arguments.write, markdown_table(rows), write=bool(arguments.write))
+            or code
+        )
+    if arguments.markdown:
+        print(markdown_table(rows))
+    else:
+        print(text_table(rows))
+        print(summary(known, records, len(listed) - len(known)))
+    return code
+
+
+def count_coverage(known: list[KnownType], records: Mapping[str, Record]) -> dict[str, Counter[str]]:
+    """Count the known types of each family (TOML file) by what its record says, and all of them together."""
+    rows: dict[str, Counter[str]] = {}
+    everything: Counter[str] = Counter()
+    for row in known:
+        tally = (_standing(records.get(row.type)), "total")
+        rows.setdefault(row.file, Counter()).update(tally)
+        everything.update(tally)
+    return {**rows, "all": everything}
+
+
+def _standing(record: Record | None) -> str:
+    if record is None:
+        return "missing"
+    if not record.pairs:
+        return "unmappable"
+    return "mapped" if any(pair.technique for pair in record.pairs) else "tactic-only"
+
+
+def summary(known: list[KnownType], records: Mapping[str, Record], aliases: int) -> str:
+    """Write the outcome in one line, and the missing types one a line after it."""
+    status = Counter(row.status for row in known)
+    missing = [row.type for row in known if row.type not in records]
+    line = (
+        f"{len(known) - len(missing)} of {len(known)} known finding types "
+        f"({status['active']} active, {status['retired']} retired; {aliases} more spellings resolve), "
+    )
+    return line + ("none missing" if not missing else "\n".join([f"{len(missing)} missing:", *missing]))
+
+
+def text_table(rows: Mapping[str, Counter[str]]) -> str:
+    """Write the counts for a terminal."""
+    width = max(map(len, rows))
+    lines = ["  ".join([" " * width, *COLUMNS])]
+    lines += [
+        "  ".join([name.ljust(width), *(str(row[key]).rjust(len(key)) for key in COLUMNS)])
+        for name, row in rows.items()
+    ]
+    return "\n".join(lines)
+
+
+def markdown_table(rows: Mapping[str, Counter[str]]) -> str:
+    """Write the counts as a Markdown table."""
+    lines = [f"| Family | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
+    lines += [
+        f"| {f'**{name}**' if name == 'all' else name} | {' | '.join(str(row[key]) for key in COLUMNS)} |"
+        for name, row in rows.items()
+    ]
+    return "\n".join(lines)
+
+
+def renew_block(path: Path, table: str, *, write: bool) -> int:
+    """Check or write the table between the two markers of a file; give 1 if it is not current."""
+    text = path.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        print(f"enricher: {path}: put the table between {BEGIN} and {END}", file=sys.stderr)
+        return 1
+    current = f"{head}{BEGIN}\n{table}\n{END}{tail}"
+    if current == text:
+        return 0
+    if write:
+        path.write_text(current, encoding="utf-8")
+        return 0
+    print(
+        f"enricher: {path}: the coverage table is not current: run enricher coverage --write {path}",
+        file=sys.stderr,
+    )
+    return 1

@@ -1,0 +1,103 @@
+"""Write the mapping as a look-up table that a SIEM can join findings on."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from enricher.attack import FRAMEWORK
+from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
+from enricher.enrich import attack_block, entries_of
+from enricher.mapping import Mapping as AttackMapping
+from enricher.mapping import Record
+
+COLUMNS = (
+    "finding_type", "status", "recorded_as", "rank", "tactic_id", "tactic", "technique_id", "technique",
+    "parent_id", "parent", "confidence",
+)  # fmt: skip
+#: The same entry in the other release, after `former_` or, in the former release's table, `since_`.
+OTHER_COLUMNS = ("technique_id", "technique", "tactic_id", "tactic")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--format", choices=("csv", "json"), required=True, help="form of the table")
+    add_mapping_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table."""
+    mapping = load_mapping(arguments)
+    release = chosen_release(arguments, mapping)
+    rows = list(table_rows(mapping, release))
+    if arguments.format == "csv":
+        writer = csv.DictWriter(sys.stdout, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        head = {
+            "framework": FRAMEWORK,
+            "version": release or mapping.catalogue.pinned.version,
+            "mapping": mapping.version,
+        }
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        print(f'{json.dumps(head, ensure_ascii=False)[:-1]}, "rows": [\n{lines}\n]}}')
+    return 0
+
+
+def table_rows(mapping: AttackMapping, release: str | None = None) -> Iterator[dict[str, Any]]:
+    """Give one row for each finding type and entry; a type without an entry has one row, of rank 0.
+
+    Aliases are rows as well, so that one join finds every spelling; `recorded_as` is the type whose record
+    answers. The columns of the other ATT&CK release are empty unless it says the entry differently.
+    """
+    for finding_type, record in mapping.records.items():
+        yield from _type_rows(finding_type, record, mapping, release)
+    for finding_type, recorded_as in mapping.aliases.items():
+        yield from _type_rows(finding_type, mapping.records[recorded_as], mapping, release)
+
+
+def _type_rows(
+    finding_type: str, record: Record, mapping: AttackMapping, release: str | None
+) -> Iterator[dict[str, Any]]:
+    status = "alias" if finding_type in mapping.aliases else "retired" if record.is_retired else "active"
+    prefix = "since" if release == mapping.catalogue.former.version else "former"
+    columns = (*COLUMNS, *(f"{prefix}_{name}" for name in OTHER_COLUMNS))
+    base = dict.fromkeys(columns) | {
+        "finding_type": finding_type,
+        "status": status,
+        "recorded_as": record.type,
+    }
+    attack = attack_block(entries_of(record), record, mapping, release)
+    said = {row["tactic"]["id"] for row in attack["techniques"]}
+    rows = [_technique_columns(row, prefix) for row in attack["techniques"]]
+    rows += [
+        {"tactic_id": tactic["id"], "tactic": tactic["name"], "confidence": record.confidence}
+        for tactic in attack["tactics"]
+        if tactic["id"] not in said
+    ]
+    for rank, row in enumerate(rows or [{}], 1 if rows else 0):
+        yield base | {"rank": rank} | row
+
+
+def _technique_columns(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    columns = _names(row) | {
+        "parent_id": row["parent"] and row["parent"]["id"],
+        "parent": row["parent"] and row["parent"]["name"],
+        "confidence": row["confidence"],
+    }
+    other = row.get("formerly") or row.get("since")
+    return columns | ({f"{prefix}_{name}": value for name, value in _names(other).items()} if other else {})
+
+
+def _names(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "technique_id": row["id"],
+        "technique": row["name"],
+        "tactic_id": row["tactic"]["id"],
+        "tactic": row["tactic"]["name"],
+    }
