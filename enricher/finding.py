@@ -163,7 +163,7 @@ def read_json(text: str | bytes) -> Any:
     except RecursionError:
         raise MalformedEvent("not readable JSON: nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise MalformedEvent(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+        raise MalformedEvent(f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except ValueError as error:
         raise MalformedEvent(f"not JSON: {error}") from None
 

@@ -77,7 +77,7 @@ def test_refusal_names_the_fault(event: object, reason: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", "not JSON: Expecting property name enclosed in double quotes at line 1 column 2"),
+        ("{", "not JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
         ('{"a": NaN}', "not JSON: NaN is not a JSON value"),
         ("[" * 500_000, "not readable JSON: nested too deeply"),
     ],
