@@ -78,7 +78,7 @@ class Mapping:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Mapping:
-        """Load the compiled mapping, from beside the code; raise FileNotFoundError if it was never compiled."""
+        """Load the compiled mapping, from beside the code; raise FileNotFoundError if there is none."""
         return cls.from_bundle(json.loads((path or BUNDLE).read_text(encoding="utf-8")))
 
     @classmethod

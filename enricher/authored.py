@@ -1,0 +1,37 @@
+"""Read, without judging it, every ATT&CK entry that people wrote, in records and in evidence rules."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Authored:
+    """Hold one table with a `tactic`, as written: its file under the mapping, and its type or rule id."""
+
+    file: str
+    subject: str
+    entry: dict[str, Any]
+
+
+def read_authored(root: Path) -> Iterator[Authored]:
+    """Give the entries of every TOML file under `root`; raise TOMLDecodeError for what is no TOML."""
+    for path in sorted(root.rglob("*.toml")):
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        yield from _walk(data, path.relative_to(root).as_posix(), "")
+
+
+def _walk(value: object, file: str, subject: str) -> Iterator[Authored]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _walk(item, file, subject)
+    elif isinstance(value, dict):
+        if isinstance(value.get("tactic"), str):
+            yield Authored(file, subject, value)
+        name = value.get("type", value.get("id"))
+        for item in value.values():
+            yield from _walk(item, file, name if isinstance(name, str) else subject)
