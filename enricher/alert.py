@@ -20,7 +20,9 @@ _CONSOLES = {
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
 _PART_LIMIT = 80
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]+")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]+"
+)
 
 
 def severity_label(severity: float | None) -> str:
@@ -117,7 +119,4 @@ def console_url(finding: Finding) -> str:
     """Point at the finding in the GuardDuty console of its own partition and Region."""
     host = _CONSOLES.get(finding.partition, "console.aws.amazon.com")
     region, finding_id = quote(finding.region, safe=""), quote(finding.text("id"), safe="")
-    return (
-        f"https://{host}/guardduty/home?region={region}"
-        f"#/findings?macros=current&fId={finding_id}"
-    )
+    return f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId={finding_id}"

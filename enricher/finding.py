@@ -61,7 +61,9 @@ class Finding:
         view = _readable(detail)
         finding_type = view.get("type")
         if not isinstance(finding_type, str):
-            raise MalformedEvent(f"detail.type is {_kind(finding_type)}, expected the finding type (a string)")
+            raise MalformedEvent(
+                f"detail.type is {_kind(finding_type)}, expected the finding type (a string)"
+            )
         return cls(event, finding_type, view)
 
     @classmethod
@@ -148,7 +150,9 @@ class Finding:
             return stated
         if stated := self._from_arn(1):
             return stated
-        return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(self.region.rpartition("-")[0].rpartition("-")[0], "aws")
+        return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(
+            self.region.rpartition("-")[0].rpartition("-")[0], "aws"
+        )
 
     @property
     def updated_at(self) -> str:
@@ -157,7 +161,7 @@ class Finding:
 
 
 def read_json(text: str | bytes) -> Any:
-    """Parse JSON; raise MalformedEvent, with the place, for text that is none or that none could be made of."""
+    """Parse JSON; raise MalformedEvent, with the place, for text that is none."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
@@ -179,7 +183,11 @@ def _readable(detail: dict[str, Any]) -> dict[str, Any]:
         view = camel if isinstance(camel, dict) else detail
     service = view.get("service")
     extra = service.get("additionalInfo") if isinstance(service, dict) else None
-    if not isinstance(service, dict) or not isinstance(extra, dict) or not isinstance(extra.get("value"), str):
+    if (
+        not isinstance(service, dict)
+        or not isinstance(extra, dict)
+        or not isinstance(extra.get("value"), str)
+    ):
         return view
     try:
         unpacked = json.loads(extra["value"])

@@ -44,6 +44,8 @@ def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
     if isinstance(event, dict) and isinstance(event.get("Records"), list):
-        return {"batchItemFailures": [{"itemIdentifier": key} for key in _route.run(event["Records"], time_left)]}
+        return {
+            "batchItemFailures": [{"itemIdentifier": key} for key in _route.run(event["Records"], time_left)]
+        }
     _route.run_one(event, time_left)
     return {}

@@ -78,7 +78,9 @@ def test_dedup_id_is_arn_and_update(mapping: Mapping) -> None:
 def test_console_is_that_of_the_partition(partition: str, region: str, host: str) -> None:
     """The link must lead to the console of the finding's own partition and Region."""
     finding = Finding.from_detail({"type": "x", "id": "abc", "partition": partition, "region": region})
-    assert f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId=abc" == console_url(finding)
+    assert f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId=abc" == console_url(
+        finding
+    )
 
 
 def test_console_link_cannot_be_broken_out_of() -> None:
@@ -96,7 +98,7 @@ def test_headline_says_how_bad_what_and_where() -> None:
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_every_example_names_its_resource(name: str, mapping: Mapping) -> None:
+def test_every_example_names_its_resource(name: str) -> None:
     """A finding with resource details must be named by them, not by "unnamed resource"."""
     assert "unnamed resource" != subject_of(Finding.from_event(examples.event(name)))
 

@@ -38,20 +38,35 @@ def test_core_is_standard_library_only(module: str) -> None:
 
 def test_core_needs_nothing_installed() -> None:
     """The core must run without site-packages, as in a clone with nothing installed."""
-    brought = imported("sys.path.insert(0, '.'); import enricher.cli.enrich, enricher.cli.explain", "-I", "-S")
+    brought = imported(
+        "sys.path.insert(0, '.'); import enricher.cli.enrich, enricher.cli.explain", "-I", "-S"
+    )
     assert not [name for name in brought if name.partition(".")[0] in ("boto3", "yaml", "moto")]
 
 
 def test_handler_imports_only_what_its_route_uses(tmp_path: Path) -> None:
-    """An SNS function must import neither the other destinations nor the other formats nor the authoring side."""
+    """An SNS function must import no other destination, no other format and nothing of authoring."""
     bundle = tmp_path / "bundle.json"
     subprocess.run([sys.executable, "-m", "enricher", "compile", "--output", bundle], cwd=ROOT, check=True)
     brought = imported(
-        "import os; os.environ.update(TOPIC_ARN='arn:aws:sns:eu-west-1:111122223333:t', AWS_DEFAULT_REGION='eu-west-1')\n"
+        "import os\n"
+        "os.environ.update(TOPIC_ARN='arn:aws:sns:eu-west-1:111122223333:t', AWS_DEFAULT_REGION='eu-west-1')\n"
         f"from enricher import mapping; from pathlib import Path; mapping.BUNDLE = Path({str(bundle)!r})\n"
         "import enricher.handler"
     )
     ours = {name for name in brought if name.startswith("enricher.")}
-    unused = ("cli", "authoring", "intake", "attack_import", "overrides", "security_hub", "ecs", "ocsf", "text", "chat", "asff")
+    unused = (
+        "cli",
+        "authoring",
+        "intake",
+        "attack_import",
+        "overrides",
+        "security_hub",
+        "ecs",
+        "ocsf",
+        "text",
+        "chat",
+        "asff",
+    )
     assert {name for name in ours if any(part in name for part in unused)} == {"enricher.formats.json_text"}
     assert not brought & {"tomllib", "aws_lambda_powertools.utilities.idempotency", "pydantic"}

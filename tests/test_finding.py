@@ -22,7 +22,18 @@ JSON = st.recursive(
     max_leaves=12,
 )
 KNOWN_KEYS = st.sampled_from(
-    ["accountId", "region", "arn", "severity", "service", "resource", "count", "action", "additionalInfo", "value"]
+    [
+        "accountId",
+        "region",
+        "arn",
+        "severity",
+        "service",
+        "resource",
+        "count",
+        "action",
+        "additionalInfo",
+        "value",
+    ]
 )
 ODD_DETAIL = st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=6)
 
@@ -63,7 +74,8 @@ def test_pascal_detail_is_kept_as_it_came() -> None:
         ({"detail": {"type": 3}}, "detail.type is a number, expected the finding type (a string)"),
         (
             {"detail-type": "AWS API Call via CloudTrail", "detail": {"type": "x"}},
-            "detail-type is 'AWS API Call via CloudTrail', expected 'GuardDuty Finding': the rule must match on it",
+            "detail-type is 'AWS API Call via CloudTrail', expected 'GuardDuty Finding': "
+            "the rule must match on it",
         ),
     ],
 )
@@ -100,7 +112,9 @@ def test_any_json_is_enriched_or_refused(mapping: Mapping, event: Any) -> None:
 
 
 @given(ODD_DETAIL, st.text() | st.sampled_from(["Recon:EC2/Portscan", "Trojan:New/DropPoint"]))
-def test_any_detail_with_a_type_is_enriched(mapping: Mapping, detail: dict[str, Any], finding_type: str) -> None:
+def test_any_detail_with_a_type_is_enriched(
+    mapping: Mapping, detail: dict[str, Any], finding_type: str
+) -> None:
     """A detail with a type must be enriched whatever else is in it, and come out equal."""
     event = {"detail-type": "GuardDuty Finding", "detail": {**detail, "type": finding_type}}
     out = json.loads(render(enrich(Finding.from_event(event), mapping), 1_048_576))
@@ -144,7 +158,15 @@ def test_flags_of_exports_are_read(spelling: object) -> None:
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [(5, 5.0), ("6.95", 6.95), ("high", None), (True, None), (float("inf"), None), ("nan", None), (None, None)],
+    [
+        (5, 5.0),
+        ("6.95", 6.95),
+        ("high", None),
+        (True, None),
+        (float("inf"), None),
+        ("nan", None),
+        (None, None),
+    ],
 )
 def test_numbers_are_read_strictly(value: object, number: float | None) -> None:
     """A number must be finite and a number, or there is none."""

@@ -36,7 +36,7 @@ def test_other_guardduty_events_are_left_alone(aws: EmbeddedAws) -> None:
 
 
 def test_poison_ends_in_the_dead_letter_queue(aws: EmbeddedAws) -> None:
-    """A message that is no finding must end in the dead-letter queue, unchanged, and be delivered to nobody."""
+    """A message that is no finding must end in the dead-letter queue, unchanged, and reach nobody."""
     aws.put_message(POISON)
     while aws.run_lambda():
         pass

@@ -1,4 +1,4 @@
-"""Test a route: every record answered for on its own, nothing swallowed, nothing delivered and then failed."""
+"""Test a route: every record answered for on its own, nothing swallowed, nothing failed once delivered."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_wait_postpones_the_message(mapping: Mapping) -> None:
 
 
 def test_dead_letter_goes_aside_with_its_reason(mapping: Mapping) -> None:
-    """What no retry can help must go to the dead-letter queue at once with its reason, and be acknowledged."""
+    """What no retry can help must go to the dead-letter queue at once, with its reason."""
     queue = FakeQueue()
     target = FakeDestination({"a": Failure("InvalidInput: x", Remedy.DEAD_LETTER)})
     assert [] == route(mapping, target, queue).run([record("a")], plenty)
@@ -184,14 +184,21 @@ def test_everything_is_counted(mapping: Mapping) -> None:
         FakeDestination({"late": Failure("x"), "gone": Failure("x", Remedy.LET_GO)}),
     )
     unknown = json.dumps({"detail": {"type": "Nothing"}})
-    target.run([record("a"), record("b", unknown), record("p", POISON), record("late"), record("gone")], plenty)
+    target.run(
+        [record("a"), record("b", unknown), record("p", POISON), record("late"), record("gone")], plenty
+    )
     counted = {name: sum(values) for name, values in metrics_of(target).items() if name != "FindingAge"}
     assert {"Forwarded": 2, "Mapped": 1, "Unmapped": 1, "Refused": 1, "Failed": 1, "LetGo": 1} == counted
 
 
 @pytest.mark.parametrize(
     ("updated", "ages"),
-    [("2026-01-01T00:00:00.000Z", 1), ("2025-02-25 20:40:06.721", 1), ("2999-01-01T00:00:00Z", 1), ("yesterday", 0)],
+    [
+        ("2026-01-01T00:00:00.000Z", 1),
+        ("2025-02-25 20:40:06.721", 1),
+        ("2999-01-01T00:00:00Z", 1),
+        ("yesterday", 0),
+    ],
 )
 def test_age_is_measured_where_it_can_be(mapping: Mapping, updated: str, ages: int) -> None:
     """The age at delivery must be counted for every readable time, never negative, and never raise."""
@@ -208,8 +215,11 @@ def test_logs_hold_no_finding_content(mapping: Mapping) -> None:
     event["detail"]["resource"]["instanceDetails"]["tags"] = [{"key": marker, "value": marker}]
     log = io.StringIO()
     target = replace(
-        route(mapping, FakeDestination({"b": Failure("throttled")})), logger=Logger(service="test-log", stream=log)
+        route(mapping, FakeDestination({"b": Failure("throttled")})),
+        logger=Logger(service="test-log", stream=log),
     )
     target.run([record(key, json.dumps(event)) for key in "ab"], plenty)
-    assert [event["detail"]["arn"]] * 2 == [json.loads(line)["finding_arn"] for line in log.getvalue().splitlines()]
+    assert [event["detail"]["arn"]] * 2 == [
+        json.loads(line)["finding_arn"] for line in log.getvalue().splitlines()
+    ]
     assert marker not in log.getvalue()

@@ -39,7 +39,9 @@ def test_missing_topic_is_a_fault() -> None:
         read_settings({})
 
 
-@pytest.mark.parametrize(("value", "valid"), [("16384", True), ("16383", False), ("1048576", True), ("1048577", False)])
+@pytest.mark.parametrize(
+    ("value", "valid"), [("16384", True), ("16383", False), ("1048576", True), ("1048577", False)]
+)
 def test_message_limit_is_bounded(value: str, valid: bool) -> None:
     """The message limit must be one that an SNS topic can have and that holds an enriched event."""
     try:

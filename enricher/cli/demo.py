@@ -1,4 +1,4 @@
-"""Show, finding by finding, what a SIEM receives: the real handler against an AWS embedded in this process."""
+"""Show, finding by finding, what a SIEM receives: the real handler against an embedded AWS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 EVENTS = Path(__file__).resolve().parent.parent.parent / "events"
 POISON = '{"detail-type": "GuardDuty Finding", "detail": "a finding that never was'
@@ -18,7 +18,9 @@ POISON = '{"detail-type": "GuardDuty Finding", "detail": "a finding that never w
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--events", type=Path, default=EVENTS, help="folder of EventBridge events (default: events/)")
+    parser.add_argument(
+        "--events", type=Path, default=EVENTS, help="folder of EventBridge events (default: events/)"
+    )
     parser.add_argument("--only", metavar="TEXT", default="", help="only the events whose name contains TEXT")
 
 
@@ -33,14 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     paths = sorted(path for path in arguments.events.glob("*.json") if arguments.only in path.stem)
     with EmbeddedAws() as aws:
-        print(paint.dim("EventBridge rule → SQS queue → enricher.handler.handle → SNS topic → the SIEM's queue\n"))
+        print(
+            paint.dim(
+                "EventBridge rule → SQS queue → enricher.handler.handle → SNS topic → the SIEM's queue\n"
+            )
+        )
         forwarded = 0
         for path in paths:
             event = json.loads(path.read_text(encoding="utf-8"))
             taken = aws.put_event(event)
             print(paint.title(path.stem))
             if not taken:
-                print(f"  {paint.dim('in ')}  {event['detail-type']}: {paint.warn('not a finding, the rule leaves it alone')}\n")
+                refusal = paint.warn("not a finding, the rule leaves it alone")
+                print(f"  {paint.dim('in ')}  {event['detail-type']}: {refusal}\n")
                 continue
             aws.run_lambda()
             for line in finding_lines(event, aws.received(), paint):
@@ -51,7 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
             print(line)
         print(paint.title("in total"))
         seconds = time.monotonic() - started
-        print(f"  {len(paths)} events in, {forwarded} findings forwarded, {aws.invocations} invocations, {seconds:.1f} s")
+        print(
+            f"  {len(paths)} events in, {forwarded} findings forwarded, "
+            f"{aws.invocations} invocations, {seconds:.1f} s"
+        )
         print(f"  metrics: {', '.join(f'{name} {value:g}' for name, value in sorted(aws.metrics().items()))}")
     return 0
 
@@ -73,7 +83,9 @@ def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]]
             f"        {row['tactic']['name']} · {paint.strong(parent + row['name'])} {row['id']}  "
             + paint.dim(f"{row['confidence']}, {row['source']}")
         )
-        lines += [paint.dim(f"        because {item['field']} is {item['value']!r:.90}") for item in row["evidence"]]
+        lines += [
+            paint.dim(f"        because {item['field']} is {item['value']!r:.90}") for item in row["evidence"]
+        ]
     if attack["techniques"]:
         lines += [paint.dim(line) for line in _wrap(attack["techniques"][0]["rationale"], "        ")]
     else:
@@ -113,7 +125,7 @@ def _wrap(text: str, indent: str) -> list[str]:
 class Paint:
     """Colour text on a terminal, and leave it plain in a pipe."""
 
-    _LEVELS = {"LOW": "36", "MEDIUM": "33", "HIGH": "31;1", "CRITICAL": "37;41;1"}
+    _LEVELS: ClassVar = {"LOW": "36", "MEDIUM": "33", "HIGH": "31;1", "CRITICAL": "37;41;1"}
 
     def __init__(self, *, color: bool) -> None:
         self.color = color

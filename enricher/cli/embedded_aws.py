@@ -25,7 +25,10 @@ ACCOUNT, REGION = "111122223333", "eu-west-1"
 #: What subscribers of a team might ask for: name -> (filter policy, scope).
 SUBSCRIBERS: dict[str, tuple[dict[str, Any], str]] = {
     "siem": ({}, "MessageAttributes"),
-    "pager (severity_label HIGH or CRITICAL)": ({"severity_label": ["HIGH", "CRITICAL"]}, "MessageAttributes"),
+    "pager (severity_label HIGH or CRITICAL)": (
+        {"severity_label": ["HIGH", "CRITICAL"]},
+        "MessageAttributes",
+    ),
     "identity team (techniques T1078 or T1098)": ({"techniques": ["T1078", "T1098"]}, "MessageAttributes"),
     "impact desk (tactics Impact)": ({"tactics": ["Impact"]}, "MessageAttributes"),
     "legacy rules (techniques T1562)": ({"techniques": ["T1562"]}, "MessageAttributes"),
@@ -37,7 +40,7 @@ SUBSCRIBERS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 class EmbeddedAws:
-    """Hold the embedded AWS: rule, queue with its dead-letter queue, topic, subscribed queues, the function."""
+    """Hold the embedded AWS: rule, queue, dead-letter queue, topic, subscribed queues, function."""
 
     def __init__(self) -> None:
         self.invocations = 0
@@ -51,7 +54,9 @@ class EmbeddedAws:
             AWS_DEFAULT_REGION=REGION, MOTO_ACCOUNT_ID=ACCOUNT,
         )  # fmt: skip
         self._mock.start()
-        self.sqs, self.sns, self.events = (boto3.client(name) for name in ("sqs", "sns", "events"))
+        self.sqs = boto3.client("sqs")
+        self.sns = boto3.client("sns")
+        self.events: Any = boto3.client("events")
         self._deploy()
         self._handler = self._start_function()
         return self
@@ -64,8 +69,9 @@ class EmbeddedAws:
         pattern, receives = read_template()
         self.dead_letter_queue = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         redrive = {"deadLetterTargetArn": self._arn(self.dead_letter_queue), "maxReceiveCount": receives}
-        attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
-        self.queue = self.sqs.create_queue(QueueName="siem", Attributes=attributes)["QueueUrl"]
+        self.queue = self.sqs.create_queue(
+            QueueName="siem", Attributes={"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
+        )["QueueUrl"]
         self.events.put_rule(Name="findings", EventPattern=json.dumps(pattern))
         self.events.put_targets(Rule="findings", Targets=[{"Id": "siem", "Arn": self._arn(self.queue)}])
         self.topic = self.sns.create_topic(Name="enriched")["TopicArn"]
@@ -75,17 +81,23 @@ class EmbeddedAws:
             options = {"RawMessageDelivery": "true"}
             if policy:
                 options |= {"FilterPolicy": json.dumps(policy), "FilterPolicyScope": scope}
-            self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=self._arn(url), Attributes=options)
+            self.sns.subscribe(
+                TopicArn=self.topic, Protocol="sqs", Endpoint=self._arn(url), Attributes=options
+            )
             self.subscribers[name] = url
 
     def _arn(self, url: str) -> str:
-        return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
 
     def _start_function(self) -> ModuleType:
         from enricher import mapping
         from enricher.authoring import bundle_of, read_mapping
 
-        os.environ.update(TOPIC_ARN=self.topic, POWERTOOLS_METRICS_NAMESPACE="Demo", POWERTOOLS_SERVICE_NAME="demo")
+        os.environ.update(
+            TOPIC_ARN=self.topic, POWERTOOLS_METRICS_NAMESPACE="Demo", POWERTOOLS_SERVICE_NAME="demo"
+        )
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(self._output):
             mapping.BUNDLE = Path(folder) / "bundle.json"
             mapping.BUNDLE.write_text(json.dumps(bundle_of(read_mapping())), encoding="utf-8")
@@ -111,7 +123,10 @@ class EmbeddedAws:
         self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)
 
     def run_lambda(self) -> bool:
-        """Poll once as Lambda does: invoke with up to ten messages, delete what did not fail; False if none came."""
+        """Poll once as Lambda does: invoke with up to ten messages, delete what did not fail.
+
+        Give False if none came.
+        """
         answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"])
         messages = answer.get("Messages", [])
         if not messages:
@@ -136,7 +151,7 @@ class EmbeddedAws:
         return True
 
     def received(self) -> dict[str, dict[str, Any]]:
-        """Take what arrived at each subscriber: name -> SQS message; a subscriber that got nothing is left out."""
+        """Take what arrived, by subscriber; one that got nothing is left out."""
         out: dict[str, dict[str, Any]] = {}
         for name, url in self.subscribers.items():
             answer = self.sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])
@@ -155,7 +170,9 @@ class EmbeddedAws:
 
     def last_refusal(self) -> str:
         """Give the reason of the last refusal in the function's log."""
-        reasons = [line["reason"] for line in self._lines() if line.get("level") == "ERROR" and "reason" in line]
+        reasons = [
+            line["reason"] for line in self._lines() if line.get("level") == "ERROR" and "reason" in line
+        ]
         return str(reasons[-1]) if reasons else ""
 
     def metrics(self) -> dict[str, float]:
@@ -204,7 +221,9 @@ def read_template() -> tuple[dict[str, Any], int]:
     queues = [
         item["Properties"]["RedrivePolicy"]["maxReceiveCount"]
         for name, item in resources.items()
-        if item["Type"] == "AWS::SQS::Queue" and "RedrivePolicy" in item["Properties"] and "siem" in name.lower()
+        if item["Type"] == "AWS::SQS::Queue"
+        and "RedrivePolicy" in item["Properties"]
+        and "siem" in name.lower()
     ]
     return _with_defaults(rules[0]["Properties"]["EventPattern"]), int(queues[0])
 

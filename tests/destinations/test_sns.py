@@ -100,7 +100,9 @@ def test_filter_policies_match(
 def test_former_ids_still_match(aws: tuple[SNSClient, SQSClient], mapping: Mapping) -> None:
     """A rule written for T1562 before ATT&CK 19 must still get its findings."""
     target = destination(aws[0])
-    url = subscribe(aws, target.topic_arn, FilterPolicy='{"techniques": ["T1562"], "tactics": ["Defense Evasion"]}')
+    url = subscribe(
+        aws, target.topic_arn, FilterPolicy='{"techniques": ["T1562"], "tactics": ["Defense Evasion"]}'
+    )
     target.deliver([parcel(mapping, "iam-cloudtrail-logging-disabled")], plenty)
     assert 1 == len(receive(aws[1], url))
 
@@ -110,8 +112,8 @@ def test_at_most_nine_attributes(name: str, mapping: Mapping) -> None:
     """No finding may have more than nine attributes: raw delivery discards messages with more than ten."""
     attributes = attributes_of(parcel(mapping, name).enriched)
     assert set(attributes) <= {
-        "finding_type", "severity", "severity_label", "account_id", "region", "tactics", "techniques", "status",
-        "occurrence",
+        "finding_type", "severity", "severity_label", "account_id", "region", "tactics", "techniques",
+        "status", "occurrence",
     }  # fmt: skip
     assert all(value["StringValue"] for value in attributes.values())
 
@@ -124,7 +126,7 @@ def test_attributes_tell_parent_and_former(mapping: Mapping) -> None:
 
 
 def test_values_that_are_missing_are_left_out(mapping: Mapping) -> None:
-    """A finding without severity, account or Region must be sent without those attributes, not with empty ones."""
+    """A finding without severity, account or Region must be sent without those attributes."""
     enriched = enrich(Finding.from_event({"detail": {"type": "Nothing:Known/AtAll"}}), mapping)
     assert {"finding_type", "severity_label", "status", "occurrence"} == set(attributes_of(enriched))
 
@@ -164,7 +166,9 @@ class Recorder:
 
 def test_only_failed_entries_fail(mapping: Mapping) -> None:
     """An entry that SNS refuses must fail alone, with SNS's reason."""
-    client = Recorder(failed=[{"Id": "1", "Code": "InternalError", "Message": "try again", "SenderFault": False}])
+    client = Recorder(
+        failed=[{"Id": "1", "Code": "InternalError", "Message": "try again", "SenderFault": False}]
+    )
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
     batch = [parcel(mapping, key=key) for key in "abc"]
     assert {"b": Failure("PublishBatch: InternalError: try again")} == target.deliver(batch, plenty)
@@ -175,7 +179,9 @@ def test_a_call_that_fails_fails_its_entries(mapping: Mapping) -> None:
     client = Recorder(error=EndpointConnectionError(endpoint_url="https://sns.example.com"))
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
     failures = target.deliver([parcel(mapping, key=key) for key in "ab"], plenty)
-    assert {"a": Remedy.RETRY, "b": Remedy.RETRY} == {key: failure.remedy for key, failure in failures.items()}
+    assert {"a": Remedy.RETRY, "b": Remedy.RETRY} == {
+        key: failure.remedy for key, failure in failures.items()
+    }
 
 
 def test_no_call_starts_without_time_for_it(mapping: Mapping) -> None:

@@ -103,7 +103,7 @@ def test_unknown_large_part_is_given_up_last(mapping: Mapping) -> None:
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_numbers_json_cannot_carry_are_refused(value: float) -> None:
     """Infinity and NaN must raise, not become text that no parser reads."""
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not JSON compliant"):
         dump_json({"a": value})
 
 
@@ -116,7 +116,7 @@ def test_characters_a_queue_refuses_are_escaped(text: str) -> None:
 
 
 def test_too_deep_nesting_is_a_value_error() -> None:
-    """A value nested beyond what can be written must raise ValueError, which costs one record and not the batch."""
+    """A value nested beyond what can be written must raise ValueError, which costs one record only."""
     value: Any = []
     for _ in range(200_000):
         value = [value]
