@@ -1,0 +1,156 @@
+"""Read template.yaml as CloudFormation does with given parameters: conditions decided, intrinsics resolved.
+
+What only a deployment knows stays readable: a reference to a resource is "<SiemQueue>", an attribute of it
+"<SiemQueue.Arn>", a pseudo parameter its value in PSEUDO.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PSEUDO = {
+    "AWS::AccountId": "111122223333",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::StackName": "stack",
+}
+ROUTES = ("Siem", "SecurityHub", "People")
+ALL_ON = {"SiemRoute": "on", "SecurityHubRoute": "annotate", "PeopleRoute": "text"}
+_ABSENT = object()
+
+
+class _Loader(yaml.SafeLoader):
+    """Load the short forms (!Ref, !Sub) as their long ones."""
+
+
+def _long_form(loader: yaml.Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    key = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        return {key: value.split(".", 1) if tag == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {key: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {key: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _long_form)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """Give template.yaml with its intrinsics in the long form. Shared: do not change it."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.load(text, _Loader)
+    return loaded
+
+
+class Stack:
+    """Hold the template as resolved with some parameters, the rest at their defaults."""
+
+    def __init__(self, **parameters: str) -> None:
+        defaults = {name: str(row["Default"]) for name, row in template()["Parameters"].items()}
+        assert parameters.keys() <= defaults.keys()
+        self.parameters = {**PSEUDO, **defaults, **parameters}
+        self.globals = self.resolve(template()["Globals"]["Function"])
+        self.resources: dict[str, dict[str, Any]] = {
+            name: self.resolve(resource)
+            for name, resource in template()["Resources"].items()
+            if self.is_there(resource)
+        }
+
+    def is_there(self, item: dict[str, Any]) -> bool:
+        """Tell whether a resource or output with its Condition is in this stack."""
+        return "Condition" not in item or self.condition(item["Condition"])
+
+    def condition(self, name: str) -> bool:
+        """Decide a named condition."""
+        return bool(self.resolve(template()["Conditions"][name]))
+
+    def properties(self, name: str) -> dict[str, Any]:
+        """Give a resource's properties."""
+        found: dict[str, Any] = self.resources[name]["Properties"]
+        return found
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Give the properties of all resources of a type, by logical id."""
+        return {name: row["Properties"] for name, row in self.resources.items() if row["Type"] == kind}
+
+    def function(self, route: str) -> dict[str, Any]:
+        """Give a route's function with the Globals merged in, as SAM does: environment by variable."""
+        own = self.properties(f"{route}Function")
+        variables = {
+            **self.globals["Environment"]["Variables"],
+            **own["Environment"]["Variables"],
+        }
+        return {**self.globals, **own, "Environment": {"Variables": variables}}
+
+    def statements(self, route: str) -> list[dict[str, Any]]:
+        """Give every statement of a route's role, managed policies of this template included."""
+        role = self.properties(f"{route}Role")
+        documents = [policy["PolicyDocument"] for policy in role["Policies"]]
+        for policy in role.get("ManagedPolicyArns", []):
+            documents.append(self.properties(policy.strip("<>"))["PolicyDocument"])
+        return [statement for document in documents for statement in document["Statement"]]
+
+    def resolve(self, value: Any) -> Any:
+        """Resolve every intrinsic in a value; what is AWS::NoValue disappears from its list or mapping."""
+        if isinstance(value, list):
+            return [item for item in map(self.resolve, value) if item is not _ABSENT]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(key, argument)] = value.items()
+            if key in ("Ref", "Condition") and isinstance(argument, str):
+                return self._ref(argument) if key == "Ref" else self.condition(argument)
+            if key.startswith("Fn::"):
+                return getattr(self, f"_{key[4:].lower()}")(argument)
+        pairs = ((key, self.resolve(item)) for key, item in value.items() if key != "Condition" or _is_block(item))
+        return {key: item for key, item in pairs if item is not _ABSENT}
+
+    def _ref(self, name: str) -> Any:
+        return _ABSENT if name == "AWS::NoValue" else self.parameters.get(name, f"<{name}>")
+
+    def _getatt(self, parts: list[str]) -> str:
+        return f"<{'.'.join(parts)}>"
+
+    def _if(self, parts: list[Any]) -> Any:
+        condition, yes, no = parts
+        return self.resolve(yes if self.condition(condition) else no)
+
+    def _equals(self, parts: list[Any]) -> bool:
+        first, second = self.resolve(parts)
+        return bool(first == second)
+
+    def _not(self, parts: list[Any]) -> bool:
+        return not self.resolve(parts[0])
+
+    def _and(self, parts: list[Any]) -> bool:
+        return all(self.resolve(parts))
+
+    def _or(self, parts: list[Any]) -> bool:
+        return any(self.resolve(parts))
+
+    def _split(self, parts: list[Any]) -> list[str]:
+        separator, text = self.resolve(parts)
+        return list(text.split(separator))
+
+    def _select(self, parts: list[Any]) -> Any:
+        place, items = self.resolve(parts)
+        return items[int(place)]
+
+    def _sub(self, argument: Any) -> str:
+        text, extra = (argument, {}) if isinstance(argument, str) else argument
+        names = {**self.parameters, **self.resolve(extra)}
+        return re.sub(r"\$\{([^}]+)\}", lambda match: str(names.get(match[1], f"<{match[1]}>")), text)
+
+
+def _is_block(item: Any) -> bool:
+    """Tell the Condition block of a policy statement from the Condition of a resource, which is a name."""
+    return isinstance(item, dict)
