@@ -50,7 +50,7 @@ def test_handler_imports_only_what_its_route_uses(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "enricher", "compile", "--output", bundle], cwd=ROOT, check=True)
     brought = imported(
         "import os\n"
-        "os.environ.update(TOPIC_ARN='arn:aws:sns:eu-west-1:111122223333:t', AWS_DEFAULT_REGION='eu-west-1')\n"
+        "os.environ.update(TOPIC_ARN='arn:aws:sns:x:111122223333:t', AWS_DEFAULT_REGION='eu-west-1')\n"
         f"from enricher import mapping; from pathlib import Path; mapping.BUNDLE = Path({str(bundle)!r})\n"
         "import enricher.handler"
     )

@@ -69,7 +69,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
 
 
 def without(block: Mapping[str, Any], keys: list[str]) -> Mapping[str, Any]:
-    """Copy `block` without the value at the path `keys`, in either case; give `block` itself if none is there."""
+    """Copy `block` without the value at the path `keys`, in either case; give `block` if none is there."""
     key = _spelling(block, keys[0])
     if key not in block:
         return block
