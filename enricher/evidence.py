@@ -1,12 +1,303 @@
-"""Read from the finding itself which technique it shows."""
+"""Read from the finding itself which technique it shows.
+
+The rules are data, written and reviewed under `mapping/evidence/`. Compiled, they are these tables (in
+`Mapping.evidence`, so in the bundle):
+
+rules: one row for each, see `Rule`.
+calls: service -> API call -> number of its rule.
+fields: one row for each place a rule looks at, as its steps: ["service", "action", …, "[]", "port"].
+tree: the fields that lead to rules, as nested keys, so that a finding is walked only where it has something.
+    A field's own tables stand under "=": `in` by exact value, `words` by word, `try` for the rest.
+purposes: threat purpose -> the tactics it may mean, none where it is no aim.
+"""
 
 from __future__ import annotations
 
-from enricher.entry import Entry
+import re
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as ReadMapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from enricher.attack import parent_id
+from enricher.calls import Call, calls_of
+from enricher.entry import Entry, Shown
 from enricher.finding import Finding
-from enricher.mapping import Mapping, Record
+from enricher.mapping import CONFIDENCES, Mapping, Pair, Record
+from enricher.place import ANY_ITEM, MOST_ITEMS, Scalar, scalar, shown, walk
+
+CEILING = 5
+#: Fields named for one entry; what more of them would say is the same.
+_MOST_SHOWN = 6
+_LONGEST_TEXT = 4096
+_WORD = re.compile(r"[a-z0-9]+")
+REFUSED = "The call was refused, so this is an attempt that failed."
+ON_BEHALF = "An AWS service made the call on somebody's behalf, which is often routine."
+
+
+class Rule(NamedTuple):
+    """Hold one compiled rule.
+
+    readings: [tactic, technique, confidence, former, former_tactic], most usual first; scope: the purposes,
+    resources and families it is limited to, [] for any; conditions: [numbers of fields, kind, operand];
+    show: numbers of fields to name as well.
+    """
+
+    id: str
+    file: str
+    readings: list[list[Any]]
+    rationale: str
+    scope: list[list[str]]
+    conditions: list[list[Any]]
+    show: list[int]
+
+
+class TypeName(NamedTuple):
+    """Hold the parts of a finding type: Purpose:Resource/Family.Mechanism!Artifact."""
+
+    purpose: str
+    resource: str
+    family: str
+    rest: str
+
+
+def parse_type(finding_type: str) -> TypeName:
+    """Take a finding type apart; parts that are missing are ""."""
+    purpose, _, tail = finding_type.partition(":")
+    resource, _, rest = tail.partition("/")
+    return TypeName(purpose, resource, rest.partition("!")[0].partition(".")[0], rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Hold what a finding's type means: the purpose's tactics, all tactics, the record's primary pair."""
+
+    aim: tuple[str, ...]
+    tactics: frozenset[str]
+    primary: Pair | None
+
+    @classmethod
+    def of(cls, purpose: str, record: Record | None, tables: ReadMapping[str, Any]) -> Meaning:
+        """Gather the meaning of a type from its purpose and its record."""
+        aim = tuple(tables["purposes"].get(purpose, ()))
+        pairs = record.pairs if record else ()
+        return cls(aim, frozenset([*aim, *(pair.tactic for pair in pairs)]), pairs[0] if pairs else None)
+
+    def sharpens(self, reading: Sequence[Any]) -> bool:
+        """Tell whether a reading is the record's primary pair or a sub-technique of it."""
+        if self.primary is None or reading[0] != self.primary.tactic:
+            return False
+        return self.primary.technique in (reading[1], parent_id(reading[1]))
+
+    def fit(self, reading: Sequence[Any]) -> int:
+        """Grade how well a reading fits: 3 it sharpens the record, 2 the aim, 1 another tactic, 0 neither."""
+        if self.sharpens(reading):
+            return 3
+        return 2 if reading[0] in self.aim else 1 if reading[0] in self.tactics else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    rule: Rule
+    shown: tuple[Shown, ...]
+    call: Call | None = None
 
 
 def find_evidence(finding: Finding, record: Record | None, mapping: Mapping) -> tuple[Entry, ...]:
-    """Give the entries that the finding's own content shows, strongest first, five at most."""
-    return ()
+    """Give the entries that the finding's own content shows, strongest first, five at most.
+
+    record: the mapping's record of the type, which says what the finding means; None for an unknown type.
+    """
+    tables = mapping.evidence
+    if not tables:
+        return ()
+    name = parse_type(record.type if record else finding.type)
+    meaning = Meaning.of(name.purpose, record, tables)
+    matches = [*_match_calls(finding, tables), *_match_fields(finding, name, tables)]
+    graded = [_judge(match, meaning) for match in matches]
+    graded.sort(key=lambda item: item[0])
+    return _merge([entry for _, entry in graded])
+
+
+def _match_calls(finding: Finding, tables: ReadMapping[str, Any]) -> Iterator[_Match]:
+    calls = tables["calls"]
+    about = finding.text("service.action.awsApiCallAction.serviceName")
+    seen = set()
+    for call in calls_of(finding):
+        number = calls.get(call.service, {}).get(call.api)
+        if number is None and not call.service:
+            number = calls.get(about, {}).get(call.api)
+            if number is None:
+                owners = [table[call.api] for table in calls.values() if call.api in table]
+                number = owners[0] if len(owners) == 1 else None
+        if number is None or (number, call.api) in seen:
+            continue
+        seen.add((number, call.api))
+        yield _Match(Rule(*tables["rules"][number]), call.shown, call)
+
+
+def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any]) -> Iterator[_Match]:
+    view, fields, done = finding.view, tables["fields"], set()
+    for leaf, place, value in _walk_tree(view, tables["tree"], ""):
+        for number in _candidates(leaf, value):
+            if number in done:
+                continue
+            rule = Rule(*tables["rules"][number])
+            if rule.scope and not _in_scope(rule.scope, name):
+                continue
+            found = _test(rule, view, fields, place)
+            if found is not None:
+                done.add(number)
+                yield _Match(rule, found)
+
+
+def _walk_tree(value: Any, node: ReadMapping[str, Any], path: str) -> Iterator[tuple[Any, str, Scalar]]:
+    """Walk finding and tree together; give each field's tables with the place and value found there."""
+    if isinstance(value, dict):
+        for key, child in node.items():
+            if key in value:
+                yield from _walk_tree(value[key], child, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        if child := node.get(ANY_ITEM):
+            for number, item in enumerate(value[:MOST_ITEMS]):
+                yield from _walk_tree(item, child, f"{path}[{number}]")
+    elif (leaf := node.get("=")) and (said := scalar(value)) is not None:
+        yield leaf, path, said
+
+
+def _candidates(leaf: ReadMapping[str, Any], value: Scalar) -> Iterator[int]:
+    if exact := leaf.get("in"):
+        yield from exact.get(key_of(value), ())
+    if (by_word := leaf.get("words")) and isinstance(value, str):
+        for word in words_of(value):
+            yield from by_word.get(word, ())
+    yield from leaf.get("try", ())
+
+
+def key_of(value: Scalar) -> str:
+    """Spell a value for comparison: exports write numbers and flags as text as well."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if not isinstance(value, int) or abs(value) < 1 << 64 else ""
+
+
+def words_of(text: str) -> set[str]:
+    """Give the words of a text in small letters; only the beginning of a very long one is read."""
+    return set(_WORD.findall(text[:_LONGEST_TEXT].lower()))
+
+
+def _in_scope(scope: list[list[str]], name: TypeName) -> bool:
+    purposes, resources, families = scope
+    return (
+        (not purposes or name.purpose in purposes)
+        and (not resources or name.resource in resources)
+        and (not families or name.family in families)
+    )
+
+
+def _test(
+    rule: Rule, view: ReadMapping[str, Any], fields: list[list[str]], key_place: str
+) -> tuple[Shown, ...] | None:
+    """Test every condition of a rule; give what decided, or None.
+
+    Lists that the key condition has already gone into are read at the same item, so that the conditions
+    speak of one container, one login, one file.
+    """
+    chosen = _chosen_items(key_place)
+    found: list[Shown] = []
+    for numbers, kind, operand in rule.conditions:
+        hit = next(
+            (
+                (path, value)
+                for number in numbers
+                for path, value in walk(view, fields[number], chosen)
+                if kind == "present" or _TESTS[kind](value, operand)
+            ),
+            None,
+        )
+        if (hit is None) != (kind == "present" and not operand):
+            return None
+        if hit and (ground := shown(*hit)):
+            found.append(ground)
+    for number in rule.show:
+        for hit in walk(view, fields[number], chosen):
+            if ground := shown(*hit):
+                found.append(ground)
+            break
+    return tuple(found)
+
+
+def _chosen_items(place: str) -> dict[tuple[str, ...], int]:
+    if "[" not in place:
+        return {}
+    chosen: dict[tuple[str, ...], int] = {}
+    steps: list[str] = []
+    for part in place.replace("[", ".[").split("."):
+        if part.startswith("["):
+            chosen[tuple(steps)] = int(part[1:-1])
+            steps.append(ANY_ITEM)
+        else:
+            steps.append(part)
+    return chosen
+
+
+def _number_above(value: Scalar, operand: float) -> bool:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return False
+    return not isinstance(value, bool) and value > operand
+
+
+#: The vocabulary of conditions, beside `present`: whether a value at the place meets the operand.
+_TESTS: dict[str, Any] = {
+    "in": lambda value, operand: key_of(value) in operand,
+    "prefix": lambda value, operand: isinstance(value, str) and value.startswith(tuple(operand)),
+    "suffix": lambda value, operand: isinstance(value, str) and value.endswith(tuple(operand)),
+    "contains": lambda value, operand: isinstance(value, str) and any(part in value for part in operand),
+    "words": lambda value, operand: isinstance(value, str) and not words_of(value).isdisjoint(operand),
+    "above": _number_above,
+}
+KINDS = (*_TESTS, "present")
+
+
+def choose_reading(rule: Rule, meaning: Meaning) -> list[Any]:
+    """Choose what a rule means in this finding: the reading that fits best, of equals the most usual."""
+    return max(rule.readings, key=meaning.fit)
+
+
+def _judge(match: _Match, meaning: Meaning) -> tuple[tuple[int, int, bool], Entry]:
+    """Turn a match into an entry, with its rank: surer first, then what fits better, then what is limited."""
+    rule = match.rule
+    tactic, technique, confidence, *former = choose_reading(rule, meaning)
+    fit = meaning.fit((tactic, technique))
+    rank, rationale = CONFIDENCES.index(confidence), rule.rationale
+    # GuardDuty judged the aim; what has another aim is a side of the matter.
+    lowered = 1 if meaning.aim and not fit else 0
+    if match.call and match.call.error:
+        lowered, rationale = lowered + 1, f"{rationale} {REFUSED}"
+    if match.call and match.call.by_service:
+        lowered, rationale = lowered + 1, f"{rationale} {ON_BEHALF}"
+    rank = min(rank + lowered, len(CONFIDENCES) - 1)
+    pair = Pair(tactic, technique, *former)
+    entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, match.shown)
+    return (rank, -fit, not rule.scope), entry
+
+
+def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
+    """Give each pair once, with the grounds of all that say it; a sub-technique says its parent too."""
+    merged: dict[tuple[str, str | None], Entry] = {}
+    for entry in entries:
+        key = (entry.pair.tactic, entry.pair.technique)
+        if key in merged:
+            grounds = tuple(dict.fromkeys(merged[key].evidence + entry.evidence))[:_MOST_SHOWN]
+            merged[key] = replace(merged[key], evidence=grounds)
+        elif len(merged) < CEILING and all(
+            (entry.pair.tactic, entry.pair.technique) != (tactic, parent_id(technique or ""))
+            for tactic, technique in merged
+        ):
+            merged[key] = replace(entry, evidence=entry.evidence[:_MOST_SHOWN])
+    return tuple(merged.values())
