@@ -107,6 +107,11 @@ class Catalogue:
         before = Release(changed.version, changed.tactics, {**kept, **changed.techniques})
         return cls(pinned, before, data["revoked"])
 
+    @property
+    def versions(self) -> tuple[str, str]:
+        """Give the two releases it can speak in, the pinned one first."""
+        return self.pinned.version, self.former.version
+
     def resolve(self, technique_id: str) -> str | None:
         """Follow revocations to an active id of the pinned release; None if the id leads nowhere."""
         seen = set()

@@ -1,6 +1,6 @@
 """Read the mapping as people write it (TOML) and refuse, with every fault named, what must not ship.
 
-Used by the command line and at build time; of it the Lambda uses `read_overrides` alone.
+Used by the command line and at build time only; the Lambda reads the compiled form.
 """
 
 from __future__ import annotations
@@ -87,20 +87,6 @@ def bundle_of(mapping: Mapping, root: Path = ROOT) -> dict[str, Any]:
         "aliases": dict(mapping.aliases),
         "evidence": mapping.evidence,
     }
-
-
-def read_overrides(text: str, name: str, catalogue: Catalogue) -> tuple[dict[str, Record], list[Fault]]:
-    """Read a team's overrides: records in the bundled form, `name` is the file or parameter they came from.
-
-    Valid records are given beside the faults of the others, so that one mistake costs one override.
-    """
-    faults: list[Fault] = []
-    records: dict[str, Record] = {}
-    for record in read_records(text, name, catalogue, faults, override=True):
-        if record.type in records:
-            faults.append(Fault(name, record.type, "overridden twice, the first serves: remove one"))
-        records.setdefault(record.type, record)
-    return records, faults
 
 
 def _check_coverage(known: list[KnownType], records: dict[str, Record], refused: Set[str]) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Read one file of [[finding]] records as people write it, and name every fault in it."""
+"""Read [[finding]] records as people write them, ours or a team's, and name every fault in them."""
 
 from __future__ import annotations
 
@@ -49,6 +49,20 @@ def read_records(
         faults.extend(Fault(name, subject, message) for message in messages)
         if record is not None:
             yield record
+
+
+def read_overrides(text: str, name: str, catalogue: Catalogue) -> tuple[dict[str, Record], list[Fault]]:
+    """Read a team's overrides: records in the bundled form, `name` is the file or parameter they came from.
+
+    Valid records are given beside the faults of the others, so that one mistake costs one override.
+    """
+    faults: list[Fault] = []
+    records: dict[str, Record] = {}
+    for record in read_records(text, name, catalogue, faults, override=True):
+        if record.type in records:
+            faults.append(Fault(name, record.type, "overridden twice, the first serves: remove one"))
+        records.setdefault(record.type, record)
+    return records, faults
 
 
 def read_record(

@@ -14,10 +14,12 @@ from enricher.destinations import DESTINATIONS, Destination, Failure, Parcel, Re
 from enricher.enrich import EnrichedFinding, enrich
 from enricher.finding import Finding, MalformedEvent
 from enricher.mapping import Mapping as AttackMapping
+from enricher.settings import check_attack_version
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
+    from enricher.overrides import Overrides
     from enricher.settings import Settings
     from enricher.source_queue import SourceQueue
 
@@ -38,17 +40,20 @@ class Route:
     queue: SourceQueue | None
     logger: Logger
     metrics: Metrics
+    overrides: Overrides | None = None
 
     @classmethod
     def build(cls, settings: Settings, logger: Logger, metrics: Metrics) -> Route:
         """Make the route's parts from its settings."""
+        mapping = AttackMapping.load()
         return cls(
-            mapping=AttackMapping.load(),
-            release=settings.attack_version or None,
+            mapping=mapping,
+            release=check_attack_version(settings.attack_version, mapping.catalogue.versions),
             destination=DESTINATIONS[settings.destination](settings),
             queue=source_queue.build(settings),
             logger=logger,
             metrics=metrics,
+            overrides=_build_overrides(settings, mapping, logger, metrics),
         )
 
     def run(self, records: Sequence[Mapping[str, Any]], time_left: TimeLeft) -> list[str]:
@@ -78,7 +83,8 @@ class Route:
                 raise Undelivered(failure.reason)
 
     def _pack(self, key: str, finding: Finding, attempt: int) -> Parcel:
-        return Parcel(key, enrich(finding, self.mapping, self.release), attempt)
+        mapping = self.overrides.current() if self.overrides else self.mapping
+        return Parcel(key, enrich(finding, mapping, self.release), attempt)
 
     def _deliver(self, parcels: Sequence[Parcel], time_left: TimeLeft) -> dict[str, Failure]:
         if not parcels:
@@ -144,6 +150,16 @@ class Route:
             updated = updated.replace(tzinfo=UTC)
         age = (datetime.now(UTC) - updated).total_seconds()
         self.metrics.add_metric(name="FindingAge", unit=MetricUnit.Seconds, value=max(age, 0.0))
+
+
+def _build_overrides(
+    settings: Settings, mapping: AttackMapping, logger: Logger, metrics: Metrics
+) -> Overrides | None:
+    if not settings.mapping_overrides:
+        return None
+    from enricher.overrides import build
+
+    return build(settings.mapping_overrides, mapping, logger, metrics)
 
 
 def _attempt(record: Mapping[str, Any]) -> int:

@@ -84,6 +84,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+def check_attack_version(version: str, known: tuple[str, ...]) -> str | None:
+    """Give the ATT&CK release to speak in, None for the pinned one; raise InvalidSettings if it is not known.
+
+    known: the releases of the mapping's catalogue, which is loaded after the settings.
+    """
+    if version and version not in known:
+        raise InvalidSettings(f"ATTACK_VERSION is {version!r}: expected {' or '.join(known)}")
+    return version or None
+
+
 def _overrides(value: str, faults: list[str]) -> str:
     if value and not value.startswith(("s3://", "ssm:/")):
         faults.append(f"MAPPING_OVERRIDES is {value!r}: expected s3://BUCKET/KEY or ssm:/PARAMETER/NAME")

@@ -6,14 +6,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from enricher.authoring import ROOT, read_mapping, read_overrides
+from enricher.authoring import ROOT, read_mapping
 from enricher.mapping import Mapping
+from enricher.record_authoring import read_overrides
+from enricher.settings import InvalidSettings, check_attack_version
 
 
 def add_mapping_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the mapping and the ATT&CK release."""
-    parser.add_argument("--overrides", metavar="FILE", help="TOML file of your own records, as MAPPING_OVERRIDES")
-    parser.add_argument("--attack-version", metavar="VERSION", help="ATT&CK release to speak in (default: pinned)")
+    parser.add_argument(
+        "--overrides", metavar="FILE", help="TOML file of your own records, as MAPPING_OVERRIDES"
+    )
+    parser.add_argument(
+        "--attack-version", metavar="VERSION", help="ATT&CK release to speak in (default: pinned)"
+    )
 
 
 def load_mapping(arguments: argparse.Namespace) -> Mapping:
@@ -30,9 +36,8 @@ def load_mapping(arguments: argparse.Namespace) -> Mapping:
 
 def chosen_release(arguments: argparse.Namespace, mapping: Mapping) -> str | None:
     """Give the chosen ATT&CK release, None for the pinned one; exit with 2 for one that is not known."""
-    known = (mapping.catalogue.pinned.version, mapping.catalogue.former.version)
-    if arguments.attack_version not in (None, *known):
-        print(f"enricher: --attack-version {arguments.attack_version}: expected {' or '.join(known)}", file=sys.stderr)
-        raise SystemExit(2)
-    version: str | None = arguments.attack_version
-    return version
+    try:
+        return check_attack_version(arguments.attack_version or "", mapping.catalogue.versions)
+    except InvalidSettings as error:
+        print(f"enricher: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
