@@ -56,6 +56,10 @@ def explain_lines(
         lines.append(f"  retired by AWS on {record.retired}{successor}")
     if not attack["techniques"]:
         lines.append("  no technique" + "".join(f", tactic {row['name']}" for row in attack["tactics"]))
+    else:
+        named = {row["tactic"]["id"] for row in attack["techniques"]}
+        alone = (row for row in attack["tactics"] if row["id"] not in named)
+        lines += [f"  {row['name']} ({row['id']}) · the tactic alone, no technique" for row in alone]
     for row in attack["techniques"]:
         parent = f"{row['parent']['name']}: " if row["parent"] else ""
         lines.append(f"  {row['tactic']['name']} ({row['tactic']['id']}) · {parent}{row['name']} ({row['id']})")
