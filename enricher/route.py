@@ -14,6 +14,7 @@ from enricher.destinations import DESTINATIONS, Destination, Failure, Parcel, Re
 from enricher.enrich import EnrichedFinding, enrich
 from enricher.finding import Finding, MalformedEvent
 from enricher.mapping import Mapping as AttackMapping
+from enricher.repeats import guard
 from enricher.settings import check_attack_version
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from enricher.source_queue import SourceQueue
 
 _STATUS_METRICS = {"mapped": "Mapped", "tactic-only": "TacticOnly", "unmapped": "Unmapped"}
+_REMEDY_METRICS = {
+    Remedy.RETRY: "Failed",
+    Remedy.DEAD_LETTER: "Failed",
+    Remedy.LET_GO: "LetGo",
+    Remedy.SKIP: "Skipped",
+}
+#: The remedies after which nothing is left to do for a record.
+_DONE = frozenset((Remedy.LET_GO, Remedy.SKIP))
 
 
 class Undelivered(RuntimeError):
@@ -49,7 +58,7 @@ class Route:
         return cls(
             mapping=mapping,
             release=check_attack_version(settings.attack_version, mapping.catalogue.versions),
-            destination=DESTINATIONS[settings.destination](settings),
+            destination=guard(DESTINATIONS[settings.destination](settings), settings, logger, metrics),
             queue=source_queue.build(settings),
             logger=logger,
             metrics=metrics,
@@ -66,9 +75,17 @@ class Route:
                 parcels.append(self._pack(key, Finding.from_json(record["body"]), _attempt(record)))
             except MalformedEvent as error:
                 failures[key] = self._refuse(key, error)
+            except Exception as error:
+                # One record that the code trips over must not hold back the others of its batch.
+                self.logger.exception("record failed", extra={"record": key})
+                failures[key] = Failure(f"{type(error).__name__}: {error}")
         failures |= self._deliver(parcels, time_left)
-        by_id = {record["messageId"]: record for record in records}
-        return [key for key, failure in failures.items() if self._must_return(by_id[key], failure)]
+        return [
+            record["messageId"]
+            for record in records
+            if (failure := failures.get(record["messageId"]))
+            and self._must_return(record, failure, time_left)
+        ]
 
     def run_one(self, event: object, time_left: TimeLeft) -> None:
         """Deliver one EventBridge event; raise MalformedEvent or Undelivered if it was not."""
@@ -79,7 +96,7 @@ class Route:
             self._refuse(key, error)
             raise
         for failure in self._deliver([parcel], time_left).values():
-            if failure.remedy is not Remedy.LET_GO:
+            if failure.remedy not in _DONE:
                 raise Undelivered(failure.reason)
 
     def _pack(self, key: str, finding: Finding, attempt: int) -> Parcel:
@@ -92,17 +109,23 @@ class Route:
         try:
             failures = dict(self.destination.deliver(parcels, time_left))
         except Exception as error:
-            # A destination that breaks its contract may have delivered part of the batch: rather twice than never.
+            # A destination that breaks its contract may have delivered some: rather twice than never.
             self.logger.exception("destination failed")
             failures = {parcel.id: Failure(f"{type(error).__name__}: {error}") for parcel in parcels}
         for parcel in parcels:
-            self._report(parcel, failures.get(parcel.id))
+            try:
+                self._report(parcel, failures.get(parcel.id))
+            except Exception:
+                # It is delivered: nothing may raise from here on, or SQS would deliver it again.
+                self.logger.exception("report failed", extra={"record": parcel.id})
         return failures
 
-    def _must_return(self, record: Mapping[str, Any], failure: Failure) -> bool:
+    def _must_return(self, record: Mapping[str, Any], failure: Failure, time_left: TimeLeft) -> bool:
         """Apply the remedy of a failed record; tell whether SQS must deliver it again."""
-        if failure.remedy is Remedy.LET_GO:
+        if failure.remedy in _DONE:
             return False
+        if time_left() < source_queue.CALL_SECONDS:
+            return True
         try:
             if self.queue and failure.remedy is Remedy.DEAD_LETTER:
                 self.queue.set_aside(record, failure.reason)
@@ -111,13 +134,15 @@ class Route:
                 self.queue.postpone(record, failure.wait)
         except Exception:
             # Not postponed or not set aside: the queue's own visibility timeout and redrive do it later.
-            self.logger.exception("remedy failed", extra={"record": record["messageId"], "remedy": failure.remedy})
+            self.logger.exception(
+                "remedy failed", extra={"record": record["messageId"], "remedy": failure.remedy}
+            )
         return True
 
     def _refuse(self, key: str, error: MalformedEvent) -> Failure:
         self.logger.error("not a finding, refused", extra={"record": key, "reason": str(error)})
         self._count("Refused")
-        return Failure(str(error))
+        return Failure(str(error), Remedy.DEAD_LETTER)
 
     def _report(self, parcel: Parcel, failure: Failure | None) -> None:
         enriched = parcel.enriched
@@ -135,8 +160,13 @@ class Route:
             self._count_age(enriched)
         else:
             facts |= {"reason": failure.reason, "remedy": failure.remedy}
-            self.logger.warning("not forwarded", extra=facts)
-            self._count("LetGo" if failure.remedy is Remedy.LET_GO else "Failed")
+            if failure.remedy is Remedy.DEAD_LETTER:
+                self.logger.error("not forwarded", extra=facts)
+            elif failure.remedy is Remedy.SKIP or failure.wait is not None:
+                self.logger.info("not forwarded", extra=facts)
+            else:
+                self.logger.warning("not forwarded", extra=facts)
+            self._count(failure.metric or _REMEDY_METRICS[failure.remedy])
 
     def _count(self, name: str) -> None:
         self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ UPDATE_MODES = ("material", "every", "first")
 #: https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
 DEFAULT_LIMIT, LEAST_LIMIT, MOST_LIMIT = 262_144, 16_384, 1_048_576
 
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
 
 class InvalidSettings(ValueError):
     """Carry every fault of the environment."""
@@ -23,7 +26,8 @@ class InvalidSettings(ValueError):
 class Settings:
     """Hold what one function is told by its environment (see docs/settings.md).
 
-    message_limit: bytes; *_seconds: the time limits of one call to the destination.
+    account_id: the function's own; message_limit: bytes; *_seconds: the time limits of one call to the
+    destination.
     """
 
     route: str = "siem"
@@ -34,6 +38,7 @@ class Settings:
     dead_letter_queue_url: str = ""
     updates: str = "material"
     repeats_table: str = ""
+    account_id: str = ""
     attack_version: str = ""
     mapping_overrides: str = ""
     message_limit: int = DEFAULT_LIMIT
@@ -65,6 +70,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             faults.append(f"{name} is {value!r}: expected {prefix}…")
         return value
 
+    def account(*, needed: bool) -> str:
+        value = environment.get("ACCOUNT_ID") or _account_of_queue(environment.get("QUEUE_URL", ""))
+        if needed and not _ACCOUNT.fullmatch(value):
+            faults.append(f"ACCOUNT_ID is {value!r}: expected the function's own account, 12 digits")
+        return value
+
     destination = choose("DESTINATION", "sns", DESTINATION_NAMES)
     settings = Settings(
         route=environment.get("ROUTE") or "siem",
@@ -75,6 +86,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         dead_letter_queue_url=arn("DEAD_LETTER_QUEUE_URL", "http", needed=False),
         updates=choose("UPDATES", "material", UPDATE_MODES),
         repeats_table=environment.get("REPEATS_TABLE", ""),
+        account_id=account(needed=destination == "security-hub-import"),
         attack_version=environment.get("ATTACK_VERSION", ""),
         mapping_overrides=_overrides(environment.get("MAPPING_OVERRIDES", ""), faults),
         message_limit=_limit(environment.get("MESSAGE_LIMIT", ""), faults),
@@ -92,6 +104,12 @@ def check_attack_version(version: str, known: tuple[str, ...]) -> str | None:
     if version and version not in known:
         raise InvalidSettings(f"ATTACK_VERSION is {version!r}: expected {' or '.join(known)}")
     return version or None
+
+
+def _account_of_queue(url: str) -> str:
+    """Give the account in https://sqs.REGION.amazonaws.com/ACCOUNT/NAME; "" if there is none."""
+    parts = url.split("/")
+    return parts[3] if len(parts) == 5 and _ACCOUNT.fullmatch(parts[3]) else ""
 
 
 def _overrides(value: str, faults: list[str]) -> str:

@@ -25,6 +25,7 @@ class Remedy(StrEnum):
     RETRY = "retry"  # give the message back to the queue, it comes again after the visibility timeout
     DEAD_LETTER = "dead-letter"  # no retry can help: to the dead-letter queue at once, with the reason
     LET_GO = "let-go"  # the destination has no place for it: count it and let it go
+    SKIP = "skip"  # meant not to be delivered, and so nothing is amiss: a repeat, an archived finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,16 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Say why a parcel was not delivered, and the remedy; `wait` is the seconds before the retry, if stated."""
+    """Say why a parcel was not delivered, and the remedy.
+
+    wait: seconds before the retry, where waiting is what helps; metric: the metric that counts it, where it
+    is not the one of the remedy.
+    """
 
     reason: str
     remedy: Remedy = Remedy.RETRY
     wait: int | None = None
+    metric: str = ""
 
 
 class Destination(Protocol):
@@ -62,5 +68,21 @@ def _build_sns(settings: Settings) -> Destination:
     return build(settings)
 
 
+def _build_annotate(settings: Settings) -> Destination:
+    from enricher.destinations.security_hub_annotate import build
+
+    return build(settings)
+
+
+def _build_import(settings: Settings) -> Destination:
+    from enricher.destinations.security_hub_import import build
+
+    return build(settings)
+
+
 #: Built only when chosen, so that a function imports the one client it uses.
-DESTINATIONS: Mapping[str, Callable[[Settings], Destination]] = {"sns": _build_sns}
+DESTINATIONS: Mapping[str, Callable[[Settings], Destination]] = {
+    "sns": _build_sns,
+    "security-hub-annotate": _build_annotate,
+    "security-hub-import": _build_import,
+}

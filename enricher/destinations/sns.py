@@ -62,6 +62,9 @@ class SnsDestination:
                 messages.append(self.pack(parcel))
             except ValueError as error:
                 failures[parcel.id] = Failure(str(error), Remedy.DEAD_LETTER)
+            except Exception as error:
+                # One finding that a format trips over must not hold back the others of its batch.
+                failures[parcel.id] = Failure(f"{type(error).__name__}: {error}", Remedy.DEAD_LETTER)
         for group in group_messages(messages, self.limit):
             if time_left() < self.call_seconds:
                 late = Failure("not attempted: too little of the function's time was left")
@@ -144,7 +147,9 @@ def attributes_of(enriched: EnrichedFinding) -> Attributes:
 
 
 def _tactic_names(attack: Mapping[str, Any]) -> list[str]:
-    others = [row[key]["tactic"] for row in attack["techniques"] for key in ("formerly", "since") if key in row]
+    others = [
+        row[key]["tactic"] for row in attack["techniques"] for key in ("formerly", "since") if key in row
+    ]
     names = [name for tactic in (*attack["tactics"], *others) for name in (tactic["id"], tactic["name"])]
     return list(dict.fromkeys(names))
 
@@ -174,7 +179,7 @@ def build(settings: Settings) -> SnsDestination:
     config = Config(
         connect_timeout=settings.connect_seconds,
         read_timeout=settings.read_seconds,
-        retries={"mode": "standard", "max_attempts": settings.call_attempts},
+        retries={"mode": "standard", "total_max_attempts": settings.call_attempts},
     )
     return SnsDestination(
         client=boto3.client("sns", config=config),

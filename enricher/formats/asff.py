@@ -1,0 +1,209 @@
+"""Write a finding in Security Hub's format (ASFF), and its ATT&CK tags as fields to search there.
+
+Limits: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html
+Types: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format-type-taxonomy.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from enricher.alert import single_line
+from enricher.enrich import EnrichedFinding
+from enricher.finding import Finding
+from enricher.formats.asff_resources import resources_of
+
+#: What the keys of our fields begin with; nothing else is ever touched.
+PREFIX = "attack/"
+KEY_LIMIT, USER_VALUE_LIMIT, PRODUCT_VALUE_LIMIT = 128, 1024, 2048
+ID_LIMIT, TITLE_LIMIT, DESCRIPTION_LIMIT = 512, 256, 1024
+TYPES_LIMIT = 50
+#: The largest finding, in bytes; Security Hub says "240 KB", and the smaller reading is the safe one.
+FINDING_LIMIT = 240_000
+
+#: A field is always written: whether an update replaces the map or adds to it is not documented, so one that
+#: was left out might keep its old value.
+NONE = "none"
+
+#: Tactics in the words of ASFF's taxonomy. It has no place for ATT&CK 19's two halves of Defense Evasion, and
+#: puts what an attacker achieves under Effects.
+_NAMESPACES = {
+    "TA0043": "TTPs/Reconnaissance",
+    "TA0042": "TTPs/Resource Development",
+    "TA0005": "TTPs/Defense Evasion",
+    "TA0112": "TTPs/Defense Evasion",
+    "TA0010": "Effects/Data Exfiltration",
+    "TA0040": "Effects",
+}
+_EFFECTS = {
+    "T1485": "Effects/Data Destruction",
+    "T1486": "Effects/Data Destruction",
+    "T1490": "Effects/Data Destruction",
+    "T1561": "Effects/Data Destruction",
+    "T1498": "Effects/Denial of Service",
+    "T1499": "Effects/Denial of Service",
+    "T1496": "Effects/Resource Consumption",
+}
+_UNMAPPED_TYPE = "Unusual Behaviors"
+
+
+def attack_fields(enriched: EnrichedFinding, limit: int = USER_VALUE_LIMIT) -> dict[str, str]:
+    """Give the ATT&CK tags as text fields, the most needed first, each of 1 to `limit` characters.
+
+    A search for a technique compares `attack/technique` (the primary one) or looks into
+    `attack/technique-ids` (all of them, with parents).
+    """
+    attack = enriched.attack
+    techniques, tactics = attack["techniques"], attack["tactics"]
+    primary = techniques[0] if techniques else {}
+    tactic = primary.get("tactic") or (tactics[0] if tactics else {})
+    former = [row["formerly"] for row in techniques if "formerly" in row]
+    values = {
+        "technique": primary.get("id"),
+        "technique-name": primary.get("name"),
+        "tactic": tactic.get("id"),
+        "tactic-name": tactic.get("name"),
+        "technique-ids": _join(_with_parents(row["id"] for row in techniques), limit),
+        "tactic-names": _join((row["name"] for row in tactics), limit),
+        "status": attack["status"],
+        "confidence": primary.get("confidence"),
+        "source": primary.get("source"),
+        "version": attack["version"],
+        "mapping": attack["mapping"],
+        "formerly": _join(
+            (name for row in former for name in (row["id"], row["tactic"]["name"])),
+            limit,
+        ),
+    }
+    return {PREFIX + key: single_line(value or NONE, limit) for key, value in values.items()}
+
+
+def _with_parents(ids: Iterable[str]) -> Iterable[str]:
+    listed = tuple(ids)
+    return (*listed, *(key.partition(".")[0] for key in listed))
+
+
+def _join(values: Iterable[str], limit: int) -> str:
+    """Join distinct values with ", " and stop before the one that would exceed `limit` characters."""
+    text = ""
+    for value in dict.fromkeys(values):
+        longer = f"{text}, {value}" if text else value
+        if len(longer) > limit:
+            break
+        text = longer
+    return text
+
+
+def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
+    """Write an own finding of the finding's account; raise ValueError for what lacks something ASFF needs.
+
+    The ATT&CK fields are ProductFields: UserDefinedFields are the customer's, and no import updates them.
+    """
+    finding, alert = enriched.finding, enriched.alert
+    if not finding.arn or len(finding.arn) > ID_LIMIT:
+        raise ValueError(
+            f"ASFF needs an Id of 1 to {ID_LIMIT} characters, the finding's ARN has {len(finding.arn)}"
+        )
+    if not re.fullmatch(r"[0-9]{12}", finding.account):
+        raise ValueError(f"ASFF needs an account of 12 digits, the finding has {finding.account!r:.40}")
+    if not finding.region:
+        raise ValueError("ASFF needs a Region, the finding has none")
+    created, updated = _time(finding, "createdAt"), _time(finding, "updatedAt")
+    if not updated:
+        raise ValueError(f"ASFF needs UpdatedAt, the finding's updatedAt is {finding.updated_at!r:.40}")
+    optional = {
+        "FirstObservedAt": _time(finding, "service.eventFirstSeen"),
+        "LastObservedAt": _time(finding, "service.eventLastSeen"),
+    }
+    return {
+        "SchemaVersion": "2018-10-08",
+        "Id": finding.arn,
+        "ProductArn": default_product(finding),
+        "ProductName": "GuardDuty ATT&CK Enricher",
+        "GeneratorId": single_line(finding.arn.partition("/finding/")[0], ID_LIMIT) or "guardduty",
+        "AwsAccountId": finding.account,
+        "CreatedAt": created or updated,
+        "UpdatedAt": updated,
+        **{key: value for key, value in optional.items() if value},
+        "Title": single_line(finding.text("title") or finding.type, TITLE_LIMIT) or "GuardDuty finding",
+        "Description": single_line(finding.text("description"), DESCRIPTION_LIMIT) or alert["headline"],
+        "SourceUrl": alert["console"],
+        "FindingProviderFields": {
+            "Severity": _severity(enriched),
+            "Types": types_of(enriched),
+        },
+        "ProductFields": _product_fields(enriched),
+        "Resources": resources_of(finding),
+        "RecordState": "ARCHIVED" if finding.flag("service.archived") else "ACTIVE",
+        "Sample": alert["sample"],
+    }
+
+
+def default_product(finding: Finding) -> str:
+    """Name the product that an account's own findings belong to."""
+    return (
+        f"arn:{finding.partition}:securityhub:{finding.region}:{finding.account}"
+        f":product/{finding.account}/default"
+    )
+
+
+def types_of(enriched: EnrichedFinding) -> list[str]:
+    """Give the types in ASFF's taxonomy: namespace, category, and GuardDuty's type as classifier."""
+    # A slash separates the three parts; GuardDuty's own integration writes a dash for it.
+    classifier = single_line(enriched.finding.type, ID_LIMIT).replace("/", "-")
+    attack = enriched.attack
+    pairs = [(row["tactic"], row["id"]) for row in attack["techniques"]] or [
+        (tactic, "") for tactic in attack["tactics"]
+    ]
+    places = [_place(tactic, technique) for tactic, technique in pairs] or [_UNMAPPED_TYPE]
+    types = (
+        f"{place}/{classifier}" if "/" in place and classifier else place
+        for place in dict.fromkeys(places)
+    )  # fmt: skip
+    return list(types)[:TYPES_LIMIT]
+
+
+def _place(tactic: dict[str, str], technique: str) -> str:
+    if tactic["id"] == "TA0040":
+        return _EFFECTS.get(technique.partition(".")[0], _NAMESPACES["TA0040"])
+    return _NAMESPACES.get(tactic["id"], f"TTPs/{tactic['name']}")
+
+
+def _severity(enriched: EnrichedFinding) -> dict[str, str]:
+    label = enriched.alert["severity"]
+    number = enriched.finding.number("severity")
+    severity = {"Label": label if label in ("LOW", "MEDIUM", "HIGH", "CRITICAL") else "INFORMATIONAL"}
+    return severity if number is None else {**severity, "Original": f"{number:g}"}
+
+
+def _product_fields(enriched: EnrichedFinding) -> dict[str, str]:
+    finding = enriched.finding
+    values = {
+        "guardduty/type": finding.type,
+        "guardduty/id": finding.text("id"),
+        "guardduty/detector": finding.text("service.detectorId"),
+        "guardduty/count": finding.text("service.count"),
+        "guardduty/resource-role": finding.text("service.resourceRole"),
+        "guardduty/action": finding.text("service.action.actionType"),
+        "guardduty/feature": finding.text("service.featureName"),
+        "alert/headline": enriched.alert["headline"],
+        "alert/dedup-id": enriched.alert["dedupId"],
+    }
+    ours = {key: text for key, value in values.items() if (text := single_line(value, PRODUCT_VALUE_LIMIT))}
+    return attack_fields(enriched, PRODUCT_VALUE_LIMIT) | ours
+
+
+def _time(finding: Finding, path: str) -> str:
+    """Give a time as RFC 3339 in UTC with milliseconds; "" if there is none that can be read."""
+    try:
+        moment = datetime.fromisoformat(finding.text(path))
+    except ValueError:
+        return ""
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except OverflowError:
+        return ""

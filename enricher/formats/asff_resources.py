@@ -1,0 +1,83 @@
+"""Name the resources of a finding as Security Hub names them, so that it counts them with its other findings.
+
+https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources-attributes.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from enricher.alert import single_line
+from enricher.finding import Finding
+
+RESOURCES_LIMIT, RESOURCE_ID_LIMIT = 32, 512
+_PARTITIONS = frozenset(("aws", "aws-cn", "aws-us-gov"))
+_ROLES = {"TARGET": "Target", "ACTOR": "Actor"}
+
+#: Where a finding holds the ARN or the id of a resource of each kind.
+_PLACES = (
+    ("AwsS3Bucket", "s3BucketDetails", "arn"),
+    ("AwsEksCluster", "eksClusterDetails", "arn"),
+    ("AwsEcsCluster", "ecsClusterDetails", "arn"),
+    ("AwsEcsTask", "ecsClusterDetails.taskDetails", "arn"),
+    ("AwsLambdaFunction", "lambdaDetails", "functionArn"),
+    ("AwsRdsDbInstance", "rdsDbInstanceDetails", "dbInstanceArn"),
+    ("Other", "rdsLimitlessDbDetails", "dbShardGroupArn"),
+    ("Container", "containerDetails", "id"),
+    ("Other", "ebsSnapshotDetails", "snapshotArn"),
+    ("Other", "ec2ImageDetails", "imageArn"),
+    ("Other", "recoveryPointDetails", "recoveryPointArn"),
+    ("Other", "bedrockGuardrailDetails", "guardrailArn"),
+)
+#: Kinds of resource in an attack sequence, with what goes before the bare id to make an ARN of it.
+_SEQUENCE_KINDS = {
+    "EC2_INSTANCE": "AwsEc2Instance",
+    "EC2_NETWORK_INTERFACE": "AwsEc2NetworkInterface",
+    "S3_BUCKET": "AwsS3Bucket",
+    "S3_OBJECT": "AwsS3Object",
+    "ACCESS_KEY": "AwsIamAccessKey",
+    "EKS_CLUSTER": "AwsEksCluster",
+    "CONTAINER": "Container",
+    "ECS_CLUSTER": "AwsEcsCluster",
+    "ECS_TASK": "AwsEcsTask",
+}
+
+
+def resources_of(finding: Finding) -> list[dict[str, Any]]:
+    """Give 1 to 32 ASFF resources; the account, where the finding names no other that can be read."""
+    shared: dict[str, Any] = {"Region": finding.region}
+    if finding.partition in _PARTITIONS:
+        shared["Partition"] = finding.partition
+    if role := _ROLES.get(finding.text("service.resourceRole")):
+        shared["ResourceRole"] = role
+    named: dict[str, str] = {}
+    for kind, name in (*_of_finding(finding), *_of_sequence(finding)):
+        if text := single_line(name, RESOURCE_ID_LIMIT):
+            named.setdefault(text, kind)
+    if not named:
+        named[f"AWS::::Account:{finding.account}"] = "AwsAccount"
+    return [{"Type": kind, "Id": name, **shared} for name, kind in list(named.items())[:RESOURCES_LIMIT]]
+
+
+def _of_finding(finding: Finding) -> Iterator[tuple[str, str]]:
+    if instance := finding.text("resource.instanceDetails.instanceId"):
+        arn = f"arn:{finding.partition}:ec2:{finding.region}:{finding.account}:instance/{instance}"
+        yield "AwsEc2Instance", arn
+    if key := finding.text("resource.accessKeyDetails.accessKeyId"):
+        yield "AwsIamAccessKey", f"AWS::IAM::AccessKey:{key}"
+    for kind, place, name in _PLACES:
+        value = finding.at(f"resource.{place}")
+        for item in value if isinstance(value, list) else [value]:
+            text = item.get(name) if isinstance(item, dict) else None
+            if isinstance(text, str):
+                yield kind, text
+
+
+def _of_sequence(finding: Finding) -> Iterator[tuple[str, str]]:
+    resources = finding.at("service.detection.sequence.resources")
+    for item in resources if isinstance(resources, list) else []:
+        uid = item.get("uid") if isinstance(item, dict) else None
+        if isinstance(uid, str):
+            kind = item.get("resourceType")
+            yield _SEQUENCE_KINDS.get(kind, "Other") if isinstance(kind, str) else "Other", uid
