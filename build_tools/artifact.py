@@ -16,6 +16,7 @@ import compileall
 import json
 import os
 import py_compile
+import shlex
 import shutil
 import subprocess
 import sys
@@ -134,7 +135,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build the Lambda's artifact.")
     parser.add_argument("folder", type=Path, help="where to build it; must be empty or missing")
     folder = parser.parse_args().folder.resolve()
-    build(folder)
+    try:
+        build(folder)
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"not built: {shlex.join(map(str, error.cmd))} failed, as it says above") from None
     files = [path for path in folder.rglob("*") if path.is_file()]
     print(f"{folder.name}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
 

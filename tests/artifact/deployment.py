@@ -1,0 +1,102 @@
+"""Stand in for a deployment: the resources of a route in a moto server, and the environment its function gets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from tests.template.stack import ALL_ON, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Hold a route's resources. subscriber_url: a queue that gets the topic's messages raw."""
+
+    environment: dict[str, str]
+    endpoint: str
+    queue_url: str
+    dead_letter_url: str
+    subscriber_url: str
+
+    def received(self) -> list[dict[str, Any]]:
+        """Take what the subscribed queue holds."""
+        return take(client("sqs", self.endpoint), self.subscriber_url)
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Take what the dead-letter queue holds."""
+        return take(client("sqs", self.endpoint), self.dead_letter_url)
+
+
+def client(service: str, endpoint: str) -> Any:
+    """Make a client of the moto server."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="eu-west-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+def take(sqs: Any, url: str) -> list[dict[str, Any]]:
+    """Receive and delete all messages of a queue."""
+    taken: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages"):
+        taken += messages
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return taken
+
+
+def deploy(endpoint: str, route: str, name: str, **parameters: str) -> Deployment:
+    """Make what a route's function is told of, under names that begin with `name`."""
+    sqs, sns, dynamodb = (client(service, endpoint) for service in ("sqs", "sns", "dynamodb"))
+    stack = Stack(**ALL_ON | parameters)
+    queue, dead, subscriber = (
+        sqs.create_queue(QueueName=f"{name}-{kind}")["QueueUrl"] for kind in ("queue", "dead", "subscriber")
+    )
+    topic = sns.create_topic(Name=f"{name}-topic")["TopicArn"]
+    arn = sqs.get_queue_attributes(QueueUrl=subscriber, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    table = stack.properties("RepeatsTable")
+    dynamodb.create_table(
+        TableName=f"{name}-table",
+        **{key: table[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")},
+    )
+    made = {
+        f"<{route}Queue>": queue,
+        f"<{route}DeadLetterQueue>": dead,
+        f"<{route}Topic>": topic,
+        "<RepeatsTable>": f"{name}-table",
+    }
+    variables: dict[str, str] = stack.function(route)["Environment"]["Variables"]
+    environment = {key: made.get(value, value) for key, value in variables.items()}
+    return Deployment(environment | {"AWS_ENDPOINT_URL": endpoint}, endpoint, queue, dead, subscriber)
+
+
+def batch(sqs: Any, url: str, bodies: list[str]) -> dict[str, Any]:
+    """Put messages into a queue and give the batch that Lambda's poller would make of them."""
+    for body in bodies:
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    records: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], VisibilityTimeout=360
+    ).get("Messages"):
+        records += [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "awsRegion": "eu-west-1",
+            }
+            for message in messages
+        ]
+    return json.loads(json.dumps({"Records": records}))

@@ -1,0 +1,104 @@
+"""The built artifact, run by Lambda's own runtime client, does what the code in the clone says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from enricher.enrich import enrich
+from enricher.finding import Finding
+from enricher.formats import load_format
+from enricher.mapping import Mapping
+from tests.artifact.deployment import Deployment, batch, client, deploy
+from tests.artifact.runtime import FunctionFailed, LambdaRuntime
+from tests.examples import event, text_of
+from tests.template.stack import Stack
+
+HANDLER: str = Stack().globals["Handler"]
+POISON = '{"not": "a finding"}'
+
+
+@pytest.fixture(scope="module")
+def siem(endpoint: str) -> Deployment:
+    """Give the SIEM route's resources."""
+    return deploy(endpoint, "Siem", "siem")
+
+
+@pytest.fixture(scope="module")
+def function(artifact: Path, siem: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaRuntime]:
+    """Give the SIEM route's function, running."""
+    with LambdaRuntime(artifact, HANDLER, siem.environment, tmp_path_factory.mktemp("siem")) as running:
+        yield running
+
+
+def expected_body(name: str, mapping: Mapping, form: str = "guardduty") -> str:
+    """Give what a route should publish of an example event."""
+    return load_format(form)(enrich(Finding.from_event(event(name)), mapping, "19.2"), 250_000)
+
+
+def test_a_batch_is_published_and_its_poison_returned(
+    function: LambdaRuntime, siem: Deployment, mapping: Mapping
+) -> None:
+    """Of a batch, every finding reaches the subscribed queue as the format says, and only the poison fails."""
+    names = ["ec2-portscan", "awkward-free-text", "attack-sequence-compromised-credentials", "awkward-severity-9-0"]
+    records = batch(client("sqs", siem.endpoint), siem.queue_url, [POISON, *map(text_of, names)])
+    poison = [row["messageId"] for row in records["Records"] if row["body"] == POISON]
+    assert {"batchItemFailures": [{"itemIdentifier": poison[0]}]} == function.invoke(records)
+    bodies = sorted(message["Body"] for message in siem.received())
+    assert sorted(expected_body(name, mapping) for name in names) == bodies
+
+
+def test_a_redelivered_batch_is_not_published_again(function: LambdaRuntime, siem: Deployment) -> None:
+    """The same records once more succeed and publish nothing: the table of repeats is in use."""
+    records = batch(client("sqs", siem.endpoint), siem.queue_url, [text_of("ec2-tor-client")])
+    assert {"batchItemFailures": []} == function.invoke(records)
+    assert len(siem.received()) == 1
+    assert {"batchItemFailures": []} == function.invoke(records)
+    assert siem.received() == []
+
+
+def test_a_bare_event_is_published(function: LambdaRuntime, siem: Deployment, mapping: Mapping) -> None:
+    """An EventBridge event without a queue, as `sam local invoke -e` gives, is delivered too."""
+    function.invoke(event("ec2-spambot"))
+    assert [expected_body("ec2-spambot", mapping)] == [message["Body"] for message in siem.received()]
+
+
+def test_a_bare_event_that_is_no_finding_raises(function: LambdaRuntime) -> None:
+    """A bare event that is not a finding fails the invocation, and the function lives on."""
+    with pytest.raises(FunctionFailed, match="MalformedEvent"):
+        function.invoke({"source": "aws.guardduty", "detail-type": "GuardDuty Finding"})
+    assert {"batchItemFailures": []} == function.invoke({"Records": []})
+
+
+def test_logs_name_the_finding_and_not_its_content(function: LambdaRuntime, siem: Deployment) -> None:
+    """The log says which finding went where, and holds none of the attacker's text."""
+    records = batch(client("sqs", siem.endpoint), siem.queue_url, [text_of("awkward-free-text")])
+    function.invoke(records)
+    siem.received()
+    detail = event("awkward-free-text")["detail"]
+    lines = [line for line in function.log_lines() if line.get("finding_arn") == detail["arn"]]
+    assert {detail["type"]} == {line["finding_type"] for line in lines}
+    log = function.log.read_text(encoding="utf-8")
+    assert json.dumps(detail["description"])[1:40] not in log
+
+
+def test_people_get_text(artifact: Path, endpoint: str, mapping: Mapping, tmp_path: Path) -> None:
+    """The same artifact with the people route's environment publishes short texts."""
+    people = deploy(endpoint, "People", "people")
+    records = batch(client("sqs", endpoint), people.queue_url, [text_of("ec2-portscan")])
+    with LambdaRuntime(artifact, HANDLER, people.environment, tmp_path) as running:
+        assert {"batchItemFailures": []} == running.invoke(records)
+    assert [expected_body("ec2-portscan", mapping, "text")] == [message["Body"] for message in people.received()]
+
+
+def test_invalid_settings_stop_the_function_at_init(artifact: Path, siem: Deployment, tmp_path: Path) -> None:
+    """A function with settings that make no sense fails at init and names every one of them."""
+    wrong = siem.environment | {"FORMAT": "xml", "UPDATES": "never"}
+    with (
+        LambdaRuntime(artifact, HANDLER, wrong, tmp_path) as running,
+        pytest.raises(FunctionFailed, match=r"(?s)FORMAT is 'xml'.*UPDATES is 'never'"),
+    ):
+        running.invoke({"Records": []})
