@@ -37,7 +37,6 @@ UNREACHED = (
     "boto3/data",  # descriptions of boto3's resource objects; only clients are made
     "boto3/examples",
     "aws_lambda_powertools/event_handler",  # HTTP APIs
-    "aws_lambda_powertools/tracing",  # X-Ray
     "aws_lambda_powertools/utilities/data_masking",
     "aws_lambda_powertools/utilities/feature_flags",
     "aws_lambda_powertools/utilities/kafka",
