@@ -1,0 +1,234 @@
+"""Read who acted, from where and on what out of a finding, once for every format that must name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from enricher.finding import Finding
+from enricher.formats.block import Block, rows_at, text_at, time_at, value_at, whole_at
+from enricher.formats.network import Connection, read_connections
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Hold who acted; kind: IAMUser, AssumedRole, Root, …; credential: the access key id."""
+
+    name: str
+    uid: str = ""
+    kind: str = ""
+    credential: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Hold an API call; error is its error code, "" for a call that went through."""
+
+    operation: str
+    service: str
+    error: str = ""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Hold a process; started is None where the finding does not say."""
+
+    name: str
+    path: str = ""
+    sha256: str = ""
+    pid: int | None = None
+    uid: str = ""
+    user: str = ""
+    user_id: int | None = None
+    directory: str = ""
+    started: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Hold a container."""
+
+    id: str
+    name: str
+    image: str
+    runtime: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Hold a resource: its CloudFormation type where there is one, its id or ARN, its name."""
+
+    kind: str
+    uid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Threat:
+    """Hold a piece of malware and one file that carries it."""
+
+    name: str
+    path: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Hold what a finding shows; every part may be empty. The first of a tuple is the main one."""
+
+    connections: tuple[Connection, ...]
+    principals: tuple[Principal, ...]
+    resources: tuple[Resource, ...]
+    threats: tuple[Threat, ...]
+    call: Call | None
+    domain: str
+    process: Process | None
+    parent: Process | None
+    container: Container | None
+    blocked: bool
+
+
+def read_scene(finding: Finding) -> Scene:
+    """Read the scene of a finding. Never raises: what has an odd shape is left out."""
+    view = finding.view
+    runtime = value_at(view, "service.runtimeDetails.process")
+    return Scene(
+        connections=tuple(read_connections(view)),
+        principals=tuple(dict.fromkeys(_principals(view))),
+        resources=tuple(dict.fromkeys(_resources(view))),
+        threats=tuple(dict.fromkeys(_threats(view))),
+        call=_call(view),
+        domain=_domain(view),
+        process=_process(runtime),
+        parent=next(map(_process, rows_at(runtime, "lineage")), None),
+        container=_container(view),
+        blocked=any(
+            finding.flag(f"service.action.{action}.blocked")
+            for action in ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
+        ),
+    )
+
+
+_ACTOR = ("user.name", "user.uid", "user.type", "user.credentialUid")
+
+
+def _principals(view: Block) -> list[Principal]:
+    key = value_at(view, "resource.accessKeyDetails")
+    logins = rows_at(view, "service.action.rdsLoginAttemptAction.LoginAttributes")
+    actors = rows_at(view, "service.detection.sequence.actors")
+    user = value_at(view, "resource.kubernetesDetails.kubernetesUserDetails")
+    found = [
+        Principal(*(text_at(key, name) for name in ("userName", "principalId", "userType", "accessKeyId"))),
+        Principal(text_at(user, "username"), text_at(user, "uid")),
+        Principal(text_at(view, "resource.rdsDbUserDetails.user")),
+        *(Principal(text_at(row, "user")) for row in logins),
+        *(Principal(*(text_at(row, name) for name in _ACTOR)) for row in actors),
+    ]
+    return [principal for principal in found if principal.name or principal.uid]
+
+
+def _call(view: Block) -> Call | None:
+    api = value_at(view, "service.action.awsApiCallAction")
+    if operation := text_at(api, "api"):
+        return Call(
+            operation, text_at(api, "serviceName"), text_at(api, "errorCode"), text_at(api, "userAgent")
+        )
+    api = value_at(view, "service.action.kubernetesApiCallAction")
+    if verb := text_at(api, "verb"):
+        resource = "/".join(filter(None, (text_at(api, "resource"), text_at(api, "subresource"))))
+        status = whole_at(api, "statusCode") or 0
+        error = str(status) if status >= 400 else ""
+        return Call(f"{verb} {resource}".strip(), "kubernetes", error, text_at(api, "userAgent"))
+    return None
+
+
+def _domain(view: Block) -> str:
+    action = value_at(view, "service.action")
+    return (
+        text_at(action, "dnsRequestAction.domain")
+        or text_at(action, "dnsRequestAction.domainWithSuffix")
+        or text_at(action, "awsApiCallAction.domainDetails.domain")
+    )
+
+
+def _process(block: object) -> Process | None:
+    process = Process(
+        name=text_at(block, "name"),
+        path=text_at(block, "executablePath"),
+        sha256=text_at(block, "executableSha256"),
+        pid=whole_at(block, "pid", 2**31 - 1),
+        uid=text_at(block, "uuid"),
+        user=text_at(block, "user"),
+        user_id=whole_at(block, "userId", 2**32 - 1),
+        directory=text_at(block, "pwd"),
+        started=time_at(block, "startTime"),
+    )
+    return process if process.name or process.path else None
+
+
+def _container(view: Block) -> Container | None:
+    block = value_at(view, "resource.containerDetails")
+    container = Container(*(text_at(block, key) for key in ("id", "name", "image", "containerRuntime")))
+    return container if container.id or container.name else None
+
+
+#: path under `resource` of an object or a list of objects, type, keys of the id and of the name.
+_KINDS = (
+    ("instanceDetails", "AWS::EC2::Instance", "instanceId", ""),
+    ("accessKeyDetails", "AWS::IAM::AccessKey", "accessKeyId", "userName"),
+    ("s3BucketDetails", "AWS::S3::Bucket", "arn", "name"),
+    ("eksClusterDetails", "AWS::EKS::Cluster", "arn", "name"),
+    ("kubernetesDetails.kubernetesWorkloadDetails", "Kubernetes workload", "uid", "name"),
+    ("ecsClusterDetails", "AWS::ECS::Cluster", "arn", "name"),
+    ("ecsClusterDetails.taskDetails", "AWS::ECS::Task", "arn", ""),
+    ("containerDetails", "Container", "id", "name"),
+    ("lambdaDetails", "AWS::Lambda::Function", "functionArn", "functionName"),
+    ("rdsDbInstanceDetails", "AWS::RDS::DBInstance", "dbInstanceArn", "dbInstanceIdentifier"),
+    ("rdsLimitlessDbDetails", "AWS::RDS::DBShardGroup", "dbShardGroupArn", "dbShardGroupIdentifier"),
+    ("ebsSnapshotDetails", "AWS::EC2::Snapshot", "snapshotArn", ""),
+    ("ec2ImageDetails", "AWS::EC2::Image", "imageArn", ""),
+    ("recoveryPointDetails", "AWS::Backup::RecoveryPoint", "recoveryPointArn", "backupVaultName"),
+    ("bedrockGuardrailDetails", "AWS::Bedrock::Guardrail", "guardrailArn", ""),
+    ("modelDetails", "Bedrock model", "modelId", ""),
+)
+
+
+def _resources(view: Block) -> list[Resource]:
+    found = []
+    for path, kind, uid, name in _KINDS:
+        block = value_at(view, f"resource.{path}")
+        for row in rows_at(view, f"resource.{path}") if isinstance(block, list) else [block]:
+            found.append(Resource(kind, text_at(row, uid), text_at(row, name) if name else _name_tag(row)))
+            found += [
+                Resource("AWS::S3::Object", text_at(item, "objectArn"), text_at(item, "key"))
+                for item in rows_at(row, "s3ObjectDetails")
+            ]
+    found += [
+        Resource(text_at(row, "resourceType"), text_at(row, "uid"), text_at(row, "name"))
+        for row in rows_at(view, "service.detection.sequence.resources")
+    ]
+    return [resource for resource in found if resource.uid or resource.name]
+
+
+def _name_tag(block: object) -> str:
+    return next((text_at(tag, "value") for tag in rows_at(block, "tags") if tag.get("key") == "Name"), "")
+
+
+def _threats(view: Block) -> list[Threat]:
+    volume = "service.ebsVolumeScanDetails.scanDetections.threatDetectedByName.threatNames"
+    on_volumes = [
+        Threat(text_at(row, "name"), text_at(file, "filePath"), text_at(file, "hash"))
+        for row in rows_at(view, volume)
+        for file in rows_at(row, "filePaths") or [{}]
+    ]
+    in_objects = [
+        Threat(
+            text_at(row, "name"),
+            text_at(item, "itemPath") or text_at(item, "nestedItemPath"),
+            text_at(item, "hash") or text_at(row, "hash"),
+        )
+        for row in rows_at(view, "service.malwareScanDetails.threats")
+        for item in rows_at(row, "itemDetails") or rows_at(row, "itemPaths") or [{}]
+    ]
+    return [threat for threat in (*on_volumes, *in_objects) if threat.name]
