@@ -32,6 +32,8 @@ def _walk(value: object, file: str, subject: str) -> Iterator[Authored]:
     elif isinstance(value, dict):
         if isinstance(value.get("tactic"), str):
             yield Authored(file, subject, value)
-        name = value.get("type", value.get("id"))
+        name = value.get("type", value.get("id", value.get("name")))
+        if isinstance(name, str) and isinstance(value.get("tactics"), list):
+            yield from (Authored(file, name, {"tactic": tactic}) for tactic in value["tactics"])
         for item in value.values():
             yield from _walk(item, file, name if isinstance(name, str) else subject)

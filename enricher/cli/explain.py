@@ -12,7 +12,7 @@ from typing import Any
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrich import attack_block, entries_of
 from enricher.grammar import read_type
-from enricher.mapping import Mapping, Record
+from enricher.mapping import OVERRIDE, Mapping, Record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,20 +28,26 @@ def run(arguments: argparse.Namespace) -> int:
     record = mapping.record_for(arguments.type)
     entries = entries_of(record) if record else read_type(arguments.type, mapping)
     attack = attack_block(entries, record, mapping, chosen_release(arguments, mapping))
+    known = record is not None
     if arguments.json:
-        print(json.dumps({"type": arguments.type, "known": record is not None, "attack": attack}, ensure_ascii=False))
-        return 0
-    for line in explain_lines(arguments.type, record, attack, mapping):
-        print(line)
-    if record is None:
-        near = get_close_matches(arguments.type, [*mapping.records, *mapping.aliases], n=3, cutoff=0.6)
-        print(f"enricher: {arguments.type} is not known{_suggest(near)}", file=sys.stderr)
-        return 1
-    return 0
+        print(json.dumps({"type": arguments.type, "known": known, "attack": attack}, ensure_ascii=False))
+    else:
+        for line in explain_lines(arguments.type, record, attack, mapping):
+            print(line)
+    if not known:
+        near = near_misses(arguments.type, mapping)
+        question = f"; did you mean {' or '.join(near)}?" if near else ""
+        print(f"enricher: {arguments.type} is not known{question}", file=sys.stderr)
+    return 0 if known or arguments.json else 1
 
 
-def _suggest(near: list[str]) -> str:
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+def near_misses(finding_type: str, mapping: Mapping) -> list[str]:
+    """Give up to three known types that a mistyped one may have meant: what contains it, what is like it."""
+    folded = {key.casefold(): key for key in (*mapping.records, *mapping.aliases)}
+    wanted = finding_type.strip().casefold()
+    inside = [key for key in folded if len(wanted) > 3 and wanted in key]
+    alike = get_close_matches(wanted, folded, n=3, cutoff=0.7)
+    return [folded[key] for key in dict.fromkeys([*inside, *alike])][:3]
 
 
 def explain_lines(
@@ -49,11 +55,8 @@ def explain_lines(
 ) -> list[str]:
     """Write the explanation for a terminal, one string a line."""
     lines = [finding_type]
-    if record and record.type != finding_type:
-        lines.append(f"  another spelling of {record.type}")
-    if record and record.retired:
-        successor = f", now {record.successor}" if record.successor else ""
-        lines.append(f"  retired by AWS on {record.retired}{successor}")
+    if record:
+        lines += _standing_lines(finding_type, record, mapping)
     if not attack["techniques"]:
         lines.append("  no technique" + "".join(f", tactic {row['name']}" for row in attack["tactics"]))
     else:
@@ -62,20 +65,43 @@ def explain_lines(
         lines += [f"  {row['name']} ({row['id']}) · the tactic alone, no technique" for row in alone]
     for row in attack["techniques"]:
         parent = f"{row['parent']['name']}: " if row["parent"] else ""
-        lines.append(f"  {row['tactic']['name']} ({row['tactic']['id']}) · {parent}{row['name']} ({row['id']})")
+        lines.append(
+            f"  {row['tactic']['name']} ({row['tactic']['id']}) · {parent}{row['name']} ({row['id']})"
+        )
         lines.append(f"    {row['confidence']} confidence, from {row['source']}, {row['url']}")
-        for key, word in (("formerly", "formerly"), ("since", "since")):
-            if key in row:
-                other = row[key]
-                lines.append(f"    {word} in {other['version']}: {other['tactic']['name']} · {other['name']} ({other['id']})")
+        for key in row.keys() & {"formerly", "since"}:
+            other = row[key]
+            names = f"{other['tactic']['name']} · {other['name']} ({other['id']})"
+            lines.append(f"    {key} in {other['version']}: {names}")
     if record:
         lines += _wrapped("why", record.rationale)
         lines += _wrapped("but", record.caveats)
         lines += [f"  see      {url}" for url in record.references]
-        lines.append(f"  record   mapping/{record.file}.toml, lineage {record.lineage}, reviewed {record.reviewed}")
+        lines.append(f"  record   {_origin(record)}")
     lines.append(f"  release  mapping {mapping.version}, ATT&CK {attack['version']}")
     return lines
 
 
+def _standing_lines(finding_type: str, record: Record, mapping: Mapping) -> list[str]:
+    lines = []
+    if finding_type in mapping.aliases:
+        lines.append(f"  another spelling, by AWS, of {record.type}, whose record answers")
+    elif finding_type != record.type:
+        lines.append(f"  read as {record.type}")
+    if record.is_retired:
+        day = f" on {record.retired}" if record.retired else ""
+        successor = f"; GuardDuty now sends {record.successor}" if record.successor else ""
+        lines.append(f"  retired by AWS{day}, kept for archives and old rules{successor}")
+    return lines
+
+
+def _origin(record: Record) -> str:
+    if record.lineage == OVERRIDE:
+        return f"your override, {record.file}"
+    return f"mapping/{record.file}.toml, lineage {record.lineage}, reviewed {record.reviewed}"
+
+
 def _wrapped(label: str, text: str) -> list[str]:
-    return textwrap.wrap(text, 100, initial_indent=f"  {label:<9}", subsequent_indent=" " * 11) if text else []
+    return (
+        textwrap.wrap(text, 100, initial_indent=f"  {label:<9}", subsequent_indent=" " * 11) if text else []
+    )

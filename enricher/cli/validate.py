@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     except InvalidMapping as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
-        print(f"{len(error.faults)} faults", file=sys.stderr)
+        print(f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''}", file=sys.stderr)
         return 1
     release = mapping.catalogue.pinned.version
     print(f"mapping {mapping.version}, ATT&CK {release}: {len(mapping.records)} records, no fault")
