@@ -185,7 +185,7 @@ def _read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> 
     if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
         messages.append("attack is missing: write attack = [{ tactic, technique, confidence }, …]")
         return []
-    readings = []
+    readings: list[list[Any]] = []
     for number, entry in enumerate(value, 1):
         confidence = entry.get("confidence")
         if confidence not in CONFIDENCES:
@@ -285,13 +285,13 @@ def _read_purposes(data: dict[str, Any], compiler: _Compiler) -> None:
         compiler.caller_families = families
     else:
         compiler.faults.append(Fault(place, "", "caller_families is no list of families"))
+    known = compiler.catalogue.pinned.tactics
     rows = data.get("purpose", [])
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
-        name = row.get("name") if isinstance(row, dict) else None
-        tactics = row.get("tactics") if isinstance(row, dict) else None
+        name, tactics = (row.get("name"), row.get("tactics")) if isinstance(row, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(row.get("why"), str):
             compiler.faults.append(Fault(place, f"purpose {number}", "expected name, tactics and why"))
-        elif not _is_texts(tactics) or not set(tactics) <= compiler.catalogue.pinned.tactics.keys():
+        elif not isinstance(tactics, list) or not all(isinstance(x, str) and x in known for x in tactics):
             compiler.faults.append(
                 Fault(place, name, f"tactics is {tactics!r}: expected tactic ids, [] for none")
             )

@@ -13,9 +13,7 @@ _SPELT = "This finding type is new to the mapping; its name spells the technique
 _TWIN = (
     "This finding type is new to the mapping; it is read like {twin}, the same detection on another resource."
 )
-_PURPOSE = (
-    "This finding type is new to the mapping; only the threat purpose in its name says what the aim is."
-)
+_PURPOSE = "This finding type is new to the mapping; only the threat purpose in its name tells the aim."
 
 
 def read_type(finding_type: str, mapping: Mapping) -> tuple[Entry, ...]:

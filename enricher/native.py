@@ -26,7 +26,7 @@ _RATIONALES = {
     (
         True,
         False,
-    ): "GuardDuty itself names this technique for the whole sequence, for no signal in particular.",
+    ): "GuardDuty itself names this technique for the sequence, for no signal in particular.",
     (False, True): "GuardDuty itself names this technique in the signals listed.",
     (False, False): "GuardDuty itself names this technique in a signal that has no name.",
 }

@@ -20,7 +20,7 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Spelt:
-    """Hold what a text named: the active technique id, and the id it was called by where that is an old one."""
+    """Hold what a text named: the active technique id, and the old id where it was called by that."""
 
     id: str
     former: str | None = None
@@ -28,7 +28,7 @@ class Spelt:
 
 @dataclass(slots=True)
 class Speller:
-    """Read tactics and techniques against one catalogue; names are indexed when the first one is asked for."""
+    """Read tactics and techniques against one catalogue; names are indexed at the first one."""
 
     catalogue: Catalogue
     _names: dict[str, list[Spelt]] = field(default_factory=dict, repr=False)
@@ -65,7 +65,7 @@ class Speller:
         return ()
 
     def pair(self, spelt: Spelt, tactic: str) -> Pair:
-        """Pair a technique with a tactic it belongs to, so that the former release's words are decided too."""
+        """Pair a technique with a tactic it belongs to, with what the former release called it decided."""
         before = self.catalogue.former_technique(spelt.id, spelt.former)
         if before is None or self.catalogue.former_tactic(tactic, before) is not None:
             return Pair(tactic, spelt.id, spelt.former)
@@ -110,7 +110,7 @@ class Speller:
 
 
 def choose(spellings: Sequence[Spelt], catalogue: Catalogue, tactics: Iterable[str]) -> Spelt | None:
-    """Choose among techniques of one name: the one under these tactics, a parent before its sub-techniques."""
+    """Choose among techniques of one name: the one under these tactics, a parent before others."""
     if len(spellings) < 2:
         return spellings[0] if spellings else None
     wanted = set(tactics)
