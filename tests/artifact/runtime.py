@@ -55,7 +55,7 @@ class LambdaRuntime:
 
     def __enter__(self) -> LambdaRuntime:
         """Start the API and the function."""
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _api_of(self))
+        self.server = _Server(("127.0.0.1", 0), _api_of(self))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         api = f"127.0.0.1:{self.server.server_port}"
         self.started = time.perf_counter()
@@ -129,6 +129,13 @@ def link_client(folder: Path) -> Path:
     return folder
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *arguments: Any) -> None:
+        """Stay silent when the function's process has been ended in the middle of a request."""
+
+
 def _api_of(runtime: LambdaRuntime) -> type[BaseHTTPRequestHandler]:
     class Api(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -142,6 +149,8 @@ def _api_of(runtime: LambdaRuntime) -> type[BaseHTTPRequestHandler]:
             self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
             self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 60) * 1000)))
             self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:111122223333:function:f")
+            self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0")
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
