@@ -60,7 +60,7 @@ def read_overrides(text: str, name: str, catalogue: Catalogue) -> tuple[dict[str
     records: dict[str, Record] = {}
     for record in read_records(text, name, catalogue, faults, override=True):
         if record.type in records:
-            faults.append(Fault(name, record.type, "overridden twice, the first serves: remove one"))
+            faults.append(Fault(name, record.type, "overridden twice, the first serves"))
         records.setdefault(record.type, record)
     return records, faults
 

@@ -1,0 +1,43 @@
+"""Write a small mapping folder for the tests that break one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from enricher.authoring import ROOT
+
+RECORD = """
+[[finding]]
+type = "{type}"
+attack = [{{ tactic = "TA0007", technique = "T1046" }}]
+confidence = "high"
+rationale = "Ports were scanned."
+lineage = "project"
+reviewed = 2026-11-24
+"""
+
+
+def record(finding_type: str, **changes: str) -> str:
+    """Give the TOML of a valid record; a change replaces the line of its key, "" removes it."""
+    lines = RECORD.format(type=finding_type).splitlines()
+    for key, value in changes.items():
+        line = f"{key} = {value}" if value else ""
+        kept = [old for old in lines if not old.startswith(f"{key} = ")]
+        lines = [*kept, line]
+    return "\n".join(lines) + "\n"
+
+
+def write_mapping(root: Path, files: dict[str, str], types: dict[str, str], catalogue: str = "") -> Path:
+    """Write a mapping folder: TOML files by name, and the file (stem) of each known type."""
+    root.mkdir(exist_ok=True)
+    attack = catalogue or (ROOT / "attack.json").read_text(encoding="utf-8")
+    (root / "attack.json").write_text(attack, encoding="utf-8")
+    (root / "VERSION").write_text("2026.01.0\n", encoding="ascii")
+    rows = [f"{key},{'retired' if stem == 'retired' else 'active'},{stem}," for key, stem in types.items()]
+    (root / "finding-types.csv").write_text(
+        "\n".join(["type,status,file,replaced_by", *rows, ""]), encoding="utf-8"
+    )
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
