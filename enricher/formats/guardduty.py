@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from enricher.enrich import EnrichedFinding
@@ -54,18 +54,23 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     whole = utf8_size(text)
     if whole <= limit:
         return text
+    for detail, removed in slim_detail(enriched.finding.event["detail"]):
+        text = dump_json({**event, "detail": detail, "slimmed": {"bytes": whole, "removed": removed}})
+        if utf8_size(text) <= limit:
+            return text
+    raise TooLarge(f"{whole} bytes, and {utf8_size(text)} without what can be left out: the limit is {limit}")
+
+
+def slim_detail(detail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    """Give ever smaller copies of a detail, each with the paths of what it lacks (`detail.…`)."""
     removed: list[str] = []
-    detail: Mapping[str, Any] = enriched.finding.event["detail"]
     for path in (*SLIMMING_ORDER, *sorted(detail.keys() - {_spelling(detail, key) for key in _IDENTITY})):
         smaller = without(detail, path.split("."))
         if smaller is detail:
             continue
         detail = smaller
         removed = [*(done for done in removed if not done.startswith(f"detail.{path}.")), f"detail.{path}"]
-        text = dump_json({**event, "detail": detail, "slimmed": {"bytes": whole, "removed": removed}})
-        if utf8_size(text) <= limit:
-            return text
-    raise TooLarge(f"{whole} bytes, and {utf8_size(text)} without what can be left out: the limit is {limit}")
+        yield detail, removed
 
 
 def without(block: Mapping[str, Any], keys: list[str]) -> Mapping[str, Any]:

@@ -22,12 +22,13 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Hold an API call; error is its error code, "" for a call that went through."""
+    """Hold an API call; error is its code, "" for a call that went through; namespace is Kubernetes'."""
 
     operation: str
     service: str
     error: str = ""
     user_agent: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,8 @@ def _call(view: Block) -> Call | None:
         resource = "/".join(filter(None, (text_at(api, "resource"), text_at(api, "subresource"))))
         status = whole_at(api, "statusCode") or 0
         error = str(status) if status >= 400 else ""
-        return Call(f"{verb} {resource}".strip(), "kubernetes", error, text_at(api, "userAgent"))
+        agent, namespace = text_at(api, "userAgent"), text_at(api, "namespace")
+        return Call(f"{verb} {resource}".strip(), "kubernetes", error, agent, namespace)
     return None
 
 

@@ -1,0 +1,170 @@
+"""Render a finding as a custom notification of Amazon Q Developer in chat applications (Slack, Teams).
+
+Schema: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+Escaping in Slack: https://docs.slack.dev/messaging/formatting-message-text#escaping
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from enricher.enrich import EnrichedFinding
+from enricher.finding import Finding
+from enricher.formats import TooLarge
+from enricher.formats.block import filled
+from enricher.formats.json_text import dump_json, utf8_size
+from enricher.formats.plain import defang, plain
+from enricher.formats.scene import Scene, read_scene
+from enricher.formats.summary import full_name, other_names, scene_rows
+
+#: Our own bounds. A section of a Slack message holds 3,000 characters; a title is one line of a phone or two.
+TITLE_LIMIT = 240
+DESCRIPTION_LIMIT = 2_800
+#: What is given up, in this order, when the notification exceeds the limit of its topic.
+_SLIMMING_ORDER = (
+    ("metadata", "additionalContext"),
+    ("metadata", "relatedResources"),
+    ("content", "keywords"),
+)
+
+# Slack and Teams agree on no escape, so what either reads as markup becomes a character that looks alike:
+# `<!channel>` and `<@U1>` notify people, backticks and asterisks open a style, brackets make a link.
+_LOOK_ALIKE = str.maketrans(
+    {
+        "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+        ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
+        "[": "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}",
+        "]": "\N{MATHEMATICAL RIGHT WHITE SQUARE BRACKET}",
+        "*": "\N{ASTERISK OPERATOR}",
+        "~": "\N{TILDE OPERATOR}",
+        "|": "\N{BROKEN BAR}",
+        "@": "\N{FULLWIDTH COMMERCIAL AT}",
+        "\\": "\N{REVERSE SOLIDUS OPERATOR}",
+        "`": "'",
+    }
+)
+_ENTITY = re.compile(r"&(?=#|\w+;)")
+_EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+_ICONS = {"CRITICAL": "🟣", "HIGH": "🔴", "MEDIUM": "🟠", "LOW": "🟡"}
+
+
+def render(enriched: EnrichedFinding, limit: int) -> str:
+    """Give the notification as JSON of at most `limit` UTF-8 bytes; raise TooLarge if it cannot be.
+
+    Finding content is shown without markup, mentions or links. Updates of one finding share a thread.
+    """
+    body = _notification(enriched)
+    text = dump_json(body)
+    removed: list[str] = []
+    for block, key in _SLIMMING_ORDER:
+        if utf8_size(text) <= limit:
+            return text
+        if body[block].pop(key, None):
+            removed.append(f"{block}.{key}")
+            body["metadata"]["additionalContext"] = {"removed": ", ".join(removed)}
+            text = dump_json(body)
+    if utf8_size(text) <= limit:
+        return text
+    raise TooLarge(f"{utf8_size(text)} bytes without what can be left out: the limit is {limit}")
+
+
+def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
+    finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
+    scene = read_scene(finding)
+    return filled(
+        {
+            "version": "1.0",
+            "source": "custom",
+            "id": alert["dedupId"],
+            "content": {
+                "textType": "client-markdown",
+                "title": _title(enriched),
+                "description": _description(enriched, scene),
+                "nextSteps": _next_steps(enriched),
+                "keywords": [unmarked(word, 75) for word in _keywords(enriched)],
+            },
+            "metadata": {
+                "threadId": thread_id(finding),
+                "summary": unmarked(alert["headline"], TITLE_LIMIT),
+                "eventType": plain(finding.type, 100),
+                "relatedResources": [unmarked(it.uid or it.name) for it in scene.resources[:10]],
+                "additionalContext": {
+                    "findingId": plain(finding.text("id")),
+                    "accountId": plain(finding.account),
+                    "region": plain(finding.region),
+                    "severity": alert["severity"],
+                    "occurrence": alert["occurrence"],
+                    "techniques": ",".join(row["id"] for row in attack["techniques"]),
+                    "tactics": ",".join(row["id"] for row in attack["tactics"]),
+                    "attackVersion": attack["version"],
+                },
+            },
+        }
+    )
+
+
+def unmarked(text: str, limit: int = 200) -> str:
+    """Make finding content safe in a chat message: on one line, no links, no mentions, no markup."""
+    line = _ENTITY.sub("&amp;", plain(text, limit).translate(_LOOK_ALIKE))
+    return defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit]
+
+
+def thread_id(finding: Finding) -> str:
+    """Give the same id for every update of one finding: the sha256 of its ARN."""
+    identity = finding.arn or f"{finding.account}|{finding.region}|{finding.text('id')}|{finding.type}"
+    return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _title(enriched: EnrichedFinding) -> str:
+    alert = enriched.alert
+    icon = _ICONS.get(alert["severity"], "⚪")
+    return f"{icon} {'SAMPLE ' if alert['sample'] else ''}{unmarked(alert['headline'], TITLE_LIMIT)}"
+
+
+def _description(enriched: EnrichedFinding, scene: Scene) -> str:
+    finding = enriched.finding
+    lines = [_SAMPLE] if enriched.alert["sample"] else []
+    title, description = unmarked(finding.text("title")), unmarked(finding.text("description"), 400)
+    lines += [line for line in dict.fromkeys((title, description)) if line]
+    lines += [f"*{label}* {unmarked(value)}" for label, value in scene_rows(finding, scene)]
+    lines += _attack_lines(enriched)
+    # Whole lines only: the end of a cut line could open a style that nothing closes.
+    while len("\n".join(lines)) > DESCRIPTION_LIMIT:
+        lines.pop()
+    return "\n".join(lines)
+
+
+_SAMPLE = "*Sample finding:* made by GuardDuty to try things out, nothing happened."
+
+
+def _attack_lines(enriched: EnrichedFinding) -> list[str]:
+    attack = enriched.attack
+    lines = []
+    for row in attack["techniques"]:
+        lines.append(f"*ATT&CK* {full_name(row)}, {row['tactic']['name']}, {row['confidence']} confidence")
+        lines += other_names(row)
+    if attack["techniques"]:
+        first = attack["techniques"][0]
+        shown = ", ".join(unmarked(str(shown["value"]), 80) for shown in first["evidence"][:3])
+        lines[1:1] = [f"seen: {shown}"] if shown else []
+        lines.append(unmarked(first["rationale"], 600))
+    if not attack["techniques"]:
+        names = ", ".join(f"{tactic['name']} ({tactic['id']})" for tactic in attack["tactics"])
+        lines.append(f"*ATT&CK* {names or 'nothing that the mapping could tell'}")
+    return lines
+
+
+def _next_steps(enriched: EnrichedFinding) -> list[str]:
+    steps = [f"Open the finding: {enriched.alert['console']}"]
+    if enriched.attack["techniques"]:
+        steps.append(f"Read about the technique: {enriched.attack['techniques'][0]['url']}")
+    return steps
+
+
+def _keywords(enriched: EnrichedFinding) -> list[str]:
+    finding, attack = enriched.finding, enriched.attack
+    names = [enriched.alert["severity"], *(row["id"] for row in attack["techniques"][:3])]
+    names += [tactic["name"] for tactic in attack["tactics"][:3]]
+    return [name for name in (*names, finding.account, finding.region) if name]
