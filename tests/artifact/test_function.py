@@ -39,16 +39,28 @@ def expected_body(name: str, mapping: Mapping, form: str = "guardduty") -> str:
     return load_format(form)(enrich(Finding.from_event(event(name)), mapping, "19.2"), 250_000)
 
 
-def test_a_batch_is_published_and_its_poison_returned(
+def test_a_batch_is_published_and_its_poison_set_aside(
     function: LambdaRuntime, siem: Deployment, mapping: Mapping
 ) -> None:
-    """Of a batch, every finding reaches the subscribed queue as the format says, and only the poison fails."""
+    """Of a batch, every finding reaches the subscribed queue as the format says; what is none is set aside."""
     names = ["ec2-portscan", "awkward-free-text", "attack-sequence-compromised-credentials", "awkward-severity-9-0"]
     records = batch(client("sqs", siem.endpoint), siem.queue_url, [POISON, *map(text_of, names)])
-    poison = [row["messageId"] for row in records["Records"] if row["body"] == POISON]
-    assert {"batchItemFailures": [{"itemIdentifier": poison[0]}]} == function.invoke(records)
+    assert {"batchItemFailures": []} == function.invoke(records)
     bodies = sorted(message["Body"] for message in siem.received())
     assert sorted(expected_body(name, mapping) for name in names) == bodies
+    [dead] = siem.dead_letters()
+    assert (POISON, {"reason"}) == (dead["Body"], dead["MessageAttributes"].keys())
+
+
+def test_a_batch_is_returned_when_its_topic_is_gone(
+    artifact: Path, siem: Deployment, tmp_path: Path
+) -> None:
+    """With a destination that refuses, every record of the batch is answered as failed, and nothing raises."""
+    records = batch(client("sqs", siem.endpoint), siem.queue_url, [text_of("rds-successful-brute-force")])
+    gone = siem.environment | {"TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:gone"}
+    with LambdaRuntime(artifact, HANDLER, gone, tmp_path) as running:
+        answer = running.invoke(records)
+    assert {"batchItemFailures": [{"itemIdentifier": records["Records"][0]["messageId"]}]} == answer
 
 
 def test_a_redelivered_batch_is_not_published_again(function: LambdaRuntime, siem: Deployment) -> None:
@@ -92,6 +104,26 @@ def test_people_get_text(artifact: Path, endpoint: str, mapping: Mapping, tmp_pa
     with LambdaRuntime(artifact, HANDLER, people.environment, tmp_path) as running:
         assert {"batchItemFailures": []} == running.invoke(records)
     assert [expected_body("ec2-portscan", mapping, "text")] == [message["Body"] for message in people.received()]
+
+
+def test_security_hub_gets_findings_of_its_own(artifact: Path, endpoint: str, tmp_path: Path) -> None:
+    """The same artifact with the environment of the import mode puts an own finding into Security Hub."""
+    hub = client("securityhub", endpoint)
+    hub.enable_security_hub()
+    imports = deploy(endpoint, "SecurityHub", "hub", SecurityHubRoute="import")
+    records = batch(client("sqs", endpoint), imports.queue_url, [text_of("ec2-portscan")])
+    with LambdaRuntime(artifact, HANDLER, imports.environment, tmp_path) as running:
+        assert {"batchItemFailures": []} == running.invoke(records)
+    [found] = hub.get_findings()["Findings"]
+    assert event("ec2-portscan")["detail"]["accountId"] == found["AwsAccountId"]
+    assert "arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default" == found["ProductArn"]
+
+
+def test_annotation_starts(artifact: Path, endpoint: str, tmp_path: Path) -> None:
+    """The same artifact with the environment of the annotate mode starts and takes an empty batch."""
+    annotates = deploy(endpoint, "SecurityHub", "annotate")
+    with LambdaRuntime(artifact, HANDLER, annotates.environment, tmp_path) as running:
+        assert {"batchItemFailures": []} == running.invoke({"Records": []})
 
 
 def test_invalid_settings_stop_the_function_at_init(artifact: Path, siem: Deployment, tmp_path: Path) -> None:
