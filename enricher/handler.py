@@ -6,6 +6,7 @@ full core during init and a fraction of one afterwards.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - the first connection imports it, and after init that is slow
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
