@@ -16,7 +16,7 @@ from botocore.regions import EndpointResolver
 from build_tools.artifact import SERVICES, cut_endpoints
 from tests.artifact.deployment import batch, client, deploy
 from tests.artifact.runtime import lambda_environment
-from tests.examples import text_of
+from tests.examples import event
 from tests.template.stack import ROOT, Stack
 
 HANDLER: str = Stack().globals["Handler"]
@@ -74,7 +74,8 @@ def test_all_is_imported_at_init_and_within_budget(
     if route == "SecurityHub":
         client("securityhub", endpoint).enable_security_hub()
     made = deploy(endpoint, route, f"probe-{route}", **parameters)
-    records = batch(client("sqs", endpoint), made.queue_url, [text_of("iam-root-credential-usage")])
+    finding = event("iam-root-credential-usage", accountId="123456789012", region="eu-west-1")
+    records = batch(client("sqs", endpoint), made.queue_url, [json.dumps(finding)])
     found = probe(artifact, made.environment, records)
     assert ([], {"batchItemFailures": []}) == (found["after"], found["answer"])
     assert len(found["init"]) <= MOST_MODULES[route], f"{len(found['init'])} modules"

@@ -111,12 +111,13 @@ def test_security_hub_gets_findings_of_its_own(artifact: Path, endpoint: str, tm
     hub = client("securityhub", endpoint)
     hub.enable_security_hub()
     imports = deploy(endpoint, "SecurityHub", "hub", SecurityHubRoute="import")
-    records = batch(client("sqs", endpoint), imports.queue_url, [text_of("ec2-portscan")])
+    finding = event("ec2-portscan", accountId="123456789012", region="eu-west-1")
+    records = batch(client("sqs", endpoint), imports.queue_url, [json.dumps(finding)])
     with LambdaRuntime(artifact, HANDLER, imports.environment, tmp_path) as running:
         assert {"batchItemFailures": []} == running.invoke(records)
     [found] = hub.get_findings()["Findings"]
-    assert event("ec2-portscan")["detail"]["accountId"] == found["AwsAccountId"]
-    assert "arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default" == found["ProductArn"]
+    product = "arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default"
+    assert ("123456789012", product) == (found["AwsAccountId"], found["ProductArn"])
 
 
 def test_annotation_starts(artifact: Path, endpoint: str, tmp_path: Path) -> None:

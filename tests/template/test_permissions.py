@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def called(source: str) -> set[str]:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and ast.unparse(node.func.value).split(".")[-1].endswith("client")
+        and re.search(r"\bclient(\(.*\))?$", ast.unparse(node.func.value))
     }
     found = {known[method] for method in methods if method in known}
     return {ACTIONS.get(operation, operation) for operation in found}
