@@ -42,14 +42,12 @@ def enrich(finding: Finding, mapping: Mapping, release: str | None = None) -> En
     release: the ATT&CK release to speak in, the pinned one (default) or the former one.
     """
     record = mapping.record_for(finding.type)
-    if record and record.is_silence:
-        entries: tuple[Entry, ...] = ()
+    shown = (find_native(finding, mapping), find_evidence(finding, record, mapping))
+    if record and record.is_override:
+        # A team's own word comes first, and where it says nothing, nothing is said.
+        entries = settle_entries(entries_of(record), *shown) if record.pairs else ()
     else:
-        entries = settle_entries(
-            find_native(finding, mapping),
-            find_evidence(finding, record, mapping),
-            entries_of(record) if record else read_type(finding.type, mapping),
-        )
+        entries = settle_entries(*shown, entries_of(record) if record else read_type(finding.type, mapping))
     attack = attack_block(entries, record, mapping, release)
     return EnrichedFinding(finding, entries, attack, alert_block(finding, attack))
 

@@ -58,9 +58,9 @@ class Record:
         return bool(self.retired) or self.file == "retired"
 
     @property
-    def is_silence(self) -> bool:
-        """Tell whether a team's override says that the type means nothing, whatever a finding shows."""
-        return self.lineage == OVERRIDE and not self.pairs
+    def is_override(self) -> bool:
+        """Tell whether the record is a team's own: it comes before all that a finding shows."""
+        return self.lineage == OVERRIDE
 
 
 @dataclass(frozen=True, slots=True)

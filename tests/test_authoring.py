@@ -209,7 +209,7 @@ def test_second_override_of_a_type_is_refused() -> None:
 
 
 def test_override_of_an_alias_serves_its_type(mapping: Mapping) -> None:
-    """An override under another spelling must replace the record of the type, and keep what AWS says of it."""
+    """An override under another spelling must replace the record of the type."""
     alias, finding_type = next(iter(mapping.aliases.items()))
     records, _ = read_overrides(record(alias), "own.toml", CATALOGUE)
     own = mapping.with_overrides(records).record_for(finding_type)

@@ -12,7 +12,12 @@ from typing import Any
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrich import attack_block, entries_of
 from enricher.grammar import read_type
-from enricher.mapping import OVERRIDE, Mapping, Record
+from enricher.grounds import grounds_of, refinements
+from enricher.mapping import Mapping, Record
+
+
+#: Values of one condition that are printed; docs/evidence.md has them all.
+_GROUNDS_SHOWN = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +82,24 @@ def explain_lines(
         lines += _wrapped("why", record.rationale)
         lines += _wrapped("but", record.caveats)
         lines += [f"  see      {url}" for url in record.references]
+    lines += _evidence_lines(finding_type, record, mapping)
+    if record:
         lines.append(f"  record   {_origin(record)}")
     lines.append(f"  release  mapping {mapping.version}, ATT&CK {attack['version']}")
+    return lines
+
+
+def _evidence_lines(finding_type: str, record: Record | None, mapping: Mapping) -> list[str]:
+    found = refinements(finding_type, record, mapping)
+    lines = ["  a finding can show more:"] if found else []
+    for (tactic, technique, confidence, *_), rules in found:
+        names = mapping.catalogue.pinned
+        what = (
+            f"{names.tactics[tactic].name} · {names.techniques[technique].name} ({technique}), {confidence}"
+        )
+        grounds = "; ".join(grounds_of(rule, mapping, most=_GROUNDS_SHOWN) for rule in rules)
+        text = f"{what}, if {grounds}"
+        lines += textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent=" " * 8)
     return lines
 
 
@@ -96,7 +117,7 @@ def _standing_lines(finding_type: str, record: Record, mapping: Mapping) -> list
 
 
 def _origin(record: Record) -> str:
-    if record.lineage == OVERRIDE:
+    if record.is_override:
         return f"your override, {record.file}"
     return f"mapping/{record.file}.toml, lineage {record.lineage}, reviewed {record.reviewed}"
 
