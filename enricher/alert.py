@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from enricher.deed import deed_of
 from enricher.finding import Finding
 
 #: GuardDuty's labels, half-open: a severity of 6.95 is MEDIUM, 7.0 is HIGH.
@@ -46,9 +47,11 @@ def alert_block(finding: Finding, attack: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def headline(finding: Finding, attack: Mapping[str, Any], label: str) -> str:
-    """Write one line that says how bad, what, and where; safe for a mail subject."""
-    parts = [label, _what(finding, attack), f"{subject_of(finding)} in {finding.account}/{finding.region}"]
-    return " · ".join(single_line(part) for part in parts)
+    """Write one line: how bad, which technique, what happened, to whom; safe for a mail subject."""
+    subject = subject_of(finding)
+    where = f"{subject} in {finding.account}/{finding.region}"
+    parts = [label, _what(finding, attack), deed_of(finding, subject), where]
+    return " · ".join(filter(None, map(single_line, parts)))
 
 
 def _what(finding: Finding, attack: Mapping[str, Any]) -> str:

@@ -143,7 +143,7 @@ def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any
             if number in done:
                 continue
             rule = Rule(*tables["rules"][number])
-            if rule.scope and not _in_scope(rule.scope, name):
+            if rule.scope and not in_scope(rule.scope, name):
                 continue
             found = _test(rule, view, fields, place)
             if found is not None:
@@ -188,7 +188,8 @@ def words_of(text: str) -> set[str]:
     return set(_WORD.findall(text[:_LONGEST_TEXT].lower()))
 
 
-def _in_scope(scope: list[list[str]], name: TypeName) -> bool:
+def in_scope(scope: list[list[str]], name: TypeName) -> bool:
+    """Tell whether a finding type is among those that a rule is limited to."""
     purposes, resources, families = scope
     return (
         (not purposes or name.purpose in purposes)
@@ -273,7 +274,10 @@ def _judge(match: _Match, meaning: Meaning) -> tuple[tuple[int, int, bool], Entr
     """Turn a match into an entry, with its rank: surer first, then what fits better, then what is limited."""
     rule = match.rule
     tactic, technique, confidence, *former = choose_reading(rule, meaning)
-    fit = meaning.fit((tactic, technique))
+    fit = min(meaning.fit((tactic, technique)), 2)
+    if rule.scope and rule.scope[2]:
+        # A rule for this very family was written knowing what the finding means.
+        fit = 2
     rank, rationale = CONFIDENCES.index(confidence), rule.rationale
     # GuardDuty judged the aim; what has another aim is a side of the matter.
     lowered = 1 if meaning.aim and not fit else 0

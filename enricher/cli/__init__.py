@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "write the mapping as a look-up table for a SIEM",
     "layer": "write an ATT&CK Navigator layer of the mapping, or of what fired",
     "attack": "bring the pinned ATT&CK release up to date",
+    "evidence": "write or check docs/evidence.md, the table of the evidence rules",
     "golden": "write or check what the example events become",
     "compile": "write the compact mapping that the Lambda loads",
     "demo": "run the whole pipeline against an embedded AWS and show what a SIEM receives",

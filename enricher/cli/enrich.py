@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 
+from enricher.alert import single_line
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrich import enrich
+from enricher.enrich import EnrichedFinding, enrich
 from enricher.formats import FORMATS, load_format
 from enricher.intake import Refusal, read_file
 from enricher.settings import MOST_LIMIT
@@ -14,8 +16,13 @@ from enricher.settings import MOST_LIMIT
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="events or findings in any saved form; - for stdin")
-    parser.add_argument("--format", choices=FORMATS, default="guardduty", help="output format (default: guardduty)")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="events or findings in any saved form; - for stdin"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="guardduty", help="output format (default: guardduty)"
+    )
+    parser.add_argument("--why", action="store_true", help="say on stderr how each entry came about")
     add_mapping_arguments(parser)
 
 
@@ -31,5 +38,24 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f"enricher: refused: {item}", file=sys.stderr)
                 code = 1
             else:
-                print(render(enrich(item, mapping, release), MOST_LIMIT))
+                enriched = enrich(item, mapping, release)
+                print(render(enriched, MOST_LIMIT))
+                if arguments.why:
+                    print("\n".join(why_lines(enriched)), file=sys.stderr)
     return code
+
+
+def why_lines(enriched: EnrichedFinding) -> list[str]:
+    """Say how each entry came about: on whose word, how sure, because of which field."""
+    finding = enriched.finding
+    lines = [f"{single_line(finding.type)} {single_line(finding.text('id'))}: {enriched.attack['status']}"]
+    for entry in enriched.entries:
+        pair = entry.pair
+        what = " ".join(filter(None, (pair.tactic, pair.technique)))
+        lines.append(f"  {what}: {entry.confidence}, from {entry.source}")
+        lines += [
+            f"    {single_line(shown.field, 200)} = {single_line(str(shown.value))}"
+            for shown in entry.evidence
+        ]
+        lines += textwrap.wrap(entry.rationale, 100, initial_indent="    ", subsequent_indent="    ")
+    return lines

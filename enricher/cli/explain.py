@@ -15,9 +15,8 @@ from enricher.grammar import read_type
 from enricher.grounds import grounds_of, refinements
 from enricher.mapping import Mapping, Record
 
-
-#: Values of one condition that are printed; docs/evidence.md has them all.
-_GROUNDS_SHOWN = 5
+#: Rules of one technique, and values of one condition, that are printed; docs/evidence.md has them all.
+_RULES_SHOWN, _VALUES_SHOWN = 3, 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

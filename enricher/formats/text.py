@@ -55,9 +55,8 @@ def _join(parts: Mapping[str, list[str]]) -> str:
 
 
 def _headline(enriched: EnrichedFinding) -> list[str]:
-    severity, _, rest = enriched.alert["headline"].partition(" · ")
-    what, _, where = rest.rpartition(" · ")
-    lines = [plain(f"{severity} | {what}"), defang(where)]
+    severity, what, *rest = enriched.alert["headline"].split(" · ")
+    lines = [plain(f"{severity} | {what}"), *(defang(part) for part in rest)]
     if enriched.alert["sample"]:
         lines[:0] = ["*** SAMPLE FINDING - made by GuardDuty to try things out, nothing happened ***", ""]
     if enriched.finding.flag("service.archived"):
