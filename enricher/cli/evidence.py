@@ -22,10 +22,10 @@ field and its value to a technique. An entry that came about so has the source `
 that decided, as dotted paths under `detail`; `[n]` is the n-th item of a list, counted from 0. A value longer
 than 256 characters is cut and is then the beginning of the real one.
 
-* Where a rule has several readings, the finding's own meaning chooses: the one that sharpens the record of its
-  type, then one of a tactic that its purpose names, then the first.
-* A refused call, a call that an AWS service made on somebody's behalf, and a reading of another tactic than the
-  finding's purpose means each lower the confidence by one step. Of calls the rationale says so.
+* Where a rule has several readings, the finding's own meaning chooses: the one that sharpens the record of
+  its type, then one of a tactic that its purpose names, then the first.
+* A refused call, a call that an AWS service made on somebody's behalf, and a reading of another tactic than
+  the finding's purpose means each lower the confidence by one step. Of calls the rationale says so.
 * Entries are ordered surest first, then what fits the finding's meaning, then the call the finding is about;
   five at most.
 * A command line is text that anybody may write: alone it never gives high confidence.

@@ -90,15 +90,16 @@ def explain_lines(
 
 def _evidence_lines(finding_type: str, record: Record | None, mapping: Mapping) -> list[str]:
     found = refinements(finding_type, record, mapping)
-    lines = ["  a finding can show more:"] if found else []
+    lines = ["  a finding can show more (docs/evidence.md has it all):"] if found else []
+    names = mapping.catalogue.pinned
     for (tactic, technique, confidence, *_), rules in found:
-        names = mapping.catalogue.pinned
-        what = (
-            f"{names.tactics[tactic].name} · {names.techniques[technique].name} ({technique}), {confidence}"
-        )
-        grounds = "; ".join(grounds_of(rule, mapping, most=_GROUNDS_SHOWN) for rule in rules)
-        text = f"{what}, if {grounds}"
-        lines += textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent=" " * 8)
+        name = f"{names.techniques[technique].name} ({technique})"
+        lines.append(f"    {names.tactics[tactic].name} · {name}, up to {confidence} confidence, if")
+        for rule in rules[:_RULES_SHOWN]:
+            text = grounds_of(rule, mapping, most=_VALUES_SHOWN)
+            lines += textwrap.wrap(text, 100, initial_indent="      ", subsequent_indent=" " * 8)
+        if len(rules) > _RULES_SHOWN:
+            lines.append(f"      or one of {len(rules) - _RULES_SHOWN} rules more")
     return lines
 
 
