@@ -25,8 +25,10 @@ lint: .venv/ready ## Check style and format
 types: .venv/ready ## Check types
 	$(VENV)/mypy
 
-mapping: .venv/ready ## Check the mapping and that the golden files are what the code makes
+mapping: .venv/ready ## Check the mapping, and that what is generated from it is current
 	$(VENV)/python -m enricher validate
+	$(VENV)/python -m enricher golden --check
+	$(VENV)/python -m enricher evidence --check
 
 template: .venv-sam/ready ## Check the template
 	$(SAM)/cfn-lint template.yaml
@@ -35,6 +37,10 @@ template: .venv-sam/ready ## Check the template
 build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one event through it
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
 	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
+
+golden: .venv/ready ## Write anew what is generated from the mapping: the golden files and the table of evidence
+	$(VENV)/python -m enricher golden
+	$(VENV)/python -m enricher evidence
 
 lock: .venv-sam/ready ## Lock the dependencies that pyproject.toml lists, with hashes
 	build_tools/lock $(SAM)/uv

@@ -1,12 +1,13 @@
 """Build the Lambda's artifact: the code, the compiled mapping and the libraries it runs with, in one folder.
 
-`sam build` comes here through the Makefile. Run it with the Lambda's own Python: the bytecode is this interpreter's.
+`sam build` comes here through the Makefile. Run it with the Lambda's own Python: the bytecode is of the
+interpreter that runs this.
 
 What makes it small and quick to start, each step measured (docs/deployment.md):
-- botocore describes over 400 AWS services; only those that a route calls stay, and its table of endpoints is cut
-  to them in place;
-- SAM dates every file of a package 1980, so that time-stamped bytecode would be stale on arrival: it is compiled
-  to be taken without a look at its source.
+- botocore describes over 400 AWS services; only those that a route calls stay, and its table of endpoints is
+  cut to them in place;
+- SAM dates every file of a package 1980, so that time-stamped bytecode would be stale on arrival: it is
+  compiled to be taken without a look at its source.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ TASK_ROOT = "/var/task"
 
 
 def install_libraries(artifact: Path) -> None:
-    """Install the locked run-time libraries for Lambda's arm64; wheels only, so that nothing is compiled here."""
+    """Install the locked run-time libraries for Lambda's arm64; wheels only: nothing is compiled here."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
@@ -88,7 +89,7 @@ def remove_unreached(artifact: Path) -> None:
 
 
 def cut_endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """Cut botocore's table of endpoints to the services that a route calls; every partition and Region stays."""
+    """Cut botocore's table of endpoints to the services that a route calls; every Region stays."""
     partitions = [
         partition | {"services": {key: row for key, row in partition["services"].items() if key in SERVICES}}
         for partition in endpoints["partitions"]

@@ -1,7 +1,7 @@
-"""Run a built artifact as Lambda does: its own runtime client, fed by a small server in the Runtime API's place.
+"""Run a built artifact as Lambda does: by its runtime client, with a small server as the Runtime API.
 
-The API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. What this does not prove: arm64, Amazon
-Linux, IAM, and the share of a core that a small function has after init.
+The API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. What this does not prove: arm64,
+Amazon Linux, IAM, and the share of a core that a small function has after init.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class LambdaRuntime:
         except queue.Empty:
             kind, answer = "no answer", None
         if kind != "response":
-            raise FunctionFailed(f"{kind}: {answer}\n{self.log.read_text(encoding='utf-8', errors='replace')}")
+            raise FunctionFailed(
+                f"{kind}: {answer}\n{self.log.read_text(encoding='utf-8', errors='replace')}"
+            )
         return answer
 
     def log_lines(self) -> list[dict[str, Any]]:
@@ -148,7 +150,9 @@ def _api_of(runtime: LambdaRuntime) -> type[BaseHTTPRequestHandler]:
             self.send_response(200)
             self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
             self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 60) * 1000)))
-            self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:111122223333:function:f")
+            self.send_header(
+                "Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:111122223333:function:f"
+            )
             self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0")
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -22,7 +22,9 @@ from tests.template.stack import Stack
 
 def differences(first: Path, second: Path) -> list[str]:
     """Give the paths in which two folders differ."""
-    names = sorted({path.relative_to(root).as_posix() for root in (first, second) for path in root.rglob("*")})
+    names = sorted(
+        {path.relative_to(root).as_posix() for root in (first, second) for path in root.rglob("*")}
+    )
     files = [name for name in names if not ((first / name).is_dir() and (second / name).is_dir())]
     same, _, _ = filecmp.cmpfiles(first, second, files, shallow=False)
     return sorted(set(files) - set(same))
@@ -41,7 +43,9 @@ def main(folders: list[Path]) -> None:
     records = batch(client("sqs", siem.endpoint), siem.queue_url, [text_of("ec2-portscan")])
     with (
         tempfile.TemporaryDirectory() as scratch,
-        LambdaRuntime(folders[0].resolve(), Stack().globals["Handler"], siem.environment, Path(scratch)) as running,
+        LambdaRuntime(
+            folders[0].resolve(), Stack().globals["Handler"], siem.environment, Path(scratch)
+        ) as running,
     ):
         answer = running.invoke(records)
         init = running.init_seconds

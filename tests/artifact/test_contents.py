@@ -1,4 +1,4 @@
-"""The artifact holds what a route needs and little else, and starts quickly: its budgets, and that nothing is missing."""
+"""The artifact holds what a route needs and little else, and starts quickly."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ print(json.dumps({"init": sorted(at_init), "after": after, "answer": answer}))
 
 
 def probe(artifact: Path, environment: dict[str, str], records: dict[str, Any]) -> dict[str, Any]:
-    """Run the artifact's handler once in a fresh interpreter without site-packages; give what it imported when."""
+    """Run the artifact's handler once in a fresh interpreter; give what it imported when."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", PROBE, artifact, HANDLER],
         input=json.dumps(records),
@@ -92,16 +92,18 @@ def test_artifact_is_free_of_machine_code(artifact: Path) -> None:
 
 
 def test_artifact_holds_the_code_and_not_the_command_line(artifact: Path) -> None:
-    """Of the package there is every module but those that only the command line uses, and the compiled mapping."""
+    """Every module is there but those that only the command line uses, and the compiled mapping."""
     inside = {path.relative_to(artifact).as_posix() for path in artifact.glob("enricher/**/*.py")}
     clone = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("enricher/**/*.py")}
     left_out = {"enricher/__main__.py", "enricher/attack_import.py", "enricher/intake.py"}
     assert {path for path in clone - left_out if not path.startswith("enricher/cli/")} == inside
-    assert {"19.2"} == {json.loads((artifact / "enricher/bundle.json").read_text("utf-8"))["attack"]["version"]}
+    assert {"19.2"} == {
+        json.loads((artifact / "enricher/bundle.json").read_text("utf-8"))["attack"]["version"]
+    }
 
 
 def test_bytecode_is_taken_whatever_the_date_of_its_source(artifact: Path) -> None:
-    """Every module has bytecode of this Python that is valid without a look at its source, which SAM dates 1980."""
+    """Every module has bytecode that is valid without a look at its source, which SAM dates 1980."""
     for source in artifact.rglob("*.py"):
         header = Path(importlib.util.cache_from_source(source)).read_bytes()[:8]
         # PEP 552: the flag word of a hash-based file that is not checked is 1.
@@ -121,7 +123,7 @@ def test_botocore_knows_the_routes_services_only(artifact: Path) -> None:
 
 
 def test_cut_endpoints_resolve_as_before(artifact: Path) -> None:
-    """For every service of a route and every Region of every partition the cut table says what the full one says."""
+    """For every service of a route and every Region the cut table says what the full one says."""
     full = Loader().load_data("endpoints")
     cut = json.loads((artifact / "botocore" / "data" / "endpoints.json").read_text(encoding="utf-8"))
     assert cut_endpoints(full) == cut
@@ -144,10 +146,21 @@ def test_an_invalid_mapping_is_not_built(tmp_path: Path) -> None:
     for path in (ROOT / "mapping").iterdir():
         (clone / "mapping" / path.name).symlink_to(path)
     (clone / "mapping" / "rds.toml").unlink()
-    broken = (ROOT / "mapping" / "rds.toml").read_text(encoding="utf-8").replace('tactic = "TA', 'tactic = "TX', 1)
+    broken = (
+        (ROOT / "mapping" / "rds.toml").read_text(encoding="utf-8").replace('tactic = "TA', 'tactic = "TX', 1)
+    )
     (clone / "mapping" / "rds.toml").write_text(broken, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "enricher", "compile", "--root", clone / "mapping", "--output", tmp_path / "b.json"],
+        [
+            sys.executable,
+            "-m",
+            "enricher",
+            "compile",
+            "--root",
+            clone / "mapping",
+            "--output",
+            tmp_path / "b.json",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -28,7 +28,9 @@ def siem(endpoint: str) -> Deployment:
 
 
 @pytest.fixture(scope="module")
-def function(artifact: Path, siem: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaRuntime]:
+def function(
+    artifact: Path, siem: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LambdaRuntime]:
     """Give the SIEM route's function, running."""
     with LambdaRuntime(artifact, HANDLER, siem.environment, tmp_path_factory.mktemp("siem")) as running:
         yield running
@@ -42,8 +44,13 @@ def expected_body(name: str, mapping: Mapping, form: str = "guardduty") -> str:
 def test_a_batch_is_published_and_its_poison_set_aside(
     function: LambdaRuntime, siem: Deployment, mapping: Mapping
 ) -> None:
-    """Of a batch, every finding reaches the subscribed queue as the format says; what is none is set aside."""
-    names = ["ec2-portscan", "awkward-free-text", "attack-sequence-compromised-credentials", "awkward-severity-9-0"]
+    """Every finding of a batch reaches the subscribed queue; what is none is set aside."""
+    names = [
+        "ec2-portscan",
+        "awkward-free-text",
+        "attack-sequence-compromised-credentials",
+        "awkward-severity-9-0",
+    ]
     records = batch(client("sqs", siem.endpoint), siem.queue_url, [POISON, *map(text_of, names)])
     assert {"batchItemFailures": []} == function.invoke(records)
     bodies = sorted(message["Body"] for message in siem.received())
@@ -52,10 +59,8 @@ def test_a_batch_is_published_and_its_poison_set_aside(
     assert (POISON, {"reason"}) == (dead["Body"], dead["MessageAttributes"].keys())
 
 
-def test_a_batch_is_returned_when_its_topic_is_gone(
-    artifact: Path, siem: Deployment, tmp_path: Path
-) -> None:
-    """With a destination that refuses, every record of the batch is answered as failed, and nothing raises."""
+def test_a_batch_is_returned_when_its_topic_is_gone(artifact: Path, siem: Deployment, tmp_path: Path) -> None:
+    """With a destination that refuses, the batch is answered as failed, and nothing raises."""
     records = batch(client("sqs", siem.endpoint), siem.queue_url, [text_of("rds-successful-brute-force")])
     gone = siem.environment | {"TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:gone"}
     with LambdaRuntime(artifact, HANDLER, gone, tmp_path) as running:
@@ -103,7 +108,9 @@ def test_people_get_text(artifact: Path, endpoint: str, mapping: Mapping, tmp_pa
     records = batch(client("sqs", endpoint), people.queue_url, [text_of("ec2-portscan")])
     with LambdaRuntime(artifact, HANDLER, people.environment, tmp_path) as running:
         assert {"batchItemFailures": []} == running.invoke(records)
-    assert [expected_body("ec2-portscan", mapping, "text")] == [message["Body"] for message in people.received()]
+    assert [expected_body("ec2-portscan", mapping, "text")] == [
+        message["Body"] for message in people.received()
+    ]
 
 
 def test_security_hub_gets_findings_of_its_own(artifact: Path, endpoint: str, tmp_path: Path) -> None:
@@ -115,7 +122,8 @@ def test_security_hub_gets_findings_of_its_own(artifact: Path, endpoint: str, tm
     records = batch(client("sqs", endpoint), imports.queue_url, [json.dumps(finding)])
     with LambdaRuntime(artifact, HANDLER, imports.environment, tmp_path) as running:
         assert {"batchItemFailures": []} == running.invoke(records)
-    [found] = hub.get_findings()["Findings"]
+    arn = finding["detail"]["arn"]
+    [found] = [row for row in hub.get_findings()["Findings"] if row["Id"] == arn]
     product = "arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default"
     assert ("123456789012", product) == (found["AwsAccountId"], found["ProductArn"])
 

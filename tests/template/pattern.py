@@ -18,7 +18,7 @@ _MISSING = object()
 
 
 def matches(pattern: dict[str, Any], event: Any) -> bool:
-    """Tell whether an event has what the pattern asks for; a missing branch holds only leaves that may be absent."""
+    """Tell whether an event has what the pattern asks for."""
     if not pattern:
         raise ValueError("EventBridge refuses an empty object in a pattern")
     for key, wanted in pattern.items():

@@ -95,8 +95,8 @@ class Stack:
         """Give every statement of a route's role, managed policies of this template included."""
         role = self.properties(f"{route}Role")
         documents = [policy["PolicyDocument"] for policy in role["Policies"]]
-        for policy in role.get("ManagedPolicyArns", []):
-            documents.append(self.properties(policy.strip("<>"))["PolicyDocument"])
+        attached = [self.properties(name.strip("<>")) for name in role.get("ManagedPolicyArns", [])]
+        documents += [policy["PolicyDocument"] for policy in attached]
         return [statement for document in documents for statement in document["Statement"]]
 
     def resolve(self, value: Any) -> Any:
@@ -111,7 +111,9 @@ class Stack:
                 return self._ref(argument) if key == "Ref" else self.condition(argument)
             if key.startswith("Fn::"):
                 return getattr(self, f"_{key[4:].lower()}")(argument)
-        pairs = ((key, self.resolve(item)) for key, item in value.items() if key != "Condition" or _is_block(item))
+        pairs = (
+            (key, self.resolve(item)) for key, item in value.items() if key != "Condition" or _is_block(item)
+        )
         return {key: item for key, item in pairs if item is not _ABSENT}
 
     def _ref(self, name: str) -> Any:

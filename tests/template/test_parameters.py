@@ -1,4 +1,4 @@
-"""Every parameter is explained, constrained and used; every combination of choices makes settings the code accepts."""
+"""Every parameter is explained, constrained and used, and makes settings that the code accepts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARAMETERS = template()["Parameters"]
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_is_explained_constrained_and_used(name: str) -> None:
-    """A parameter has a sentence, a default that it accepts itself, a constraint, a place in the form, and a use."""
+    """A parameter has a sentence, a default it accepts, a constraint, a place in the form, and a use."""
     row = PARAMETERS[name]
     assert row["Description"].endswith(".")
     assert len(row["Description"].split()) >= 5
@@ -29,7 +29,9 @@ def test_parameter_is_explained_constrained_and_used(name: str) -> None:
         assert row["ConstraintDescription"]
     groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert [group["Parameters"].count(name) for group in groups].count(1) == 1
-    rest = json.dumps({key: item for key, item in template().items() if key not in ("Parameters", "Metadata")})
+    rest = json.dumps(
+        {key: item for key, item in template().items() if key not in ("Parameters", "Metadata")}
+    )
     assert f'{{"Ref": "{name}"}}' in rest
 
 
@@ -47,8 +49,8 @@ def test_parameter_is_explained_constrained_and_used(name: str) -> None:
         ("https://example.com/overrides.toml", False),
     ],
 )
-def test_overrides_cannot_widen_a_permission(value: str, accepted: bool) -> None:  # noqa: FBT001 - a table's column
-    """A place for overrides is one object or one parameter: what becomes an IAM resource holds no wildcard."""
+def test_overrides_cannot_widen_a_permission(value: str, accepted: bool) -> None:
+    """A place for overrides is one object or parameter: what becomes an IAM resource has no wildcard."""
     assert accepted is bool(re.fullmatch(PARAMETERS["MappingOverrides"]["AllowedPattern"], value))
 
 
@@ -59,22 +61,37 @@ def choices(name: str) -> list[str]:
 
 def variables(stack: Stack, route: str) -> dict[str, str]:
     """Give a function's environment, references replaced by what a deployment puts there."""
-    placed = {"Topic": "arn:aws:sns:eu-west-1:111122223333:t", "Queue": "https://sqs.eu-west-1.amazonaws.com/111122223333/queue", "Table": "table"}
+    placed = {
+        "Topic": "arn:aws:sns:eu-west-1:111122223333:t",
+        "Queue": "https://sqs.eu-west-1.amazonaws.com/111122223333/queue",
+        "Table": "table",
+    }
     environment: dict[str, Any] = stack.function(route)["Environment"]["Variables"]
 
     def place(value: str) -> str:
-        kind = next((kind for kind in placed if value == f"<{value.strip('<>')}>" and value.endswith(f"{kind}>")), None)
+        kind = next(
+            (kind for kind in placed if value == f"<{value.strip('<>')}>" and value.endswith(f"{kind}>")),
+            None,
+        )
         return placed[kind] if kind else value
 
     return {key: place(value) for key, value in environment.items()}
 
 
 def test_every_choice_makes_valid_settings() -> None:
-    """Whatever the parameters choose, each function's environment is one that the code accepts and acts on."""
-    for siem_format, updates, version in itertools.product(choices("SiemFormat"), choices("Updates"), choices("AttackVersion")):
+    """Whatever the parameters choose, each function's environment is one that the code accepts."""
+    for siem_format, updates, version in itertools.product(
+        choices("SiemFormat"), choices("Updates"), choices("AttackVersion")
+    ):
         stack = Stack(SiemFormat=siem_format, Updates=updates, AttackVersion=version)
         settings = read_settings(variables(stack, "Siem"))
-        got = (settings.route, settings.destination, settings.format, settings.updates, settings.attack_version)
+        got = (
+            settings.route,
+            settings.destination,
+            settings.format,
+            settings.updates,
+            settings.attack_version,
+        )
         assert ("siem", "sns", siem_format, updates, version) == got
     for mode in ("annotate", "import"):
         settings = read_settings(variables(Stack(SecurityHubRoute=mode), "SecurityHub"))
@@ -86,7 +103,7 @@ def test_every_choice_makes_valid_settings() -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_function_is_told_its_queues_and_table(route: str) -> None:
-    """A function knows its queue, its dead-letter queue, the overrides, and the table of repeats but for annotation."""
+    """A function knows its queues, the overrides and, but for annotation, the table of repeats."""
     stack = Stack(**ALL_ON, MappingOverrides="ssm:/guardduty/overrides")
     environment = stack.function(route)["Environment"]["Variables"]
     expected = {

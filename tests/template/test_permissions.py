@@ -14,8 +14,8 @@ import pytest
 from aws_lambda_powertools.utilities.idempotency.persistence import dynamodb
 from botocore import xform_name
 from botocore.session import get_session
-from samtranslator.public.translator import ManagedPolicyLoader
-from samtranslator.translator.transform import transform
+from samtranslator.public.translator import ManagedPolicyLoader  # type: ignore[import-untyped]
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
 from tests.template.stack import ALL_ON, ROOT, ROUTES, Stack
 
@@ -110,7 +110,7 @@ def test_a_role_allows_exactly_what_the_code_calls(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODULES)
 def test_every_statement_names_its_resource(mode: str) -> None:
-    """No statement of a role has a wildcard as or in its resource, and each is on the route's own or the shared table."""
+    """No resource of a role holds a wildcard; each is the route's own, or the shared table."""
     stack, route = stack_of(mode, TopicKmsKeyArn=KEY, MappingOverrides="ssm:/guardduty/overrides")
     hub = "arn:aws:securityhub:eu-west-1:111122223333"
     allowed = {
@@ -118,9 +118,10 @@ def test_every_statement_names_its_resource(mode: str) -> None:
         f"<{route}Queue.Arn>",
         f"<{route}DeadLetterQueue.Arn>",
         "arn:aws:ssm:eu-west-1:111122223333:parameter/guardduty/overrides",
-        *{"annotate": [f"{hub}:hub/default"], "import": [f"{hub}:product/111122223333/default", "<RepeatsTable.Arn>"]}.get(
-            mode, [f"<{route}Topic>", "<RepeatsTable.Arn>", KEY]
-        ),
+        *{
+            "annotate": [f"{hub}:hub/default"],
+            "import": [f"{hub}:product/111122223333/default", "<RepeatsTable.Arn>"],
+        }.get(mode, [f"<{route}Topic>", "<RepeatsTable.Arn>", KEY]),
     }
     assert allowed == {row["Resource"] for row in stack.statements(route)}
     assert {"Allow"} == {row["Effect"] for row in stack.statements(route)}
@@ -130,12 +131,17 @@ def test_every_statement_names_its_resource(mode: str) -> None:
     ("overrides", "expected"),
     [
         ("", []),
-        ("s3://team-bucket/a/overrides.toml", [("s3:GetObject", "arn:aws:s3:::team-bucket/a/overrides.toml")]),
+        (
+            "s3://team-bucket/a/overrides.toml",
+            [("s3:GetObject", "arn:aws:s3:::team-bucket/a/overrides.toml")],
+        ),
         ("ssm:/team/x", [("ssm:GetParameter", "arn:aws:ssm:eu-west-1:111122223333:parameter/team/x")]),
     ],
 )
-def test_overrides_are_readable_and_nothing_beside_them(overrides: str, expected: list[tuple[str, str]]) -> None:
-    """Each function may read the one object or parameter of the overrides, and nothing where there are none."""
+def test_overrides_are_readable_and_nothing_beside_them(
+    overrides: str, expected: list[tuple[str, str]]
+) -> None:
+    """Each function may read the one object or parameter of the overrides, or nothing."""
     stack = Stack(**ALL_ON, MappingOverrides=overrides)
     for route in ROUTES:
         own = [row for row in stack.statements(route) if row["Sid"] == "ReadOverrides"]

@@ -9,7 +9,16 @@ import pytest
 
 from tests.template.stack import ALL_ON, ROUTES, Stack, template
 
-RESOURCES = ("Queue", "QueuePolicy", "DeadLetterQueue", "DeadLetterQueuePolicy", "DeadLetterAlarm", "Logs", "Role", "Function")
+RESOURCES = (
+    "Queue",
+    "QueuePolicy",
+    "DeadLetterQueue",
+    "DeadLetterQueuePolicy",
+    "DeadLetterAlarm",
+    "Logs",
+    "Role",
+    "Function",
+)
 
 #: Where a route may differ from the SIEM's, by path from the resource's name without its route.
 DIFFERENCES = {
@@ -59,7 +68,7 @@ def route_leaves(route: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("route", DIFFERENCES)
 def test_routes_differ_only_where_stated(route: str) -> None:
-    """Every leaf of a route's resources equals the SIEM route's, but for the listed differences, which do differ."""
+    """A route's resources equal the SIEM route's but for the listed differences, which do differ."""
     own, siem = route_leaves(route), route_leaves("Siem")
     different = {path for path in own.keys() | siem.keys() if own.get(path) != siem.get(path)}
     unstated = {path for path in different if not path.startswith(tuple(DIFFERENCES[route]))}
@@ -68,8 +77,15 @@ def test_routes_differ_only_where_stated(route: str) -> None:
 
 
 def test_every_resource_is_of_a_route_or_shared() -> None:
-    """The template holds the routes' resources, their topics and what they share: nothing that no test looks at."""
-    shared = {"FindingRule", "UndeliveredQueue", "UndeliveredQueuePolicy", "UndeliveredAlarm", "RepeatsTable", "OverridesPolicy"}
+    """The template holds the routes' resources, their topics and what they share, and no more."""
+    shared = {
+        "FindingRule",
+        "UndeliveredQueue",
+        "UndeliveredQueuePolicy",
+        "UndeliveredAlarm",
+        "RepeatsTable",
+        "OverridesPolicy",
+    }
     topics = {"SiemTopic", "SiemTopicPolicy", "PeopleTopic", "PeopleTopicPolicy", "PeopleEmailSubscription"}
     routes = {f"{route}{name}" for route in ROUTES for name in RESOURCES}
     assert shared | topics | routes == template()["Resources"].keys()
@@ -97,7 +113,7 @@ def test_a_route_is_there_whole_or_not_at_all(parameters: dict[str, str], on: se
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_visibility_outlasts_the_function(route: str) -> None:
-    """A message stays hidden for six times the function's time limit plus its batching window, as Lambda's guide asks."""
+    """A message stays hidden for six times the function's time limit and its batching window."""
     stack = Stack(**ALL_ON)
     function = stack.function(route)
     window = function["Events"]["Queue"]["Properties"].get("MaximumBatchingWindowInSeconds", 0)
@@ -114,9 +130,12 @@ def test_an_outage_of_an_hour_is_ridden_out(route: str) -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_one_message_set_aside_rings(route: str) -> None:
-    """The dead-letter queue that the route's queue redrives to alarms at its first message, and an empty one is calm."""
+    """The dead-letter queue of a route's queue alarms at its first message; an empty one is calm."""
     stack = Stack(**ALL_ON, AlarmTopicArn="arn:aws:sns:eu-west-1:111122223333:alarms")
-    assert f"<{route}DeadLetterQueue.Arn>" == stack.properties(f"{route}Queue")["RedrivePolicy"]["deadLetterTargetArn"]
+    assert (
+        f"<{route}DeadLetterQueue.Arn>"
+        == stack.properties(f"{route}Queue")["RedrivePolicy"]["deadLetterTargetArn"]
+    )
     assert_rings_at_first(stack.properties(f"{route}DeadLetterAlarm"), f"<{route}DeadLetterQueue.QueueName>")
 
 
@@ -153,7 +172,9 @@ def test_queues_keep_messages_as_long_as_they_can_and_encrypted() -> None:
     """Every queue is encrypted and keeps a message for 14 days."""
     queues = Stack(**ALL_ON).of_type("AWS::SQS::Queue")
     expected = dict.fromkeys(queues, (1_209_600, True))
-    assert expected == {name: (row["MessageRetentionPeriod"], row["SqsManagedSseEnabled"]) for name, row in queues.items()}
+    assert expected == {
+        name: (row["MessageRetentionPeriod"], row["SqsManagedSseEnabled"]) for name, row in queues.items()
+    }
     assert len(queues) == 7
 
 
@@ -191,7 +212,7 @@ def deny_without_tls(action: str, resource: str) -> dict[str, Any]:
 
 
 def test_topics_are_encrypted_and_open_to_the_named_account_only() -> None:
-    """The topics use SNS's key or the given one, refuse calls without TLS, and let only SiemAccount subscribe."""
+    """Topics use SNS's key or the given one, refuse calls without TLS, let only SiemAccount subscribe."""
     plain = Stack(**ALL_ON)
     key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
     own = Stack(**ALL_ON, TopicKmsKeyArn=key, SiemAccount="444455556666")
@@ -213,7 +234,7 @@ def test_topics_are_encrypted_and_open_to_the_named_account_only() -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_batch_fails_record_by_record(route: str) -> None:
-    """Every function reports the failed records of a batch and runs on the runtime that the artifact is built for."""
+    """Every function reports failed records, on the runtime that the artifact is built for."""
     function = Stack(**ALL_ON).function(route)
     source = function["Events"]["Queue"]["Properties"]
     assert ["ReportBatchItemFailures"] == source["FunctionResponseTypes"]
@@ -223,7 +244,7 @@ def test_a_batch_fails_record_by_record(route: str) -> None:
 
 
 def test_repeats_table_is_as_powertools_wants_it() -> None:
-    """The table is on demand, encrypted, forgets by itself, has Powertools' key, and is not restorable on purpose."""
+    """The table is on demand, encrypted, forgets by itself and has Powertools' key."""
     table = Stack().properties("RepeatsTable")
     assert {
         "BillingMode": "PAY_PER_REQUEST",
@@ -256,4 +277,3 @@ def test_no_route_at_all_is_refused() -> None:
     assert [False] == allowed(SiemRoute="off")
     assert [True, True] == allowed(PeopleRoute="text", PeopleEmail="soc@example.com")
     assert [True, False] == allowed(PeopleRoute="chat", PeopleEmail="soc@example.com")
-

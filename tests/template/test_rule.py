@@ -45,7 +45,9 @@ def test_severity_bounds_are_told_apart_by_the_examples() -> None:
 def test_sample_findings_can_be_excluded() -> None:
     """Excluding samples drops exactly the findings marked as such; findings that say nothing stay."""
     samples = [
-        name for name in names() if event(name)["detail"]["service"].get("additionalInfo", {}).get("sample") is True
+        name
+        for name in names()
+        if event(name)["detail"]["service"].get("additionalInfo", {}).get("sample") is True
     ]
     assert "awkward-sample-finding" in samples
     assert [name for name in names() if name not in samples] == taken(SampleFindings="exclude")
@@ -95,7 +97,7 @@ def test_people_hear_of_their_own_minimum_severity(least: str) -> None:
 
 
 def test_each_route_that_is_on_is_a_target() -> None:
-    """The rule's targets are the queues of the routes that are on, each with retries for a day and a dead-letter queue."""
+    """The rule's targets are the queues of the routes that are on, retried for a day."""
 
     def target(route: str, queue: str) -> dict[str, Any]:
         return {

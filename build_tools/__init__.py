@@ -1,0 +1,1 @@
+"""What builds the deployment; nothing of it runs in Lambda."""
