@@ -17,6 +17,7 @@ class Endpoint:
     domain: str = ""
     city: str = ""
     country: str = ""
+    country_code: str = ""
     latitude: float | None = None
     longitude: float | None = None
     asn: int | None = None
@@ -71,6 +72,7 @@ def _endpoint(block: object, side: str) -> Endpoint:
         port_name="" if port_name == "Unknown" else port_name,
         city=text_at(details, "city.cityName"),
         country=text_at(details, "country.countryName"),
+        country_code=text_at(details, "country.countryCode"),
         latitude=_degrees(details, "geoLocation.lat", 90),
         longitude=_degrees(details, "geoLocation.lon", 180),
         asn=whole_at(details, "organization.asn", 2**32 - 1),

@@ -56,7 +56,7 @@ def full_name(row: Mapping[str, Any]) -> str:
 def other_names(row: Mapping[str, Any]) -> list[str]:
     """Say what a technique is called in the other ATT&CK release, where that differs."""
     return [
-        f"in ATT&CK {other['version']}: "
+        f"In ATT&CK {other['version']}: "
         + join_filled((join_filled((other["id"], other["name"]), " "), other["tactic"]["name"]))
         for other in (row.get(key) for key in ("formerly", "since"))
         if other

@@ -56,7 +56,9 @@ def _join(parts: Mapping[str, list[str]]) -> str:
 
 def _headline(enriched: EnrichedFinding) -> list[str]:
     severity, what, *rest = enriched.alert["headline"].split(" · ")
-    lines = [plain(f"{severity} | {what}"), *(defang(part) for part in rest)]
+    # Both are from the catalogue or GuardDuty's own; a name like C&CActivity.B stays as one searches for it.
+    first = plain if plain(enriched.finding.type) else defang
+    lines = [f"{plain(severity)} | {first(what)}", *(defang(part) for part in rest)]
     if enriched.alert["sample"]:
         lines[:0] = ["*** SAMPLE FINDING - made by GuardDuty to try things out, nothing happened ***", ""]
     if enriched.finding.flag("service.archived"):

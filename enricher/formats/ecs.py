@@ -1,0 +1,203 @@
+"""Render a finding as a document in the Elastic Common Schema (ECS).
+
+Fields: https://www.elastic.co/docs/reference/ecs/ecs-field-reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from enricher.enrich import EnrichedFinding
+from enricher.formats import TooLarge
+from enricher.formats.block import TEXT_LIMIT, filled, iso_time, text_at, time_at
+from enricher.formats.ecs_entities import entity_fields
+from enricher.formats.guardduty import slim_detail
+from enricher.formats.json_text import dump_json, utf8_size
+from enricher.formats.scene import Scene, read_scene
+from enricher.formats.summary import full_name, other_names
+
+ECS_VERSION = "9.4.0"
+
+#: What is given up, in this order, when the original finding is gone already and the document still is too
+#: large. What identifies the finding, `threat` and `labels` are never given up.
+SLIMMING_ORDER = (
+    "file", "container", "orchestrator", "faas", "user_agent", "process", "host", "related", "dns", "user",
+    "network", "source", "destination", "message",
+)  # fmt: skip
+
+_CATEGORIES = {
+    "AWS_API_CALL": "api",
+    "KUBERNETES_API_CALL": "api",
+    "NETWORK_CONNECTION": "network",
+    "PORT_PROBE": "network",
+    "DNS_REQUEST": "network",
+    "RDS_LOGIN_ATTEMPT": "authentication",
+}
+
+
+def render(enriched: EnrichedFinding, limit: int) -> str:
+    """Give the document as JSON of at most `limit` UTF-8 bytes.
+
+    Above the limit the original finding loses parts first, then goes, then fields go in SLIMMING_ORDER;
+    labels.slimmed names what is missing. Raise TooLarge if what must stay is larger than that.
+    """
+    document = _document(enriched)
+    size = 0
+    for smaller, removed in _ever_smaller(document, enriched.finding.event["detail"]):
+        labels = {**document["labels"], "slimmed": removed} if removed else document["labels"]
+        text = dump_json({**smaller, "labels": labels})
+        size = utf8_size(text)
+        if size <= limit:
+            return text
+    raise TooLarge(f"{size} bytes without what can be left out: the limit is {limit}")
+
+
+def _ever_smaller(
+    document: Mapping[str, Any], detail: Mapping[str, Any]
+) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    # A string, not an object: fields that no one foresaw would meet other types in the index, and
+    # Elasticsearch refuses the document of which one field does not fit.
+    event = document["event"]
+    yield {**document, "event": {**event, "original": dump_json(detail)}}, []
+    for slimmed, removed in slim_detail(detail):
+        yield {**document, "event": {**event, "original": dump_json(slimmed)}}, removed
+    gone = ["event.original"]
+    yield document, gone
+    for field in SLIMMING_ORDER:
+        if field in document:
+            document = {key: value for key, value in document.items() if key != field}
+            gone = [*gone, field]
+            yield document, gone
+
+
+def _document(enriched: EnrichedFinding) -> dict[str, Any]:
+    finding, scene = enriched.finding, read_scene(enriched.finding)
+    purpose, _, rest = finding.type[:TEXT_LIMIT].partition(":")
+    times = ("updatedAt", "createdAt", "service.eventLastSeen")
+    moments = (time_at(finding.view, path) for path in times)
+    moment = next(filter(None, moments), None) or time_at(finding.event, "time")
+    return filled(
+        {
+            "@timestamp": iso_time(moment or datetime.fromtimestamp(0, UTC)),
+            "message": _message(enriched),
+            "ecs": {"version": ECS_VERSION},
+            "event": _event_fields(enriched, scene),
+            "threat": _threat_fields(enriched.attack),
+            "rule": {
+                "name": finding.type[:TEXT_LIMIT],
+                "category": purpose if rest else "",
+                "ruleset": f"{purpose}:{rest.partition('/')[0]}" if rest else "",
+                "description": text_at(finding.view, "title"),
+            },
+            "cloud": {
+                "provider": "aws",
+                "account": {"id": finding.account[:TEXT_LIMIT]},
+                "region": finding.region[:TEXT_LIMIT],
+                "service": {"name": "guardduty"},
+            },
+            "observer": {"vendor": "AWS", "product": "GuardDuty"},
+            **entity_fields(finding, scene),
+            "labels": _labels(enriched, scene),
+        }
+    )
+
+
+def _message(enriched: EnrichedFinding) -> str:
+    view = enriched.finding.view
+    parts = (enriched.alert["headline"], text_at(view, "title"), text_at(view, "description"))
+    return "\n".join(part for part in parts if part)
+
+
+def _event_fields(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
+    finding, alert = enriched.finding, enriched.alert
+    severity = finding.number("severity")
+    action = finding.text("service.action.actionType")[:TEXT_LIMIT]
+    categories = ["intrusion_detection", _CATEGORIES.get(action, "")]
+    categories += ["process" if scene.process else "", "malware" if scene.threats else ""]
+    created, start, end = (
+        time_at(finding.view, path)
+        for path in ("createdAt", "service.eventFirstSeen", "service.eventLastSeen")
+    )
+    denied = scene.blocked or bool(scene.call and scene.call.error)
+    return {
+        "kind": "alert",
+        "category": [category for category in categories if category],
+        "type": ["info", "denied"] if denied else ["info"],
+        "action": scene.call.operation if scene.call else action.lower(),
+        "outcome": ("failure" if scene.call.error else "success") if scene.call else "",
+        "id": alert["dedupId"],
+        "code": finding.type[:TEXT_LIMIT],
+        "severity": int(severity) if severity is not None and abs(severity) < 2**31 else None,
+        "risk_score": severity if severity is not None and abs(severity) < 2**31 else None,
+        "reason": next(iter(_reasons(enriched.attack)), ""),
+        "provider": "guardduty",
+        "module": "guardduty_attack",
+        "dataset": "guardduty_attack.finding",
+        "url": alert["console"],
+        "created": iso_time(created) if created else "",
+        "start": iso_time(start) if start else "",
+        "end": iso_time(end) if end else "",
+    }
+
+
+def _threat_fields(attack: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the arrays of `threat`: distinct, parallel, primary first; a parent beside its children."""
+    techniques, children = [], []
+    for row in attack["techniques"]:
+        if row["parent"]:
+            children.append(row)
+            techniques.append({**row["parent"], "url": row["url"].rstrip("/").rpartition("/")[0] + "/"})
+        else:
+            techniques.append(row)
+    if not attack["tactics"]:
+        return {}
+    return {
+        "framework": attack["framework"],
+        "tactic": _arrays(attack["tactics"]),
+        "technique": {**_arrays(techniques), "subtechnique": _arrays(children)},
+    }
+
+
+def _arrays(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    distinct = list({row["id"]: row for row in rows}.values())
+    return {
+        "id": [row["id"] for row in distinct],
+        "name": [row["name"] for row in distinct],
+        "reference": [row["url"] for row in distinct],
+    }
+
+
+def _labels(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
+    finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
+    primary = attack["techniques"][0] if attack["techniques"] else {}
+    return {
+        "attack_version": attack["version"],
+        "attack_mapping": attack["mapping"],
+        "attack_status": attack["status"],
+        "attack_confidence": primary.get("confidence"),
+        "attack_source": primary.get("source"),
+        "attack_reasons": _reasons(attack),
+        "atlas": [f"{row['id']} {row['name']}" for row in attack.get("atlas", ())],
+        "finding_arn": finding.arn[:TEXT_LIMIT],
+        "finding_id": text_at(finding.view, "id"),
+        "malware": list(dict.fromkeys(threat.name for threat in scene.threats)),
+        "occurrence": alert["occurrence"],
+        "resource_role": text_at(finding.view, "service.resourceRole"),
+        "sample": "true" if alert["sample"] else "false",
+        "severity": alert["severity"],
+    }
+
+
+def _reasons(attack: Mapping[str, Any]) -> list[str]:
+    """Explain each technique in one text: what, how sure, on whose word, what shows it, its other name."""
+    reasons = []
+    for row in attack["techniques"]:
+        shown = "; ".join(f"{shown['field']} = {shown['value']}" for shown in row["evidence"])
+        head = (
+            f"{full_name(row)} ({row['tactic']['name']}), {row['confidence']} confidence from {row['source']}"
+        )
+        parts = (f"{head}: {row['rationale']}", f"Seen: {shown}." if shown else "", *other_names(row))
+        reasons.append(" ".join(part for part in parts if part)[:TEXT_LIMIT])
+    return reasons

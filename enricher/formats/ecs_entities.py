@@ -1,0 +1,159 @@
+"""Write the ECS fields of what takes part in a finding: both ends, users, hosts, processes, containers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from enricher.finding import Finding
+from enricher.formats.block import Block, address_at, iso_time, rows_at, text_at, value_at
+from enricher.formats.network import Connection, Endpoint
+from enricher.formats.scene import Container, Process, Scene, Threat
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def entity_fields(finding: Finding, scene: Scene) -> dict[str, Any]:
+    """Give the field sets by name; those that the finding does not fill are empty."""
+    view = finding.view
+    host = _host_fields(value_at(view, "resource.instanceDetails"))
+    dns = value_at(view, "service.action.dnsRequestAction") is not None
+    return {
+        **_network_fields(finding, scene.connections[:1]),
+        "dns": {"question": {"name": scene.domain}, "type": "query"} if dns and scene.domain else {},
+        "user": {"name": scene.principals[0].name, "id": scene.principals[0].uid} if scene.principals else {},
+        "user_agent": {"original": scene.call.user_agent if scene.call else ""},
+        "host": host,
+        "process": _process_fields(scene.process, scene.parent) if scene.process else {},
+        "container": _container_fields(scene.container) if scene.container else {},
+        "orchestrator": _orchestrator_fields(view, scene),
+        "faas": {
+            "id": text_at(view, "resource.lambdaDetails.functionArn"),
+            "name": text_at(view, "resource.lambdaDetails.functionName"),
+        },
+        "file": _file_fields(scene.threats[0]) if scene.threats else {},
+        "related": {
+            "ip": _distinct(
+                [end.ip for it in scene.connections for end in (it.remote, it.local)] + host.get("ip", [])
+            ),
+            "user": _distinct(principal.name for principal in scene.principals),
+            "hosts": _distinct(
+                [host.get("name", ""), scene.domain, *(it.remote.domain for it in scene.connections)]
+            ),
+            "hash": _distinct(_sha256(threat.sha256) for threat in scene.threats),
+        },
+    }
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return [value for value in dict.fromkeys(values) if value]
+
+
+def _network_fields(finding: Finding, connections: tuple[Connection, ...]) -> dict[str, Any]:
+    if not connections:
+        return {}
+    [connection] = connections
+    outbound = connection.outbound
+    if outbound is None:
+        outbound = finding.text("service.resourceRole") == "ACTOR"
+    near, far = _endpoint_fields(connection.local), _endpoint_fields(connection.remote)
+    return {
+        "source": near if outbound else far,
+        "destination": far if outbound else near,
+        "network": {
+            "direction": {True: "outbound", False: "inbound", None: ""}[connection.outbound],
+            "transport": connection.transport.lower(),
+            "type": ("ipv6" if ":" in connection.remote.ip else "ipv4") if connection.remote.ip else "",
+        },
+    }
+
+
+def _endpoint_fields(endpoint: Endpoint) -> dict[str, Any]:
+    located = endpoint.latitude is not None and endpoint.longitude is not None
+    return {
+        "address": endpoint.ip or endpoint.domain,
+        "ip": endpoint.ip,
+        "domain": endpoint.domain,
+        "port": endpoint.port,
+        "as": {"number": endpoint.asn, "organization": {"name": endpoint.network}},
+        "geo": {
+            "city_name": endpoint.city,
+            "country_name": endpoint.country,
+            "country_iso_code": endpoint.country_code,
+            "location": {"lat": endpoint.latitude, "lon": endpoint.longitude} if located else {},
+        },
+    }
+
+
+def _host_fields(instance: Block | None) -> dict[str, Any]:
+    identity = text_at(instance, "instanceId")
+    if not identity:
+        return {}
+    faces = rows_at(instance, "networkInterfaces")
+    name = next((text_at(tag, "value") for tag in rows_at(instance, "tags") if tag.get("key") == "Name"), "")
+    return {
+        "id": identity,
+        "name": name or identity,
+        "hostname": next((text_at(face, "privateDnsName") for face in faces), ""),
+        "ip": _distinct(address_at(face, key) for face in faces for key in ("privateIpAddress", "publicIp")),
+        "type": text_at(instance, "instanceType"),
+    }
+
+
+def _process_fields(process: Process, parent: Process | None) -> dict[str, Any]:
+    return {
+        "name": process.name,
+        "executable": process.path,
+        "hash": {"sha256": _sha256(process.sha256)},
+        "pid": process.pid,
+        "entity_id": process.uid,
+        "user": {"name": process.user, "id": "" if process.user_id is None else str(process.user_id)},
+        "working_directory": process.directory,
+        "start": iso_time(process.started) if process.started else "",
+        "parent": {
+            "name": parent.name,
+            "executable": parent.path,
+            "pid": parent.pid,
+            "entity_id": parent.uid,
+        }
+        if parent
+        else {},
+    }
+
+
+def _container_fields(container: Container) -> dict[str, Any]:
+    name, colon, tag = container.image.rpartition(":")
+    tagged = bool(colon) and "/" not in tag
+    return {
+        "id": container.id,
+        "name": container.name,
+        "image": {"name": name if tagged else container.image, "tag": [tag] if tagged else []},
+        "runtime": container.runtime,
+    }
+
+
+def _orchestrator_fields(view: Block, scene: Scene) -> dict[str, Any]:
+    workload = value_at(view, "resource.kubernetesDetails.kubernetesWorkloadDetails")
+    for key, kind in (("eksClusterDetails", "kubernetes"), ("ecsClusterDetails", "ecs")):
+        cluster = value_at(view, f"resource.{key}")
+        if name := text_at(cluster, "name"):
+            return {
+                "type": kind,
+                "cluster": {"name": name, "id": text_at(cluster, "arn")},
+                "namespace": text_at(workload, "namespace") or (scene.call.namespace if scene.call else ""),
+                "resource": {"name": text_at(workload, "name"), "type": text_at(workload, "type")},
+            }
+    return {}
+
+
+def _file_fields(threat: Threat) -> dict[str, Any]:
+    return {
+        "path": threat.path,
+        "name": threat.path.rpartition("/")[2],
+        "hash": {"sha256": _sha256(threat.sha256)},
+    }
+
+
+def _sha256(text: str) -> str:
+    return text if _SHA256.fullmatch(text) else ""

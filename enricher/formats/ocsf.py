@@ -1,0 +1,206 @@
+"""Render a finding as an OCSF 1.8.0 Detection Finding (class 2004) with the cloud profile.
+
+Schema: https://schema.ocsf.io/1.8.0/classes/detection_finding?profiles=cloud
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from enricher.attack import archived_url
+from enricher.enrich import EnrichedFinding
+from enricher.finding import Finding
+from enricher.formats import TooLarge
+from enricher.formats.block import TEXT_LIMIT, epoch_milliseconds, filled, text_at, time_at, whole_at
+from enricher.formats.guardduty import slim_detail
+from enricher.formats.json_text import dump_json, utf8_size
+from enricher.formats.ocsf_evidences import evidences_of, malware_of, resources_of
+from enricher.formats.scene import read_scene
+
+OCSF_VERSION = "1.8.0"
+_CLASS, _CATEGORY = 2004, 2
+_ACTIVITIES = {1: "Create", 2: "Update", 3: "Close"}
+_STATUSES = {1: "New", 5: "Archived"}
+_SEVERITIES = {"UNKNOWN": 0, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}
+
+#: What is given up, in this order, when raw_data is gone already and the event still is too large.
+SLIMMING_ORDER = ("malware", "evidences", "resources", "unmapped", "enrichments")
+
+
+def render(enriched: EnrichedFinding, limit: int) -> str:
+    """Give the event as JSON of at most `limit` UTF-8 bytes.
+
+    Above the limit raw_data loses parts first, then goes, then attributes go in SLIMMING_ORDER. Then
+    metadata.is_truncated is true, metadata.untruncated_size the whole in kilobytes, and the labels of
+    metadata name what is missing. Raise TooLarge if what must stay is larger than that.
+    """
+    event = _event(enriched)
+    whole = 0
+    for smaller, removed in _ever_smaller(event, enriched.finding.event["detail"]):
+        metadata = event["metadata"]
+        if removed:
+            labels = [*metadata.get("labels", ()), *(f"removed:{path}" for path in removed)]
+            size = {"is_truncated": True, "untruncated_size": (whole + 1023) // 1024}
+            metadata = {**metadata, "labels": labels, **size}
+        text = dump_json({**smaller, "metadata": metadata})
+        if utf8_size(text) <= limit:
+            return text
+        whole = whole or utf8_size(text)
+    raise TooLarge(f"{whole} bytes, and {utf8_size(text)} without what can be left out: the limit is {limit}")
+
+
+def _ever_smaller(
+    event: Mapping[str, Any], detail: Mapping[str, Any]
+) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    yield {**event, "raw_data": dump_json(detail)}, []
+    for slimmed, removed in slim_detail(detail):
+        yield {**event, "raw_data": dump_json(slimmed)}, removed
+    gone = ["raw_data"]
+    yield event, gone
+    for name in SLIMMING_ORDER:
+        if name in event:
+            event = {key: value for key, value in event.items() if key != name}
+            gone = [*gone, name]
+            yield event, gone
+
+
+def _event(enriched: EnrichedFinding) -> dict[str, Any]:
+    finding, alert = enriched.finding, enriched.alert
+    view, scene = finding.view, read_scene(finding)
+    archived, repeat = finding.flag("service.archived"), alert["occurrence"] == "repeat"
+    activity = 3 if archived else 2 if repeat else 1
+    status = 5 if archived else 1
+    number = finding.number("severity")
+    return filled(
+        {
+            "activity_id": activity,
+            "activity_name": _ACTIVITIES[activity],
+            "category_uid": _CATEGORY,
+            "category_name": "Findings",
+            "class_uid": _CLASS,
+            "class_name": "Detection Finding",
+            "type_uid": _CLASS * 100 + activity,
+            "type_name": f"Detection Finding: {_ACTIVITIES[activity]}",
+            "severity_id": _SEVERITIES[alert["severity"]],
+            "severity": alert["severity"].capitalize(),
+            "status_id": status,
+            "status": _STATUSES[status],
+            "time": _time_of(finding),
+            "start_time": _milliseconds(time_at(view, "service.eventFirstSeen")),
+            "end_time": _milliseconds(time_at(view, "service.eventLastSeen")),
+            "count": whole_at(view, "service.count", 2**31 - 1),
+            "is_alert": True,
+            "message": alert["headline"],
+            "metadata": _metadata(enriched),
+            "cloud": {
+                "provider": "AWS",
+                "account": {"uid": finding.account[:TEXT_LIMIT], "type_id": 10, "type": "AWS Account"}
+                if finding.account
+                else {},
+                "region": finding.region[:TEXT_LIMIT],
+                "cloud_partition": finding.partition[:TEXT_LIMIT],
+            },
+            "finding_info": _finding_info(enriched),
+            "resources": resources_of(finding, scene),
+            "evidences": evidences_of(scene),
+            "malware": malware_of(scene),
+            "vendor_attributes": {"severity": "" if number is None else f"{number:g}"},
+            "enrichments": [
+                {
+                    "name": "finding_info.types",
+                    "value": finding.type[:TEXT_LIMIT],
+                    "type": "MITRE ATT&CK",
+                    "provider": "guardduty-attack-enricher",
+                    "data": enriched.attack,
+                }
+            ],
+            "unmapped": {
+                "customDetectionRuleName": text_at(view, "customDetectionRuleName"),
+                "service.action.actionType": text_at(view, "service.action.actionType"),
+                "service.featureName": text_at(view, "service.featureName"),
+                "service.resourceRole": text_at(view, "service.resourceRole"),
+            },
+        }
+    )
+
+
+def _metadata(enriched: EnrichedFinding) -> dict[str, Any]:
+    return {
+        "version": OCSF_VERSION,
+        "profiles": ["cloud"],
+        "product": {"name": "GuardDuty", "vendor_name": "AWS"},
+        "uid": enriched.alert["dedupId"],
+        "event_code": enriched.finding.type[:TEXT_LIMIT],
+        "labels": ["sample"] if enriched.alert["sample"] else [],
+    }
+
+
+def _finding_info(enriched: EnrichedFinding) -> dict[str, Any]:
+    finding, view = enriched.finding, enriched.finding.view
+    times = {
+        "created_time": "createdAt",
+        "modified_time": "updatedAt",
+        "first_seen_time": "service.eventFirstSeen",
+        "last_seen_time": "service.eventLastSeen",
+    }
+    identity = text_at(view, "id")
+    return {
+        # Required; a finding without an ARN is none of GuardDuty's, but it is forwarded all the same.
+        "uid": finding.arn[:TEXT_LIMIT] or identity or enriched.alert["dedupId"],
+        "uid_alt": identity,
+        "title": text_at(view, "title"),
+        "desc": text_at(view, "description"),
+        "types": [finding.type[:TEXT_LIMIT]] if finding.type else [],
+        "src_url": enriched.alert["console"],
+        "analytic": _analytic(finding),
+        "attacks": attacks_of(enriched.attack),
+        **{name: _milliseconds(time_at(view, path)) for name, path in times.items()},
+    }
+
+
+def _analytic(finding: Finding) -> dict[str, Any]:
+    rule = text_at(finding.view, "customDetectionRuleName")
+    learned = "AnomalousBehavior" in finding.type
+    kind, caption = (1, "Rule") if rule else (4, "Learning (ML/DL)") if learned else (0, "Unknown")
+    name = rule or finding.type[:TEXT_LIMIT]
+    uid = text_at(finding.view, "service.detectorId")
+    return {"name": name, "uid": uid, "type_id": kind, "type": caption} if name or uid else {}
+
+
+def attacks_of(attack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the `attack` objects, primary first: techniques, else tactics alone; ATLAS entries last."""
+    version = attack["version"]
+    attacks = []
+    for row in attack["techniques"]:
+        tactic = next(tactic for tactic in attack["tactics"] if tactic["id"] == row["tactic"]["id"])
+        entry = {"tactic": _named(tactic, version), "version": version}
+        if row["parent"]:
+            parent = {**row["parent"], "url": row["url"].rstrip("/").rpartition("/")[0] + "/"}
+            entry |= {"technique": _named(parent, version), "sub_technique": _named(row, version)}
+        else:
+            entry["technique"] = _named(row, version)
+        attacks.append(entry)
+    if not attacks:
+        attacks = [{"tactic": _named(tactic, version), "version": version} for tactic in attack["tactics"]]
+    atlas = attack.get("atlas", ())
+    return attacks + [{"technique": {"uid": row["id"], "name": row["name"]}} for row in atlas]
+
+
+def _named(row: Mapping[str, Any], version: str) -> dict[str, str]:
+    # OCSF asks for the versioned permalink.
+    url = row["url"] if "/versions/" in row["url"] else archived_url(row["url"], version)
+    return {"uid": row["id"], "name": row["name"], "src_url": url}
+
+
+def _time_of(finding: Finding) -> int:
+    """Give the time of the event, which OCSF requires: of the last update, else the nearest there is."""
+    for path in ("updatedAt", "createdAt", "service.eventLastSeen"):
+        if moment := time_at(finding.view, path):
+            return epoch_milliseconds(moment)
+    return _milliseconds(time_at(finding.event, "time")) or 0
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return epoch_milliseconds(moment) if moment else None

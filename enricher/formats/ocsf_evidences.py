@@ -1,0 +1,158 @@
+"""Write OCSF's evidences, resources and malware: what took part in a finding, as OCSF 1.8.0 spells it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from enricher.finding import Finding
+from enricher.formats.block import TEXT_LIMIT, epoch_milliseconds, filled
+from enricher.formats.network import Connection, Endpoint
+from enricher.formats.scene import Container, Principal, Process, Scene
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_ROLES = {"TARGET": 1, "ACTOR": 2}
+_USER_ACCOUNTS = {
+    "IAMUser": (3, "AWS IAM User"),
+    "AssumedRole": (4, "AWS IAM Role"),
+    "Role": (4, "AWS IAM Role"),
+}
+
+
+def evidences_of(scene: Scene) -> list[dict[str, Any]]:
+    """Give one evidence for each connection, the first with who acted and what was done.
+
+    Further principals follow as evidences of their own; [] if the finding shows nothing.
+    """
+    first, *others = [_connection(connection) for connection in scene.connections] or [{}]
+    deed = {
+        "actor": _actor(scene.principals[:1]),
+        "process": _process(scene.process, scene.parent),
+        "container": _container(scene.container),
+        "query": {"hostname": scene.domain} if scene.domain else {},
+    }
+    if scene.call:
+        call = scene.call
+        deed["api"] = {
+            "operation": call.operation,
+            "service": {"name": call.service} if call.service else {},
+            "group": {"name": call.namespace} if call.namespace else {},
+            "response": {"error": call.error},
+        }
+        deed["http_request"] = {"user_agent": call.user_agent}
+    actors = [{"actor": _actor((principal,))} for principal in scene.principals[1:]]
+    found = [filled(evidence) for evidence in ({**first, **deed}, *others, *actors)]
+    return [evidence for evidence in found if evidence.keys() - {"container", "http_request"}]
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    near, far = _endpoint(connection.local), _endpoint(connection.remote)
+    outbound = connection.outbound
+    direction, caption = {False: (1, "Inbound"), True: (2, "Outbound"), None: (0, "Unknown")}[outbound]
+    return {
+        "src_endpoint": near if outbound else far,
+        "dst_endpoint": far if outbound else near,
+        "connection_info": {
+            "direction_id": direction,
+            "direction": caption,
+            "protocol_name": connection.transport.lower(),
+        },
+    }
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    if not endpoint.ip and not endpoint.domain and not endpoint.port_name:
+        return {}
+    return {
+        "ip": endpoint.ip,
+        "domain": endpoint.domain,
+        "port": endpoint.port,
+        "svc_name": endpoint.port_name,
+        "location": {
+            "city": endpoint.city,
+            "country": endpoint.country_code,
+            "desc": endpoint.country,
+            "lat": endpoint.latitude,
+            "long": endpoint.longitude,
+        }
+        if endpoint.city or endpoint.country_code
+        else {},
+        "autonomous_system": {"number": endpoint.asn, "name": endpoint.network},
+    }
+
+
+def _actor(principals: tuple[Principal, ...]) -> dict[str, Any]:
+    actor: dict[str, Any] = {}
+    for principal in principals:
+        kind, caption = _USER_ACCOUNTS.get(principal.kind, (0, ""))
+        named = {"name": principal.name, "uid": principal.uid}
+        account = {**named, "type_id": kind, "type": caption} if kind else {}
+        actor["user"] = {
+            **named,
+            "type": principal.kind,
+            "credential_uid": principal.credential,
+            "account": account,
+        }
+    return actor
+
+
+def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
+    if process is None or (process.pid is None and not process.uid):
+        return {}
+    name = process.path.rpartition("/")[2]
+    hashes = [_hash(process.sha256)] if _SHA256.fullmatch(process.sha256) else []
+    return {
+        "name": process.name,
+        "path": process.path,
+        "pid": process.pid,
+        "uid": process.uid,
+        "working_directory": process.directory,
+        "created_time": epoch_milliseconds(process.started) if process.started else None,
+        "file": {"name": name, "path": process.path, "type_id": 1, "type": "Regular File", "hashes": hashes}
+        if name
+        else {},
+        "user": {"name": process.user, "uid": "" if process.user_id is None else str(process.user_id)},
+        "parent_process": _process(parent, None),
+    }
+
+
+def _hash(value: str) -> dict[str, Any]:
+    return {"algorithm_id": 3, "algorithm": "SHA-256", "value": value}
+
+
+def _container(container: Container | None) -> dict[str, Any]:
+    if container is None:
+        return {}
+    image = {"uid": container.image, "name": container.image} if container.image else {}
+    return {"uid": container.id, "name": container.name, "runtime": container.runtime, "image": image}
+
+
+def resources_of(finding: Finding, scene: Scene) -> list[dict[str, Any]]:
+    """Give the resources of a finding, all in the role that the finding states."""
+    role = _ROLES.get(finding.text("service.resourceRole"), 0)
+    caption = {1: "Target", 2: "Actor", 0: "Unknown"}[role]
+    common = {
+        "role_id": role,
+        "role": caption,
+        "cloud_partition": finding.partition[:TEXT_LIMIT],
+        "region": finding.region[:TEXT_LIMIT],
+        "owner": {"account": {"uid": finding.account[:TEXT_LIMIT]}} if finding.account else {},
+    }
+    return [
+        filled({"type": resource.kind, "uid": resource.uid, "name": resource.name, **common})
+        for resource in scene.resources
+    ]
+
+
+def malware_of(scene: Scene) -> list[dict[str, Any]]:
+    """Give each piece of malware with its files; GuardDuty does not say of which class it is."""
+    files: dict[str, list[dict[str, Any]]] = {}
+    for threat in scene.threats:
+        listed = files.setdefault(threat.name, [])
+        if name := threat.path.rpartition("/")[2]:
+            hashes = [_hash(threat.sha256)] if _SHA256.fullmatch(threat.sha256) else []
+            listed.append(filled({"name": name, "path": threat.path, "type_id": 1, "hashes": hashes}))
+    return [
+        filled({"name": name, "classification_ids": [0], "classifications": ["Unknown"], "files": listed})
+        for name, listed in files.items()
+    ]
