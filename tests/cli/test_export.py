@@ -1,0 +1,116 @@
+"""The `export` command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enricher.cli import main
+from enricher.mapping import Mapping
+from tests.tiny_mapping import record
+
+HEADER = (
+    "finding_type,status,recorded_as,rank,tactic_id,tactic,technique_id,technique,parent_id,parent,confidence,"
+    "former_technique_id,former_technique,former_tactic_id,former_tactic"
+)
+
+
+def _export(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, str]]:
+    assert main(["export", "--format", "csv", *options]) == 0
+    return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+
+
+def test_every_spelling_has_a_row(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every record and every alias must be a row, so that a join finds whatever GuardDuty sends."""
+    rows = _export(capsys)
+    assert ",".join(rows[0]) == HEADER
+    assert {row["finding_type"] for row in rows} == {*mapping.records, *mapping.aliases}
+    statuses = {row["finding_type"]: row["status"] for row in rows}
+    counts = [list(statuses.values()).count(status) for status in ("active", "retired", "alias")]
+    assert counts == [229, 24, 5]
+
+
+def test_alias_says_what_its_type_says(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows of an alias must be those of its type under the other name."""
+    rows = _export(capsys)
+    alias, finding_type = next(iter(mapping.aliases.items()))
+    own = {"finding_type": finding_type, "status": "active"}
+    theirs = [row for row in rows if row["finding_type"] == alias]
+    assert [row | own for row in theirs] == [row for row in rows if row["finding_type"] == finding_type]
+    assert {(row["status"], row["recorded_as"]) for row in theirs} == {("alias", finding_type)}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            [],
+            "Stealth:IAMUser/CloudTrailLoggingDisabled,active,Stealth:IAMUser/CloudTrailLoggingDisabled,1,"
+            "TA0112,Defense Impairment,T1685.002,Disable or Modify Cloud Log,T1685,Disable or Modify Tools,"
+            "high,T1562.008,Disable or Modify Cloud Logs,TA0005,Defense Evasion",
+        ),
+        (
+            ["--attack-version", "18.1"],
+            "Stealth:IAMUser/CloudTrailLoggingDisabled,active,Stealth:IAMUser/CloudTrailLoggingDisabled,1,"
+            "TA0005,Defense Evasion,T1562.008,Disable or Modify Cloud Logs,T1562,Impair Defenses,high,"
+            "T1685.002,Disable or Modify Cloud Log,TA0112,Defense Impairment",
+        ),
+    ],
+)
+def test_row_speaks_the_chosen_release(
+    options: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row must be in the ids of the chosen release and name the other's where they differ."""
+    own = tmp_path / "own.toml"
+    pair = '[{ tactic = "TA0112", technique = "T1685.002" }]'
+    own.write_text(record("Stealth:IAMUser/CloudTrailLoggingDisabled", attack=pair), encoding="utf-8")
+    rows = _export(capsys, "--overrides", str(own), *options)
+    row = next(row for row in rows if row["finding_type"] == "Stealth:IAMUser/CloudTrailLoggingDisabled")
+    assert ",".join(row.values()) == expected
+
+
+def test_type_without_an_entry_has_one_row_of_rank_0(
+    mapping: Mapping, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A known gap must be a row with a type and nothing else, so that a join says: known, nothing to say."""
+    rows = _export(capsys)
+    gaps = [key for key, item in mapping.records.items() if not item.pairs]
+    found = [row for row in rows if row["rank"] == "0"]
+    assert [row["finding_type"] for row in found] == gaps
+    assert {value for row in found for key, value in row.items() if key.startswith(("ta", "te", "conf"))} == {
+        ""
+    }
+
+
+def test_tactic_alone_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tactic without a technique must be a row with its confidence, in the words of the chosen release."""
+    own = tmp_path / "own.toml"
+    own.write_text(record("Recon:EC2/Portscan", attack='[{ tactic = "TA0112" }]'), encoding="utf-8")
+    rows = _export(capsys, "--overrides", str(own), "--attack-version", "18.1")
+    found = [row for row in rows if row["finding_type"] == "Recon:EC2/Portscan"]
+    assert [(row["rank"], row["tactic"], row["technique_id"], row["confidence"]) for row in found] == [
+        ("1", "Defense Evasion", "", "high")
+    ]
+
+
+def test_json_holds_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON form must say the releases and hold the rows of the CSV, with null for what is empty."""
+    rows = _export(capsys)
+    assert main(["export", "--format", "json"]) == 0
+    data: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (data["framework"], data["version"]) == ("MITRE ATT&CK", "19.2")
+    plain = [{key: "" if value is None else str(value) for key, value in row.items()} for row in data["rows"]]
+    assert plain == rows
+
+
+def test_unknown_release_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """An ATT&CK release that the mapping does not know must end with 2 and name those it knows."""
+    with pytest.raises(SystemExit) as caught:
+        main(["export", "--format", "csv", "--attack-version", "17.0"])
+    assert caught.value.code == 2
+    assert "expected 19.2 or 18.1" in capsys.readouterr().err

@@ -1,0 +1,157 @@
+"""The `layer` command; .ci/check_layer.py loads its output in the Navigator's own library."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enricher.attack import Release
+from enricher.authoring import ROOT
+from enricher.cli import main
+from enricher.cli.layer import LEAST_MAXIMUM, shortname
+from enricher.mapping import Mapping
+from tests import examples
+from tests.tiny_mapping import record
+
+VERSIONS = ["19.2", "18.1"]
+
+
+def _layer(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    assert main(["layer", *options]) == 0
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def _release(mapping: Mapping, version: str) -> Release:
+    catalogue = mapping.catalogue
+    return catalogue.former if version == catalogue.former.version else catalogue.pinned
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_cells_are_unique_and_known_to_the_release(
+    version: str, mapping: Mapping, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each technique must occur once under a tactic, both active and belonging together in that release."""
+    layer = _layer(capsys, "--attack-version", version)
+    release = _release(mapping, version)
+    tactics = {shortname(tactic.name): tactic.id for tactic in release.tactics.values()}
+    cells = [(item["techniqueID"], tactics[item["tactic"]]) for item in layer["techniques"]]
+    assert len(cells) == len(set(cells))
+    assert [cell for cell in cells if cell[1] not in release.techniques[cell[0]].tactics] == []
+    assert layer["versions"] == {"attack": version[:2], "navigator": "5.1.0", "layer": "4.5"}
+    assert layer["domain"] == "enterprise-attack"
+
+
+def test_tactics_are_spelt_as_the_navigator_does() -> None:
+    """The short name of a tactic is its name in lower case with hyphens."""
+    names = ["Stealth", "Defense Impairment", "Command and Control"]
+    assert [shortname(name) for name in names] == ["stealth", "defense-impairment", "command-and-control"]
+
+
+def test_every_pair_of_the_mapping_is_a_cell_with_its_types(
+    mapping: Mapping, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Score and comment of a cell must be the finding types mapped to it, retired ones marked."""
+    layer = _layer(capsys)
+    tactics = {shortname(tactic.name): tactic.id for tactic in mapping.catalogue.pinned.tactics.values()}
+    expected: dict[tuple[str, str], set[str]] = {}
+    for key, item in mapping.records.items():
+        name = f"{key} (retired)" if item.is_retired else key
+        for pair in item.pairs:
+            if pair.technique:
+                expected.setdefault((pair.technique, pair.tactic), set()).add(name)
+    cells = {(cell["techniqueID"], tactics[cell["tactic"]]): cell for cell in layer["techniques"]}
+    shown = {
+        key: {line for line in cell["comment"].split("\n") if not line.startswith("evidence: ")}
+        for key, cell in cells.items()
+        if cell.get("score")
+    }
+    assert shown == expected
+    assert {key: cells[key]["score"] for key in expected} == {
+        key: len(types) for key, types in expected.items()
+    }
+
+
+def test_every_pair_of_the_evidence_is_a_cell(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """What only evidence shows must be a cell of score 0 that names its rules."""
+    import tomllib
+
+    layer = _layer(capsys)
+    shortnames = {tactic.id: shortname(tactic.name) for tactic in mapping.catalogue.pinned.tactics.values()}
+    pairs = {
+        (entry["technique"], shortnames[entry["tactic"]])
+        for path in (ROOT / "evidence").glob("*.toml")
+        for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", [])
+        for entry in rule["attack"]
+        if "technique" in entry
+    }
+    named = {
+        (cell["techniqueID"], cell["tactic"])
+        for cell in layer["techniques"]
+        if "evidence: " in cell.get("comment", "")
+    }
+    assert len(pairs) > 0
+    assert named == pairs
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_parents_of_sub_techniques_are_unfolded(version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each sub-technique must have its parent beside it, set to show it: else its colour is hidden."""
+    layer = _layer(capsys, "--attack-version", version)
+    cells = {(item["techniqueID"], item["tactic"]): item for item in layer["techniques"]}
+    parents = {(key[0].partition(".")[0], key[1]) for key in cells if "." in key[0]}
+    assert {key for key, item in cells.items() if item.get("showSubtechniques")} == parents
+
+
+def test_fired_counts_findings_and_names_their_types(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --fired a cell must count the saved findings tagged so, each finding once."""
+    scan = str(examples.EVENTS / "ec2-portscan.json")
+    layer = _layer(capsys, "--fired", scan, scan)
+    scored = [
+        (cell["techniqueID"], cell["score"], cell["comment"])
+        for cell in layer["techniques"]
+        if "score" in cell
+    ]
+    assert ("T1046", 1, "Recon:EC2/Portscan") in scored
+    assert {score for _, score, _ in scored} == {1}
+    assert layer["gradient"]["maxValue"] == LEAST_MAXIMUM
+
+
+def test_several_findings_of_one_type_add_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Different findings of one type must add up, and the comment say how many."""
+    findings = [
+        examples.event("ec2-portscan", arn=f"arn:aws:guardduty:::finding/{place}") for place in range(12)
+    ]
+    saved = tmp_path / "findings.json"
+    saved.write_text(json.dumps(findings), encoding="utf-8")
+    layer = _layer(capsys, "--fired", str(saved))
+    cell = next(cell for cell in layer["techniques"] if cell["techniqueID"] == "T1046")
+    assert (cell["score"], cell["comment"]) == (12, "Recon:EC2/Portscan (12)")
+    assert layer["gradient"]["maxValue"] == 12
+
+
+def test_samples_did_not_fire(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sample finding must not count as something that fired."""
+    layer = _layer(capsys, "--fired", str(examples.EVENTS / "awkward-sample-finding.json"))
+    assert layer["techniques"] == []
+
+
+def test_what_is_no_finding_is_named_and_gives_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """An input that is no finding must be refused by name, and the layer of the rest still be written."""
+    files = [str(examples.EVENTS / f"{name}.json") for name in (examples.NOT_A_FINDING, "ec2-portscan")]
+    assert main(["layer", "--fired", *files]) == 1
+    captured = capsys.readouterr()
+    assert f"enricher: refused: {files[0]}" in captured.err
+    assert "T1046" in {cell["techniqueID"] for cell in json.loads(captured.out)["techniques"]}
+
+
+def test_overrides_are_in_the_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A team's own record must show in its layer."""
+    own = tmp_path / "own.toml"
+    pair = '[{ tactic = "TA0040", technique = "T1489" }]'
+    own.write_text(record("Impact:EC2/OurOwnType", attack=pair), encoding="utf-8")
+    layer = _layer(capsys, "--overrides", str(own))
+    cell = next(cell for cell in layer["techniques"] if cell["techniqueID"] == "T1489")
+    assert "Impact:EC2/OurOwnType" in cell["comment"].split("\n")
