@@ -75,6 +75,8 @@ class Catalogue:
     former: Release
     revoked: Mapping[str, str]
     _was: dict[str, str] = field(init=False, repr=False)
+    #: Techniques by name; filled by the first who asks (see `spelling`), as few findings need it.
+    by_name: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index, for each id that the former release did not know, the former id it came from."""

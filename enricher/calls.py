@@ -57,8 +57,6 @@ def _every_call(finding: Finding) -> Iterator[Call]:
     if isinstance(action, dict):
         service = _text(action.get("serviceName"))
         yield from _read_action(action, service)
-    extra = finding.at("service.additionalInfo")
-    if isinstance(extra, dict):
         yield from _read_anomalous(finding.at(ANOMALOUS))
         yield from _read_names(finding.at(COUNTED), ["[]", "name"], COUNTED)
     detection = finding.at("service.detection")

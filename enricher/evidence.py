@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as ReadMapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from enricher.attack import parent_id
@@ -24,7 +25,7 @@ from enricher.calls import Call, calls_of
 from enricher.entry import Entry, Shown
 from enricher.finding import Finding
 from enricher.mapping import CONFIDENCES, Mapping, Pair, Record
-from enricher.place import ANY_ITEM, MOST_ITEMS, Scalar, scalar, shown, walk
+from enricher.place import ANY_ITEM, MOST_ITEMS, Scalar, places_of, scalar, shown
 
 CEILING = 5
 #: Fields named for one entry; what more of them would say is the same.
@@ -50,6 +51,10 @@ class Rule(NamedTuple):
     scope: list[list[str]]
     conditions: list[list[Any]]
     show: list[int]
+
+
+#: A field's tables, the place where a finding has it, and the value there.
+_Found = tuple[ReadMapping[str, Any], str, Scalar]
 
 
 class TypeName(NamedTuple):
@@ -96,8 +101,7 @@ class Meaning:
         return 2 if reading[0] in self.aim else 1 if reading[0] in self.tactics else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(NamedTuple):
     rule: Rule
     shown: tuple[Shown, ...]
     call: Call | None = None
@@ -137,41 +141,45 @@ def _match_calls(finding: Finding, tables: ReadMapping[str, Any]) -> Iterator[_M
 
 
 def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any]) -> Iterator[_Match]:
-    view, fields, done = finding.view, tables["fields"], set()
-    for leaf, place, value in _walk_tree(view, tables["tree"], ""):
+    view, fields, rules, done = finding.view, tables["fields"], tables["rules"], set()
+    found: list[_Found] = []
+    _walk_tree(view, tables["tree"], "", found)
+    for leaf, place, value in found:
         for number in _candidates(leaf, value):
             if number in done:
                 continue
-            rule = Rule(*tables["rules"][number])
+            rule = Rule._make(rules[number])
             if rule.scope and not in_scope(rule.scope, name):
                 continue
-            found = _test(rule, view, fields, place)
-            if found is not None:
+            grounds = _test(rule, view, fields, (place, value))
+            if grounds is not None:
                 done.add(number)
-                yield _Match(rule, found)
+                yield _Match(rule, grounds)
 
 
-def _walk_tree(value: Any, node: ReadMapping[str, Any], path: str) -> Iterator[tuple[Any, str, Scalar]]:
-    """Walk finding and tree together; give each field's tables with the place and value found there."""
+def _walk_tree(value: Any, node: ReadMapping[str, Any], path: str, found: list[_Found]) -> None:
+    """Walk finding and tree together; note each field's tables with the place and value found there."""
     if isinstance(value, dict):
         for key, child in node.items():
             if key in value:
-                yield from _walk_tree(value[key], child, f"{path}.{key}" if path else key)
+                _walk_tree(value[key], child, f"{path}.{key}" if path else key, found)
     elif isinstance(value, list):
         if child := node.get(ANY_ITEM):
             for number, item in enumerate(value[:MOST_ITEMS]):
-                yield from _walk_tree(item, child, f"{path}[{number}]")
+                _walk_tree(item, child, f"{path}[{number}]", found)
     elif (leaf := node.get("=")) and (said := scalar(value)) is not None:
-        yield leaf, path, said
+        found.append((leaf, path, said))
 
 
-def _candidates(leaf: ReadMapping[str, Any], value: Scalar) -> Iterator[int]:
+def _candidates(leaf: ReadMapping[str, Any], value: Scalar) -> list[int]:
+    found: list[int] = []
     if exact := leaf.get("in"):
-        yield from exact.get(key_of(value), ())
+        found += exact.get(key_of(value), ())
     if (by_word := leaf.get("words")) and isinstance(value, str):
-        for word in words_of(value):
-            yield from by_word.get(word, ())
-    yield from leaf.get("try", ())
+        for word in words_of(value) & by_word.keys():
+            found += by_word[word]
+    found += leaf.get("try", ())
+    return sorted(found)
 
 
 def key_of(value: Scalar) -> str:
@@ -199,49 +207,38 @@ def in_scope(scope: list[list[str]], name: TypeName) -> bool:
 
 
 def _test(
-    rule: Rule, view: ReadMapping[str, Any], fields: list[list[str]], key_place: str
+    rule: Rule, view: ReadMapping[str, Any], fields: list[list[str]], key: tuple[str, Scalar]
 ) -> tuple[Shown, ...] | None:
-    """Test every condition of a rule; give what decided, or None.
+    """Test every condition of a rule; give what decided, or None. `key` is where its first one was found.
 
-    Lists that the key condition has already gone into are read at the same item, so that the conditions
+    Lists that the first condition has already gone into are read at the same item, so that the conditions
     speak of one container, one login, one file.
     """
-    chosen = _chosen_items(key_place)
-    found: list[Shown] = []
-    for numbers, kind, operand in rule.conditions:
+    (_, kind, operand), *others = rule.conditions
+    if not _meets(kind, key[1], operand):
+        return None
+    hits = [key]
+    for numbers, kind, operand in others:
         hit = next(
             (
-                (path, value)
+                place
                 for number in numbers
-                for path, value in walk(view, fields[number], chosen)
-                if kind == "present" or _TESTS[kind](value, operand)
+                for place in places_of(view, fields[number], key[0])
+                if _meets(kind, place[1], operand)
             ),
             None,
         )
         if (hit is None) != (kind == "present" and not operand):
             return None
-        if hit and (ground := shown(*hit)):
-            found.append(ground)
+        if hit:
+            hits.append(hit)
     for number in rule.show:
-        for hit in walk(view, fields[number], chosen):
-            if ground := shown(*hit):
-                found.append(ground)
-            break
-    return tuple(found)
+        hits += islice(places_of(view, fields[number], key[0]), 1)
+    return tuple(ground for hit in hits if (ground := shown(*hit)))
 
 
-def _chosen_items(place: str) -> dict[tuple[str, ...], int]:
-    if "[" not in place:
-        return {}
-    chosen: dict[tuple[str, ...], int] = {}
-    steps: list[str] = []
-    for part in place.replace("[", ".[").split("."):
-        if part.startswith("["):
-            chosen[tuple(steps)] = int(part[1:-1])
-            steps.append(ANY_ITEM)
-        else:
-            steps.append(part)
-    return chosen
+def _meets(kind: str, value: Scalar, operand: Any) -> bool:
+    return kind == "present" or bool(_TESTS[kind](value, operand))
 
 
 def _number_above(value: Scalar, operand: float) -> bool:

@@ -98,6 +98,9 @@ def refinements(
             rules.append(rule)
             if CONFIDENCES.index(reading[2]) < CONFIDENCES.index(best[2]):
                 found[reading[0], reading[1]] = (reading, rules)
+    for _, rules in found.values():
+        # IAM's own calls are what an analyst looks for first.
+        rules.sort(key=lambda rule: "iam.amazonaws.com" not in of_calls.get(rule.id, {}))
     return sorted(found.values(), key=lambda item: CONFIDENCES.index(item[0][2]))
 
 

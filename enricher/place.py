@@ -67,3 +67,29 @@ def walk(
     for number in places:
         if number < len(value):
             yield from walk(value[number], steps, chosen, f"{path}[{number}]", depth + 1)
+
+
+def places_of(view: Any, steps: Sequence[str], near: str) -> Iterator[tuple[str, Scalar]]:
+    """Give every place that the steps lead to, in the lists that `near` goes into at its item of them."""
+    if ANY_ITEM in steps:
+        yield from walk(view, steps, _chosen_items(near))
+        return
+    for step in steps:
+        if not isinstance(view, dict):
+            return
+        view = view.get(step)
+    said = scalar(view)
+    if said is not None:
+        yield ".".join(steps), said
+
+
+def _chosen_items(place: str) -> dict[tuple[str, ...], int]:
+    chosen: dict[tuple[str, ...], int] = {}
+    steps: list[str] = []
+    for part in place.replace("[", ".[").split(".") if "[" in place else ():
+        if part.startswith("["):
+            chosen[tuple(steps)] = int(part[1:-1])
+            steps.append(ANY_ITEM)
+        else:
+            steps.append(part)
+    return chosen

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from enricher.attack import DEFENSE_EVASION, DEFENSE_IMPAIRMENT, Catalogue, Technique, parent_id
 from enricher.mapping import Pair
 
 _TECHNIQUE_ID = re.compile(r"T\d{4}(?:\.\d{3})?(?![\d.])", re.IGNORECASE)
 _TACTIC_ID = re.compile(r"TA\d{4}(?!\d)", re.IGNORECASE)
+_NOT_A_LETTER = re.compile(r"[\W_]+")
 _LONGEST = 200
 
 
@@ -26,12 +27,11 @@ class Spelt:
     former: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Speller:
-    """Read tactics and techniques against one catalogue; names are indexed at the first one."""
+    """Read tactics and techniques against one catalogue; names are indexed once for it."""
 
     catalogue: Catalogue
-    _names: dict[str, list[Spelt]] = field(default_factory=dict, repr=False)
 
     def techniques(self, text: str) -> list[Spelt]:
         """Give the technique a text names; several where a bare name is shared; [] where it names none."""
@@ -81,12 +81,12 @@ class Speller:
         return Spelt(active, said if old else None)
 
     def _by_name(self) -> dict[str, list[Spelt]]:
-        if self._names:
-            return self._names
         catalogue = self.catalogue
+        if catalogue.by_name:
+            return catalogue.by_name
         for technique in catalogue.pinned.techniques.values():
             self._add(technique, catalogue.pinned.techniques.get(parent_id(technique.id) or ""), None)
-        known = set(self._names)
+        known = set(catalogue.by_name)
         for technique in catalogue.former.techniques.values():
             if technique.id in catalogue.pinned.techniques:
                 active: str | None = technique.id
@@ -95,7 +95,7 @@ class Speller:
             if active:
                 parent = catalogue.former.techniques.get(parent_id(technique.id) or "")
                 self._add(technique, parent, self._spelt(active, technique.id), known)
-        return self._names
+        return catalogue.by_name
 
     def _add(
         self, technique: Technique, parent: Technique | None, spelt: Spelt | None, known: Iterable[str] = ()
@@ -103,7 +103,7 @@ class Speller:
         spelt = spelt or Spelt(technique.id)
         names = [technique.name, f"{parent.name}: {technique.name}"] if parent else [technique.name]
         for name in map(_squash, names):
-            spellings = self._names.setdefault(name, [])
+            spellings = self.catalogue.by_name.setdefault(name, [])
             # A name that the pinned release still has means what it means there.
             if name not in known and all(other.id != spelt.id for other in spellings):
                 spellings.append(spelt)
@@ -123,4 +123,4 @@ def choose(spellings: Sequence[Spelt], catalogue: Catalogue, tactics: Iterable[s
 
 
 def _squash(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
+    return _NOT_A_LETTER.sub("", text.casefold())
