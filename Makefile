@@ -27,6 +27,7 @@ types: .venv/ready ## Check types
 
 mapping: .venv/ready ## Check the mapping, and that what is generated from it is current
 	$(VENV)/python -m enricher validate
+	$(VENV)/python -m enricher coverage --check README.md
 	$(VENV)/python -m enricher golden --check
 	$(VENV)/python -m enricher evidence --check
 

@@ -223,3 +223,14 @@ def test_override_keeps_the_atlas_ids_of_aws(mapping: Mapping) -> None:
     records, _ = read_overrides(record(finding_type), "own.toml", CATALOGUE)
     own = mapping.with_overrides(records).records[finding_type]
     assert own.atlas == mapping.records[finding_type].atlas != ()
+
+
+def test_overrides_in_the_documentation_are_valid(mapping: Mapping) -> None:
+    """The example that a team copies from docs/mapping.md must be read without a fault, for known types."""
+    page = (ROOT.parent / "docs" / "mapping.md").read_text(encoding="utf-8")
+    records, faults = read_overrides(
+        page.partition("```toml\n")[2].partition("```")[0], "own.toml", CATALOGUE
+    )
+    assert faults == []
+    assert len(records) == 2
+    assert records.keys() <= mapping.records.keys()

@@ -13,7 +13,7 @@ from enricher.fault import Fault
 from enricher.mapping import Record
 
 COLUMNS = ("mapped", "tactic-only", "unmappable", "missing", "total")
-BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
+BEGIN, END = "<!-- coverage:begin -->", "<!-- coverage:end -->"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
