@@ -1,7 +1,7 @@
 """Measure the cold start of a built artifact: python -m bench.cold_start .aws-sam/build/SiemFunction [RUNS].
 
-From the start of the process to its first request for work, run by Lambda's own runtime client. What Lambda adds
-(fetching and unpacking the artifact, starting the machine) is not in it.
+From the start of the process to its first request for work, run by Lambda's own runtime client. What Lambda
+adds (fetching and unpacking the artifact, starting the machine) is not in it.
 """
 
 from __future__ import annotations
