@@ -131,7 +131,7 @@ def test_known_release_is_accepted(version: str, release: str | None) -> None:
 
 @pytest.mark.parametrize("version", ["18", "17.1", "20.0", "18.1 "])
 def test_unknown_release_is_refused_with_the_known_ones(version: str) -> None:
-    """ATTACK_VERSION that the mapping does not know must stop the function, and the error name what it knows."""
+    """A release that the mapping does not know must stop the function, and the error name those it knows."""
     with pytest.raises(InvalidSettings) as caught:
         check_attack_version(version, REAL.versions)
     assert str(caught.value) == f"ATTACK_VERSION is {version!r}: expected 19.2 or 18.1"

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 
 from enricher.authoring import ROOT, bundle_of, read_catalogue, read_mapping
 from enricher.fault import Fault, InvalidMapping
 from enricher.mapping import OVERRIDE, Mapping, Pair
-from enricher.record_authoring import read_overrides, read_record
+from enricher.record_authoring import KEYS, PAIR_KEYS, read_overrides, read_record
 from tests.tiny_mapping import record, write_mapping
 
 CATALOGUE = read_catalogue()
@@ -112,6 +114,22 @@ def test_schema_accepts_every_bundled_file(path: Path) -> None:
     """What the validator accepts, an editor must not underline."""
     plain = json.loads(json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), default=date.isoformat))
     assert [error.message for error in SCHEMA.iter_errors(plain)] == []
+
+
+_ODD: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.dates(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*KEYS, *PAIR_KEYS, "id"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*KEYS, "colour"]), _ODD))
+def test_whatever_a_record_holds_is_a_fault_and_no_traceback(item: dict[str, Any]) -> None:
+    """A record of any shape must be read or be told what is wrong with it; the validator must not break."""
+    found, messages = read_record(item, "x", CATALOGUE)
+    assert (found is None) == (messages != [])
 
 
 def test_known_gap_needs_no_confidence() -> None:

@@ -72,16 +72,18 @@ def _type_rows(
         "status": status,
         "recorded_as": record.type,
     }
-    attack = attack_block(entries_of(record), record, mapping, release)
-    said = {row["tactic"]["id"] for row in attack["techniques"]}
-    rows = [_technique_columns(row, prefix) for row in attack["techniques"]]
-    rows += [
-        {"tactic_id": tactic["id"], "tactic": tactic["name"], "confidence": record.confidence}
-        for tactic in attack["tactics"]
-        if tactic["id"] not in said
-    ]
+    rows: list[dict[str, Any]] = []
+    for entry in entries_of(record):
+        attack = attack_block([entry], record, mapping, release)
+        said = [_technique_columns(row, prefix) for row in attack["techniques"]]
+        said = said or [_tactic_columns(row, record) for row in attack["tactics"]]
+        rows += [row for row in said if row not in rows]
     for rank, row in enumerate(rows or [{}], 1 if rows else 0):
         yield base | {"rank": rank} | row
+
+
+def _tactic_columns(row: Mapping[str, Any], record: Record) -> dict[str, Any]:
+    return {"tactic_id": row["id"], "tactic": row["name"], "confidence": record.confidence}
 
 
 def _technique_columns(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:

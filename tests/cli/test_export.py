@@ -98,6 +98,15 @@ def test_tactic_alone_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_rank_is_the_order_of_the_record(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rank 1 must be the primary entry of each record, also where that is a tactic alone."""
+    first = {row["finding_type"]: row for row in _export(capsys) if row["rank"] == "1"}
+    primary = {key: item.pairs[0] for key, item in mapping.records.items() if item.pairs}
+    assert {key: (first[key]["tactic_id"], first[key]["technique_id"]) for key in primary} == {
+        key: (pair.tactic, pair.technique or "") for key, pair in primary.items()
+    }
+
+
 def test_json_holds_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
     """The JSON form must say the releases and hold the rows of the CSV, with null for what is empty."""
     rows = _export(capsys)
