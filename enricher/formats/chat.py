@@ -27,6 +27,7 @@ _SLIMMING_ORDER = (
     ("metadata", "additionalContext"),
     ("metadata", "relatedResources"),
     ("content", "keywords"),
+    ("content", "description"),
 )
 
 # Slack and Teams agree on no escape, so what either reads as markup becomes a character that looks alike:

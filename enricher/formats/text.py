@@ -79,8 +79,7 @@ def _attack_lines(enriched: EnrichedFinding) -> list[str]:
     lines = [f"ATT&CK {attack['version']}"]
     told: set[str] = set()
     for place, row in enumerate(attack["techniques"]):
-        tactic = f"{row['tactic']['name']} ({row['tactic']['id']})"
-        lines.append(f"{full_name(row)} | {tactic} | {row['confidence']} confidence")
+        lines.append(f"{full_name(row)} | {row['tactic']['name']} | {row['confidence']} confidence")
         if place < _EXPLAINED:
             lines += _explained(row, told)
     if not attack["techniques"]:

@@ -1,0 +1,135 @@
+"""Test the chat notification."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from enricher.enrich import enrich
+from enricher.finding import Finding
+from enricher.formats import TooLarge
+from enricher.formats.chat import DESCRIPTION_LIMIT, TITLE_LIMIT, render, unmarked
+from enricher.mapping import Mapping
+from tests import examples
+from tests.formats import odd
+
+LIMIT = 262_144
+LEFT, RIGHT = (
+    "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+    "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
+)
+AT = "\N{FULLWIDTH COMMERCIAL AT}"
+#: What Slack or Teams act on: mentions and links in angle brackets, code, styles, links, entities.
+MARKUP = re.compile(r"[<>`*~|@\[\]]|&(?:#|\w+;)")
+#: How links are broken, and a written-out ampersand: these are ours.
+OURS = re.compile(r"\[[.:]\]|&amp;")
+
+
+def notification(mapping: Mapping, name: str, **changes: Any) -> dict[str, Any]:
+    """Render an example, with `changes` to its detail."""
+    finding = enrich(Finding.from_event(examples.event(name, **changes)), mapping)
+    body: dict[str, Any] = json.loads(render(finding, LIMIT))
+    return body
+
+
+def test_has_the_shape_that_is_accepted(mapping: Mapping) -> None:
+    """Only the parameters of the documented schema may occur, with their fixed values."""
+    body = notification(mapping, "iam-cloudtrail-logging-disabled")
+    assert {"version", "source", "id", "content", "metadata"} == body.keys()
+    assert ("1.0", "custom", "client-markdown") == (
+        body["version"],
+        body["source"],
+        body["content"]["textType"],
+    )
+    assert {"textType", "title", "description", "nextSteps", "keywords"} == body["content"].keys()
+    allowed = {"threadId", "summary", "eventType", "relatedResources", "additionalContext"}
+    assert body["metadata"].keys() <= allowed
+    assert all(isinstance(value, str) for value in body["metadata"]["additionalContext"].values())
+
+
+def test_updates_share_a_thread(mapping: Mapping) -> None:
+    """Updates of one finding must share the thread and differ in their id; another finding has its own."""
+    first = notification(mapping, "ec2-tor-client")
+    update = notification(mapping, "ec2-tor-client", updatedAt="2027-01-01T00:00:00.000Z")
+    other = notification(mapping, "ec2-portscan")
+    assert first["metadata"]["threadId"] == update["metadata"]["threadId"]
+    assert first["id"] != update["id"]
+    assert first["metadata"]["threadId"] != other["metadata"]["threadId"]
+
+
+def test_says_what_the_mail_says(mapping: Mapping) -> None:
+    """Who, what, from where and the technique must be in the description, a line each."""
+    lines = notification(mapping, "iam-cloudtrail-logging-disabled")["content"]["description"].splitlines()
+    expected = {
+        "*Who* AssumedRole ops-breakglass (key ASIALAXXCSCRWEXAMPLE)",
+        "*Call* DeleteTrail on cloudtrail",
+        "*From* 203.0.113.42, Toronto, Canada, AS64506 EXAMPLE-VPN",
+        "In ATT&CK 18.1: T1562.008 Disable or Modify Cloud Logs, Defense Evasion",
+    }
+    assert expected <= set(lines)
+
+
+def test_next_step_is_the_console(mapping: Mapping) -> None:
+    """The first step must lead to the finding, the second to the technique."""
+    finding = enrich(Finding.from_event(examples.event("ec2-tor-client")), mapping)
+    expected = [finding.alert["console"], finding.attack["techniques"][0]["url"]]
+    steps = json.loads(render(finding, LIMIT))["content"]["nextSteps"]
+    assert expected == [step.rpartition(": ")[2] for step in steps]
+
+
+def test_sample_is_marked(mapping: Mapping) -> None:
+    """A sample finding must say so in the title and first thing in the text."""
+    content = notification(mapping, "awkward-sample-finding")["content"]
+    assert "SAMPLE HIGH" in content["title"]
+    assert content["description"].startswith("*Sample finding:*")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<!channel>", f"{LEFT}!channel{RIGHT}"),
+        ("<@U012AB3CD>", f"{LEFT}{AT}U012AB3CD{RIGHT}"),
+        ("@here", f"{AT}here"),
+        ("`rm -rf`", "'rm -rf'"),
+        ("[click](https://example.com)", "⟦click⟧(hxxps[:]//example[.]com)"),
+        ("&lt;!here&gt;", "&amp;lt;!here&amp;gt;"),
+        ("C&CActivity", "C&CActivity"),
+        (
+            "*b* ~s~ _i_ s_c",
+            "\N{ASTERISK OPERATOR}b\N{ASTERISK OPERATOR} \N{TILDE OPERATOR}s\N{TILDE OPERATOR} -i- s_c",
+        ),
+        ("one\ntwo\u2028three", "one two three"),
+    ],
+)
+def test_markup_is_shown_and_not_obeyed(text: str, expected: str) -> None:
+    """Mentions, links, code and styles in finding content must come out as text."""
+    assert expected == unmarked(text)
+
+
+@settings(max_examples=150)
+@given(event=odd.events())
+def test_no_finding_content_is_markup(event: dict[str, Any], mapping: Mapping) -> None:
+    """For any finding: bounded title and description, and no markup but the bold labels that are ours."""
+    body = json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT))
+    content = body["content"]
+    assert len(content["title"]) <= TITLE_LIMIT + len("🔴 SAMPLE ")
+    assert len(content.get("description", "")) <= DESCRIPTION_LIMIT
+    shown = [content["title"], body["metadata"]["summary"], *body["metadata"].get("relatedResources", [])]
+    shown += [re.sub(r"^\*[A-Z][\w&: ]+\*", "", line) for line in content["description"].splitlines()]
+    assert [] == [match for line in shown for match in MARKUP.findall(OURS.sub("", line))]
+
+
+def test_slims_in_order_and_says_so(mapping: Mapping) -> None:
+    """Above the limit context must go first, and additionalContext name what went."""
+    finding = enrich(Finding.from_event(examples.event("awkward-free-text")), mapping)
+    size = len(render(finding, LIMIT).encode())
+    body = json.loads(render(finding, size - 1))
+    assert {"removed": "metadata.additionalContext"} == body["metadata"]["additionalContext"]
+    smallest = json.loads(render(finding, 1_200))
+    assert {"textType", "title", "nextSteps"} == smallest["content"].keys()
+    with pytest.raises(TooLarge, match="the limit is 100"):
+        render(finding, 100)
