@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,7 +74,8 @@ class Route:
         for record in records:
             key = record["messageId"]
             try:
-                parcels.append(self._pack(key, Finding.from_json(record["body"]), _attempt(record)))
+                finding = Finding.from_json(record["body"])
+                parcels.append(self._pack(key, finding, _attempt(record), _waited(record)))
             except MalformedEvent as error:
                 failures[key] = self._refuse(key, error)
             except Exception as error:
@@ -91,7 +94,7 @@ class Route:
         """Deliver one EventBridge event; raise MalformedEvent or Undelivered if it was not."""
         key = event["id"] if isinstance(event, dict) and isinstance(event.get("id"), str) else "event"
         try:
-            parcel = self._pack(key, Finding.from_event(event), attempt=1)
+            parcel = self._pack(key, Finding.from_event(event), attempt=1, waited=0)
         except MalformedEvent as error:
             self._refuse(key, error)
             raise
@@ -99,9 +102,9 @@ class Route:
             if failure.remedy not in _DONE:
                 raise Undelivered(failure.reason)
 
-    def _pack(self, key: str, finding: Finding, attempt: int) -> Parcel:
+    def _pack(self, key: str, finding: Finding, attempt: int, waited: float) -> Parcel:
         mapping = self.overrides.current() if self.overrides else self.mapping
-        return Parcel(key, enrich(finding, mapping, self.release), attempt)
+        return Parcel(key, enrich(finding, mapping, self.release), attempt, waited)
 
     def _deliver(self, parcels: Sequence[Parcel], time_left: TimeLeft) -> dict[str, Failure]:
         if not parcels:
@@ -195,3 +198,9 @@ def _build_overrides(
 def _attempt(record: Mapping[str, Any]) -> int:
     count = record.get("attributes", {}).get("ApproximateReceiveCount", "1")
     return int(count) if str(count).isdecimal() else 1
+
+
+def _waited(record: Mapping[str, Any]) -> float:
+    """Give the seconds since the first receive of a message."""
+    first = str(record.get("attributes", {}).get("ApproximateFirstReceiveTimestamp", ""))
+    return time.time() - int(first) / 1000 if first.isdecimal() else math.inf

@@ -5,6 +5,7 @@ A destination answers for every parcel of a batch on its own: what it does not n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,12 +33,14 @@ class Remedy(StrEnum):
 class Parcel:
     """Hold one enriched finding on its way.
 
-    id: names the record in the batch (SQS message id); attempt: 1 at the first receive.
+    id: names the record in the batch (SQS message id); attempt: 1 at the first receive; waited: the seconds
+    since that, without end where it is not known.
     """
 
     id: str
     enriched: EnrichedFinding
     attempt: int = 1
+    waited: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,14 +187,16 @@ def refuse(parcel: Parcel) -> Failure | None:
 
 def wait_for(subject: Subject) -> dict[str, Failure]:
     """Give the failures of a finding that is not in Security Hub: wait, by attempt, in the end let it go."""
-    return {parcel.id: _wait(parcel.attempt) for parcel in subject.parcels}
+    return {parcel.id: _wait(parcel.attempt, parcel.waited) for parcel in subject.parcels}
 
 
-def _wait(attempt: int) -> Failure:
-    if attempt > len(WAITS):
+def _wait(attempt: int, waited: float) -> Failure:
+    # Both: an attempt may be a copy of the message, or may have failed before it could look.
+    if attempt > len(WAITS) and waited >= sum(WAITS):
         reason = f"never appeared in Security Hub in {attempt} looks: is GuardDuty's integration on?"
         return Failure(reason, Remedy.LET_GO, metric="NeverAppeared")
-    return Failure("not in Security Hub yet", wait=WAITS[max(attempt, 1) - 1], metric="NotYetThere")
+    wait = WAITS[min(max(attempt, 1), len(WAITS)) - 1]
+    return Failure("not in Security Hub yet", wait=wait, metric="NotYetThere")
 
 
 def merge_fields(there: Mapping[str, str], ours: Mapping[str, str]) -> _Fields | None:

@@ -1,0 +1,61 @@
+"""Run schedules and print the report: `python -m tests.faults [--schedules N] [--events N] [--first SEED]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.faults.ledger import Books
+from tests.faults.schedule import SCHEDULES_IN_CYCLE, Schedule
+
+_COLUMNS = (
+    ("route, day", 42), ("runs", 5), ("events", 8), ("findings", 9), ("delivered", 10), ("repeats", 8),
+    ("quiet", 7), ("dead", 6), ("never", 6), ("calls/100", 10), ("faults", 7),
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run, print, and give 1 if any promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=SCHEDULES_IN_CYCLE, help="how many seeds to run")
+    parser.add_argument("--events", type=int, default=2000, help="how many events in each")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    options = parser.parse_args(arguments)
+    rows: dict[str, tuple[int, Books]] = {}
+    total, start = Books(), time.perf_counter()
+    for seed in range(options.first, options.first + options.schedules):
+        schedule = Schedule.of(seed, options.events)
+        books = schedule.run()
+        books = replace(books, faults=[f"seed {seed}: {fault}" for fault in books.faults])
+        runs, sum_of_row = rows.setdefault(schedule.name, (0, Books()))
+        sum_of_row.add(books)
+        rows[schedule.name] = (runs + 1, sum_of_row)
+        total.add(books)
+    print("".join(f"{name:<{width}}" if not place else f"{name:>{width}}" for place, (name, width) in enumerate(_COLUMNS)))
+    for name in sorted(rows):
+        print(_row(name, *rows[name]))
+    print(_row("all", options.schedules, total))
+    print(
+        f"\nrepeats: deliveries of an update beyond its first, each after a fault that hid the first; quiet: held back "
+        f"on purpose;\ndead: in the dead-letter queue with its reason ({total.redriven} of {total.dead} by redrive); "
+        f"never: not in Security Hub in half an hour.\n{time.perf_counter() - start:.0f} s"
+    )
+    for fault in total.faults:
+        print(f"BROKEN  {fault}")
+    return 1 if total.faults else 0
+
+
+def _row(name: str, runs: int, books: Books) -> str:
+    cells = (
+        runs, books.events, books.findings, books.delivered, books.duplicates, books.suppressed, books.dead,
+        books.never_appeared, f"{100 * books.calls / max(books.events, 1):.1f}", len(books.faults),
+    )  # fmt: skip
+    return f"{name:<42}" + "".join(
+        f"{cell:>{width}}" for cell, (_, width) in zip(cells, _COLUMNS[1:], strict=True)
+    )
+
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""Balance the books of a schedule: what went in against what came out, update by update."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from enricher.destinations.security_hub_annotate import FIELDS_LIMIT, product_arn
+from enricher.enrich import enrich
+from enricher.finding import Finding
+from enricher.formats.asff import PREFIX, attack_fields
+from tests.faults.findings import ACCOUNT, REGION, Update, small_mapping
+from tests.faults.plant import Layout, Plant
+from tests.faults.queue import REDRIVEN
+
+
+#: The kinds of facts of one update here: severity, technique, address, principal.
+FACTS = 4
+
+
+@dataclass(slots=True)
+class Books:
+    """Hold what became of the updates. A fault is a sentence about one finding; there must be none."""
+
+    events: int = 0
+    findings: int = 0
+    delivered: int = 0
+    duplicates: int = 0
+    suppressed: int = 0
+    dead: int = 0
+    redriven: int = 0
+    never_appeared: int = 0
+    calls: int = 0
+    invocations: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, other: Books) -> None:
+        """Add the figures and faults of another schedule."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def balance(plant: Plant, updates: list[Update], layout: Layout) -> Books:
+    """Count, and name every finding that the promises of docs/guarantees.md were broken for."""
+    reasons = {body: reason for body, reason in plant.queue.dead}
+    books = Books(
+        events=len(updates),
+        findings=len({update.arn for update in updates}),
+        suppressed=plant.witness.counted["Suppressed"],
+        dead=len(reasons),
+        redriven=sum(reason == REDRIVEN for reason in reasons.values()),
+        never_appeared=plant.witness.counted["NeverAppeared"],
+        invocations=plant.invocations,
+    )
+    books.faults += [f"never finished: {body[:80]}" for body in plant.queue.left]
+    books.faults += [f"no reason: {body[:80]}" for body, reason in reasons.items() if not reason]
+    for update in updates:
+        if not update.updated_at and update.body not in reasons:
+            books.faults.append(f"poison vanished: {update.body[:80]}")
+    good = [update for update in updates if update.updated_at]
+    live = [update for update in good if update.body not in reasons]
+    if layout.route == "sns":
+        _balance_topic(plant, good, live, layout, books)
+    else:
+        _balance_hub(plant, live, layout, books)
+    return books
+
+
+def _balance_topic(plant: Plant, good: list[Update], live: list[Update], layout: Layout, books: Books) -> None:
+    published = Counter(plant.topic.published)
+    allowed = plant.license + Counter(plant.topic.lost)
+    books.delivered, books.calls = len(plant.topic.published), plant.topic.calls
+    books.duplicates = sum(count - 1 for count in published.values())
+    if unknown := published.keys() - {update.dedup_id for update in good}:
+        books.faults.append(f"published what was never sent: {unknown}")
+    if layout.has_table:
+        for update in good:
+            if update.arn and published[update.dedup_id] > 1 + allowed[update.dedup_id]:
+                books.faults.append(f"published {published[update.dedup_id]} times: {update.arn} {update.updated_at}")
+    by_arn: dict[str, list[Update]] = defaultdict(list)
+    for update in live:
+        if layout.mode == "every" or not layout.has_table or not update.arn:
+            if not published[update.dedup_id]:
+                books.faults.append(f"lost: {update.arn} {update.updated_at}")
+        else:
+            by_arn[update.arn].append(update)
+    by_id = {update.dedup_id: update for update in good}
+    told: dict[str, list[Update]] = defaultdict(list)
+    for key in plant.topic.published:
+        told[by_id[key].arn].append(by_id[key])
+    for key in plant.topic.lost:
+        allowed[by_id[key].arn] += 1
+    for arn, some in by_arn.items():
+        books.faults += _check_finding(arn, some, told[arn], layout.mode, allowed[arn])
+
+
+def _check_finding(arn: str, live: list[Update], told: list[Update], mode: str, allowed: int) -> Iterator[str]:
+    """Check one finding whose updates are held back by the mode first or material."""
+    if not told:
+        yield f"never told: {arn}"
+        return
+    if mode == "first":
+        if len(told) > 1 + allowed:
+            yield f"told {len(told)} times, first only: {arn}"
+        return
+    missing = {fact for update in live for fact in update.facts} - {fact for update in told for fact in update.facts}
+    if missing:
+        yield f"never told of {missing}: {arn}"
+    if max(update.rank for update in live) > max(update.rank for update in told):
+        yield f"never told of the highest severity: {arn}"
+    needed = _count_news(live, told)
+    # A mark that was not written can make news again of each thing it would have held.
+    if len(told) > needed + allowed * FACTS:
+        yield f"told {len(told)} times, {needed} had news: {arn}"
+
+
+def _count_news(live: list[Update], told: list[Update]) -> int:
+    """Count the deliveries that told something which those before them had not."""
+    news, facts, rank, last = 0, set[str](), -1, ""
+    for update in told:
+        reopened = not update.archived and any(
+            other.archived and other.updated_at < update.updated_at for other in live
+        )
+        if update.facts - facts or update.rank > rank or reopened:
+            news += 1
+        facts |= update.facts
+        if update.updated_at > last:
+            rank, last = update.rank, update.updated_at
+    return news
+
+
+def _balance_hub(plant: Plant, live: list[Update], layout: Layout, books: Books) -> None:
+    client, hub = plant.hub_client, plant.hub
+    books.calls = client.looks + client.updates + client.imports
+    never = {plant.queue.body_of(key) for key in plant.witness.let_go}
+    by_arn: dict[str, list[Update]] = defaultdict(list)
+    for update in live:
+        by_arn[update.arn].append(update)
+    for arn, some in by_arn.items():
+        if layout.route == "annotate":
+            books.faults += _check_annotated(plant, arn, some, never, books)
+            continue
+        key = (arn, f"arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default")
+        if key not in hub.findings:
+            books.faults.append(f"never imported: {arn}")
+        else:
+            books.delivered += 1
+
+
+def _check_annotated(
+    plant: Plant, arn: str, live: list[Update], never: set[str], books: Books
+) -> Iterator[str]:
+    key = (arn, product_arn("aws", REGION))
+    finding = plant.hub.findings[key]
+    fields = finding.get("UserDefinedFields", {})
+    if {name: value for name, value in fields.items() if not name.startswith(PREFIX)} != finding["Before"]:
+        yield f"somebody else's fields were touched: {arn}"
+    ours = {name: value for name, value in fields.items() if name.startswith(PREFIX)}
+    owed = [update for update in live if not update.archived and update.body not in never]
+    if plant.hub.visible(key) and not ours and owed:
+        yield f"never annotated: {arn}"
+    if ours:
+        books.delivered += 1
+        room = FIELDS_LIMIT - len(finding["Before"])
+        said = [attack_fields(enrich(Finding.from_json(update.body), small_mapping())) for update in live]
+        if ours not in [dict(list(fields.items())[:room]) for fields in said]:
+            yield f"annotated with what no update says: {arn}"
+    elif never & {update.body for update in live} and finding["AppearsAt"] < min(u.at for u in live) + 1500:
+        yield f"given up though it appeared in time: {arn}"
