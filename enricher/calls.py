@@ -57,8 +57,8 @@ def _every_call(finding: Finding) -> Iterator[Call]:
     if isinstance(action, dict):
         service = _text(action.get("serviceName"))
         yield from _read_action(action, service)
-        yield from _read_anomalous(finding.at(ANOMALOUS))
-        yield from _read_names(finding.at(COUNTED), ["[]", "name"], COUNTED)
+    yield from _read_anomalous(finding.at(ANOMALOUS))
+    yield from _read_names(finding.at(COUNTED), ["[]", "name"], COUNTED)
     detection = finding.at("service.detection")
     if isinstance(detection, dict):
         yield from _read_anomaly(detection.get("anomaly"))

@@ -1,0 +1,1 @@
+"""Test what a finding shows: the engine, and every rule of mapping/evidence."""
