@@ -1,0 +1,290 @@
+"""Test the ECS document."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from enricher.enrich import EnrichedFinding, enrich
+from enricher.finding import Finding
+from enricher.formats import TooLarge
+from enricher.formats.ecs import SLIMMING_ORDER, render
+from enricher.mapping import Mapping
+from tests import examples
+from tests.formats import odd
+
+LIMIT = 262_144
+
+#: Type of each field that may occur, as ECS 9.4 defines it; a leading * marks an array.
+FIELDS = {
+    "@timestamp": "date",
+    "message": "text",
+    "ecs.version": "keyword",
+    **{
+        f"event.{name}": "keyword"
+        for name in ("kind", "action", "outcome", "id", "code", "reason", "provider")
+    },
+    **{f"event.{name}": "keyword" for name in ("module", "dataset", "url")},
+    **{f"event.{name}": "date" for name in ("created", "start", "end")},
+    "event.original": "text",
+    "event.category": "*keyword",
+    "event.type": "*keyword",
+    "event.severity": "long",
+    "event.risk_score": "float",
+    "threat.framework": "keyword",
+    **{f"threat.tactic.{name}": "*keyword" for name in ("id", "name", "reference")},
+    **{f"threat.technique.{name}": "*keyword" for name in ("id", "name", "reference")},
+    **{f"threat.technique.subtechnique.{name}": "*keyword" for name in ("id", "name", "reference")},
+    **{f"rule.{name}": "keyword" for name in ("name", "category", "ruleset", "description")},
+    **{f"cloud.{name}": "keyword" for name in ("provider", "account.id", "region", "service.name")},
+    **{f"observer.{name}": "keyword" for name in ("vendor", "product")},
+    **{
+        f"{side}.{name}": kind
+        for side in ("source", "destination")
+        for name, kind in {
+            "address": "keyword",
+            "ip": "ip",
+            "domain": "keyword",
+            "port": "long",
+            "as.number": "long",
+            "as.organization.name": "keyword",
+            "geo.city_name": "keyword",
+            "geo.country_name": "keyword",
+            "geo.country_iso_code": "keyword",
+            "geo.location": "geo_point",
+        }.items()
+    },
+    **{f"network.{name}": "keyword" for name in ("direction", "transport", "type")},
+    "dns.question.name": "keyword",
+    "dns.type": "keyword",
+    **{f"user.{name}": "keyword" for name in ("name", "id")},
+    "user_agent.original": "keyword",
+    **{f"host.{name}": "keyword" for name in ("id", "name", "hostname", "type")},
+    "host.ip": "*ip",
+    **{f"process.{name}": "keyword" for name in ("name", "executable", "hash.sha256", "entity_id")},
+    **{f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory")},
+    **{f"process.parent.{name}": "keyword" for name in ("name", "executable", "entity_id")},
+    "process.pid": "long",
+    "process.parent.pid": "long",
+    "process.start": "date",
+    **{f"container.{name}": "keyword" for name in ("id", "name", "image.name", "runtime")},
+    "container.image.tag": "*keyword",
+    **{f"orchestrator.{name}": "keyword" for name in ("type", "cluster.name", "cluster.id", "namespace")},
+    **{f"orchestrator.resource.{name}": "keyword" for name in ("name", "type")},
+    **{f"faas.{name}": "keyword" for name in ("id", "name")},
+    **{f"file.{name}": "keyword" for name in ("path", "name", "hash.sha256")},
+    "related.ip": "*ip",
+    **{f"related.{name}": "*keyword" for name in ("user", "hosts", "hash")},
+    **{
+        f"labels.{name}": "keyword"
+        for name in (
+            "attack_version",
+            "attack_mapping",
+            "attack_status",
+            "attack_confidence",
+            "attack_source",
+            "finding_arn",
+            "finding_id",
+            "occurrence",
+            "resource_role",
+            "sample",
+            "severity",
+        )
+    },
+    **{f"labels.{name}": "*keyword" for name in ("attack_reasons", "atlas", "malware", "slimmed")},
+}
+#: The values that ECS allows in the fields it closes.
+CATEGORIES = {"api", "authentication", "intrusion_detection", "malware", "network", "process"}
+DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def _is_ip(value: object) -> bool:
+    return isinstance(value, str) and bool(ipaddress.ip_address(value))
+
+
+FITS: dict[str, Callable[[Any], bool]] = {
+    "keyword": lambda value: isinstance(value, str) and 0 < len(value) <= 1024,
+    "text": lambda value: isinstance(value, str),
+    "date": lambda value: bool(DATE.fullmatch(value)),
+    "long": lambda value: type(value) is int and abs(value) < 2**63,
+    "float": lambda value: type(value) in (int, float),
+    "ip": _is_ip,
+    "geo_point": lambda value: abs(value["lat"]) <= 90 and abs(value["lon"]) <= 180,
+}
+
+
+def leaves(block: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Give the fields of a document with their values."""
+    for key, value in block.items():
+        name = f"{path}{key}"
+        if isinstance(value, dict) and FIELDS.get(name) != "geo_point":
+            yield from leaves(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def misfits(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Give the fields that ECS does not have, or that do not fit their type."""
+    found = []
+    for name, value in leaves(document):
+        kind = FIELDS.get(name, "")
+        values = value if kind.startswith("*") and isinstance(value, list) else [value]
+        fits = FITS.get(kind.removeprefix("*"), lambda _: False)
+        if not values or not all(map(fits, values)):
+            found.append((name, value))
+    return found
+
+
+def document(mapping: Mapping, name: str, **changes: Any) -> dict[str, Any]:
+    """Render an example, with `changes` to its detail."""
+    made: dict[str, Any] = json.loads(render(enriched(mapping, name, **changes), LIMIT))
+    return made
+
+
+def enriched(mapping: Mapping, name: str, **changes: Any) -> EnrichedFinding:
+    """Enrich an example, with `changes` to its detail."""
+    return enrich(Finding.from_event(examples.event(name, **changes)), mapping)
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_fields_fit_their_types(name: str, mapping: Mapping) -> None:
+    """One field of the wrong type makes Elasticsearch refuse the document: each must be ECS's, and fit."""
+    made = document(mapping, name)
+    assert [] == misfits(made)
+    assert set(made["event"]["category"]) <= CATEGORIES
+
+
+@settings(max_examples=150)
+@given(event=odd.events())
+def test_no_finding_is_refused_by_the_index(event: dict[str, Any], mapping: Mapping) -> None:
+    """Whatever a finding holds, the document must have a time and no field that does not fit."""
+    made = json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT))
+    assert [] == misfits(made)
+    assert "@timestamp" in made
+
+
+def test_threat_arrays_are_parallel(mapping: Mapping) -> None:
+    """Tactics, techniques and sub-techniques must be arrays, primary first, sub-techniques under parents."""
+    threat = document(mapping, "attack-sequence-compromised-credentials")["threat"]
+    assert threat["framework"] == "MITRE ATT&CK"
+    assert ["TA0001", "TA0007", "TA0003", "TA0004", "TA0112"] == threat["tactic"]["id"]
+    technique = threat["technique"]
+    assert ["T1078", "T1087", "T1098", "T1685"] == technique["id"]
+    assert technique["reference"][0] == "https://attack.mitre.org/techniques/T1078/"
+    assert technique["name"][0] == "Valid Accounts"
+    children = technique["subtechnique"]
+    assert ["T1078.004", "T1087.004", "T1098.001", "T1098.003", "T1685.002"] == children["id"]
+    assert children["reference"][0] == "https://attack.mitre.org/techniques/T1078/004/"
+    for arrays in (threat["tactic"], technique, children):
+        assert len({len(arrays[key]) for key in ("id", "name", "reference")}) == 1
+
+
+def test_unmapped_has_no_threat(mapping: Mapping) -> None:
+    """A finding without a tactic must not carry an empty framework."""
+    made = document(mapping, "ec2-portscan", type="Policy:NewThing/Odd")
+    assert "threat" not in made
+    assert made["labels"]["attack_status"] == "unmapped"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "destination"),
+    [
+        ("ec2-ssh-brute-force-inbound", "198.51.100.23", "192.0.2.20"),
+        ("runtime-reverse-shell", "192.0.2.171", "198.51.100.77"),
+        ("iam-cloudtrail-logging-disabled", "203.0.113.42", None),
+    ],
+)
+def test_direction_decides_the_ends(
+    name: str, source: str, destination: str | None, mapping: Mapping
+) -> None:
+    """Who opened the connection must be the source, whichever side is ours."""
+    made = document(mapping, name)
+    assert (source, destination) == (made["source"]["ip"], made.get("destination", {}).get("ip"))
+
+
+def test_rule_reads_as_in_elastics_own_integration(mapping: Mapping) -> None:
+    """Name, category and ruleset must be the type and its parts, so that saved searches keep working."""
+    rule = document(mapping, "ec2-command-and-control-dns")["rule"]
+    expected = ("Backdoor:EC2/C&CActivity.B!DNS", "Backdoor", "Backdoor:EC2")
+    assert expected == (rule["name"], rule["category"], rule["ruleset"])
+
+
+def test_event_is_an_alert_with_its_outcome(mapping: Mapping) -> None:
+    """A refused call must be told from one that went through."""
+    denied = document(mapping, "iam-anomalous-impact-denied")["event"]
+    passed = document(mapping, "iam-cloudtrail-logging-disabled")["event"]
+    assert ("alert", "failure", ["info", "denied"]) == (denied["kind"], denied["outcome"], denied["type"])
+    assert ("alert", "success", ["info"]) == (passed["kind"], passed["outcome"], passed["type"])
+
+
+def test_severity_keeps_its_fraction(mapping: Mapping) -> None:
+    """event.severity is whole, event.risk_score must keep what GuardDuty said."""
+    event = document(mapping, "awkward-severity-6-95")["event"]
+    assert (6, 6.95) == (event["severity"], event["risk_score"])
+
+
+def test_related_holds_what_one_pivots_on(mapping: Mapping) -> None:
+    """Every address, user and host name of a finding must be found by one search."""
+    made = document(mapping, "attack-sequence-compromised-credentials")["related"]
+    assert ["203.0.113.42", "198.51.100.201"] == made["ip"]
+    assert ["legacy-deploy", "break-glass"] == made["user"]
+    assert ["cdn-update.example.net"] == document(mapping, "ec2-command-and-control-dns")["related"]["hosts"][
+        1:
+    ]
+
+
+def test_reasons_are_told(mapping: Mapping) -> None:
+    """Each technique's reason, source and other name must be in labels, the first in event.reason."""
+    made = document(mapping, "iam-cloudtrail-logging-disabled")
+    [reason] = made["labels"]["attack_reasons"]
+    assert reason == made["event"]["reason"]
+    assert reason.endswith("In ATT&CK 18.1: T1562.008 Disable or Modify Cloud Logs, Defense Evasion")
+
+
+def test_long_reasons_stay_keywords(mapping: Mapping) -> None:
+    """A reason longer than an indexed keyword may be must be cut, or Lucene refuses the document."""
+    finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
+    row = {**finding.attack["techniques"][0], "rationale": "x" * 40_000}
+    swollen = replace(finding, attack={**finding.attack, "techniques": [row]})
+    assert [] == misfits(json.loads(render(swollen, LIMIT)))
+
+
+def test_original_is_the_finding(mapping: Mapping) -> None:
+    """event.original must be the finding as it came, as one line of JSON."""
+    event = examples.event("awkward-free-text")
+    assert event["detail"] == json.loads(document(mapping, "awkward-free-text")["event"]["original"])
+
+
+def test_original_is_slimmed_first_and_goes_second(mapping: Mapping) -> None:
+    """Above the limit the original must lose parts, then go, and labels.slimmed say so."""
+    finding = enriched(mapping, "attack-sequence-compromised-credentials")
+    whole = render(finding, LIMIT)
+    first = json.loads(render(finding, len(whole.encode()) - 1))
+    assert ["detail.service.detection.sequence.signals"] == first["labels"]["slimmed"]
+    assert "signals" not in json.loads(first["event"]["original"])["service"]["detection"]["sequence"]
+    bare = json.loads(whole)
+    del bare["event"]["original"]
+    second = json.loads(render(finding, len(json.dumps(bare, ensure_ascii=False).encode())))
+    assert ["event.original"] == second["labels"]["slimmed"]
+
+
+def test_threat_and_labels_are_never_given_up(mapping: Mapping) -> None:
+    """However small the limit, identity, threat and labels must stay, or the finding be refused."""
+    finding = enriched(mapping, "runtime-reverse-shell")
+    made = json.loads(render(finding, 4_600))
+    assert {"file", "process", "host"}.isdisjoint(made)
+    assert {"event", "threat", "rule", "cloud", "labels"} <= made.keys()
+    with pytest.raises(TooLarge, match="the limit is 100"):
+        render(finding, 100)
+
+
+def test_slimming_order_spares_identity() -> None:
+    """What tells which finding it is must not stand in the slimming order."""
+    assert {"event", "threat", "rule", "cloud", "labels", "@timestamp"}.isdisjoint(SLIMMING_ORDER)
