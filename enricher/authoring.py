@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from enricher.evidence_authoring import read_evidence
 from enricher.fault import Fault, InvalidMapping
 from enricher.mapping import Mapping, Record, record_to_json
 from enricher.record_authoring import read_records
+
+STATUSES = ("active", "retired", "alias")
+_VERSION = re.compile(r"20[0-9]{2}\.(0[1-9]|1[0-2])\.[0-9]+")
 
 ROOT = Path(__file__).resolve().parent.parent / "mapping"
 
@@ -37,15 +42,21 @@ def read_catalogue(root: Path = ROOT) -> Catalogue:
 
 
 def read_catalogue_json(root: Path = ROOT) -> dict[str, Any]:
-    """Read `attack.json` as it is."""
-    return cast("dict[str, Any]", json.loads((root / "attack.json").read_text(encoding="utf-8")))
+    """Read `attack.json` as it is; raise InvalidMapping if it is no JSON."""
+    try:
+        return cast("dict[str, Any]", json.loads((root / "attack.json").read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise InvalidMapping(
+            [Fault("attack.json", "", f"{error}: make it with enricher attack import")]
+        ) from error
 
 
 def read_known_types(root: Path = ROOT) -> list[KnownType]:
     """Read the list of every finding type AWS documents or ever documented."""
     with (root / "finding-types.csv").open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-        return [KnownType(row["type"], row["status"], row["file"], row["replaced_by"]) for row in rows]
+        columns = ("type", "status", "file", "replaced_by")
+        return [KnownType(*(row.get(name) or "" for name in columns)) for row in rows]
 
 
 def read_all_records(root: Path, catalogue: Catalogue, faults: list[Fault]) -> dict[str, Record]:
@@ -68,12 +79,15 @@ def read_mapping(root: Path = ROOT) -> Mapping:
     known = read_known_types(root)
     faults: list[Fault] = []
     records = read_all_records(root, catalogue, faults)
-    faults += list(_check_coverage(known, records, refused={fault.subject for fault in faults}))
+    version = (root / "VERSION").read_text(encoding="ascii").strip()
+    if not _VERSION.fullmatch(version):
+        faults.append(Fault("VERSION", "", f"{version!r} is no version: expected YEAR.MONTH.NUMBER"))
+    refused = {fault.subject or fault.file.removesuffix(".toml") for fault in faults}
+    faults += [*_check_list(known), *_check_coverage(known, records, refused)]
     evidence = read_evidence(root / "evidence", catalogue, faults)
     if faults:
         raise InvalidMapping(faults)
     aliases = {row.type: row.replaced_by for row in known if row.status == "alias"}
-    version = (root / "VERSION").read_text(encoding="ascii").strip()
     ordered = {row.type: records[row.type] for row in known if row.status != "alias"}
     return Mapping(version, catalogue, ordered, aliases, evidence)
 
@@ -89,24 +103,35 @@ def bundle_of(mapping: Mapping, root: Path = ROOT) -> dict[str, Any]:
     }
 
 
+def _check_list(known: list[KnownType]) -> Iterator[Fault]:
+    name = "finding-types.csv"
+    types = Counter(row.type for row in known)
+    yield from (Fault(name, key, f"is listed {count} times") for key, count in types.items() if count > 1)
+    for row in known:
+        if row.status not in STATUSES:
+            yield Fault(name, row.type, f"status is {row.status!r}: expected {', '.join(STATUSES)}")
+
+
 def _check_coverage(known: list[KnownType], records: dict[str, Record], refused: Set[str]) -> Iterator[Fault]:
+    """Compare list and records; `refused` holds the types and files whose faults are named already."""
     listed = {row.type for row in known}
     for row in known:
+        record = records.get(row.type)
         if row.status == "alias":
-            if row.replaced_by not in records:
+            if row.replaced_by not in listed:
                 yield Fault(
-                    "finding-types.csv", row.type, f"alias of {row.replaced_by!r}, which has no record"
+                    "finding-types.csv", row.type, f"alias of {row.replaced_by!r}, which is not listed"
                 )
-        elif row.type not in records:
-            if row.type not in refused:
+        elif record is None:
+            if not refused & {row.type, row.file}:
                 yield Fault(
                     f"{row.file}.toml", row.type, "has no record: add one, [] with a reason if need be"
                 )
-        elif records[row.type].file != row.file:
-            file = f"{records[row.type].file}.toml"
-            yield Fault(file, row.type, f"belongs in {row.file}.toml, as finding-types.csv says")
-    for finding_type, record in records.items():
-        if finding_type not in listed:
-            yield Fault(
-                f"{record.file}.toml", finding_type, "is not listed in finding-types.csv: add its row"
-            )
+        elif record.file != row.file:
+            where = f"belongs in {row.file}.toml, as finding-types.csv says"
+            yield Fault(f"{record.file}.toml", row.type, where)
+    for record in records.values():
+        if record.type not in listed:
+            yield Fault(f"{record.file}.toml", record.type, "is not listed in finding-types.csv: add its row")
+        if record.successor and record.successor not in listed:
+            yield Fault(f"{record.file}.toml", record.type, f"successor {record.successor!r} is not listed")

@@ -153,6 +153,7 @@ def test_ten_planted_faults_are_all_named_in_one_run(tmp_path: Path) -> None:
     }
     types = {
         **{f"Recon:EC2/{name}": "ec2" for name in ("One", "Two", "Three", "Four", "Five")},
+        "Recon:RDS/InTheBrokenFile": "rds",
         "Recon:IAMUser/Six": "iam",
         "Recon:IAMUser/Seven": "iam",
         "Recon:Lambda/Ten": "lambda",
@@ -180,6 +181,54 @@ def test_record_in_the_wrong_file_is_named(tmp_path: Path) -> None:
         read_mapping(root)
     expected = Fault("s3.toml", "Recon:EC2/One", "belongs in ec2.toml, as finding-types.csv says")
     assert caught.value.faults == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "fault"),
+    [
+        ("VERSION", "1.0", Fault("VERSION", "", "'1.0' is no version: expected YEAR.MONTH.NUMBER")),
+        (
+            "finding-types.csv",
+            "type,status,file,replaced_by\nRecon:EC2/One,active,ec2,\nRecon:EC2/One,active,ec2,\n",
+            Fault("finding-types.csv", "Recon:EC2/One", "is listed 2 times"),
+        ),
+        (
+            "finding-types.csv",
+            "type,status,file,replaced_by\nRecon:EC2/One,asleep,ec2,\n",
+            Fault(
+                "finding-types.csv", "Recon:EC2/One", "status is 'asleep': expected active, retired, alias"
+            ),
+        ),
+        (
+            "finding-types.csv",
+            "type,status,file,replaced_by\nRecon:EC2/One,active,ec2,\nRecon:EC2/1,alias,ec2,Recon:EC2/Two\n",
+            Fault("finding-types.csv", "Recon:EC2/1", "alias of 'Recon:EC2/Two', which is not listed"),
+        ),
+        (
+            "ec2.toml",
+            record("Recon:EC2/One", successor='"Recon:EC2/Next"'),
+            Fault("ec2.toml", "Recon:EC2/One", "successor 'Recon:EC2/Next' is not listed"),
+        ),
+    ],
+)
+def test_fault_beside_the_records_is_named(file: str, text: str, fault: Fault, tmp_path: Path) -> None:
+    """What is wrong with the version, the list of types or a successor must be named like any fault."""
+    root = write_mapping(
+        tmp_path / "mapping", {"ec2.toml": record("Recon:EC2/One")}, {"Recon:EC2/One": "ec2"}
+    )
+    (root / file).write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidMapping) as caught:
+        read_mapping(root)
+    assert caught.value.faults == (fault,)
+
+
+def test_catalogue_that_is_no_json_is_named(tmp_path: Path) -> None:
+    """A damaged attack.json must be named with the command that makes it."""
+    root = write_mapping(tmp_path / "mapping", {}, {}, catalogue="{")
+    with pytest.raises(InvalidMapping) as caught:
+        read_mapping(root)
+    assert [fault.file for fault in caught.value.faults] == ["attack.json"]
+    assert "enricher attack import" in str(caught.value)
 
 
 @pytest.mark.parametrize(
