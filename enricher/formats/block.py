@@ -21,7 +21,7 @@ def value_at(block: object, path: str) -> Any:
     """Give the value at a dotted path, None where there is nothing."""
     value: Any = block
     for key in path.split("."):
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(key)
     return value
@@ -61,7 +61,7 @@ def whole_at(block: object, path: str, most: int = 2**53) -> int | None:
 def rows_at(block: object, path: str) -> list[Block]:
     """Give the objects of the list at a path, ROW_LIMIT at most; [] if there is no list."""
     value = value_at(block, path)
-    return [row for row in value[:ROW_LIMIT] if isinstance(row, Mapping)] if isinstance(value, list) else []
+    return [row for row in value[:ROW_LIMIT] if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def address_at(block: object, path: str) -> str:

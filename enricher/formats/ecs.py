@@ -135,7 +135,7 @@ def _event_fields(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
         "provider": "guardduty",
         "module": "guardduty_attack",
         "dataset": "guardduty_attack.finding",
-        "url": alert["console"],
+        "url": alert["console"][:TEXT_LIMIT],
         "created": iso_time(created) if created else "",
         "start": iso_time(start) if start else "",
         "end": iso_time(end) if end else "",

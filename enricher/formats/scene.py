@@ -200,7 +200,7 @@ def _resources(view: Block) -> list[Resource]:
     found = []
     for path, kind, uid, name in _KINDS:
         block = value_at(view, f"resource.{path}")
-        for row in rows_at(view, f"resource.{path}") if isinstance(block, list) else [block]:
+        for row in rows_at(view, f"resource.{path}") if isinstance(block, list) else [block] if block else []:
             found.append(Resource(kind, text_at(row, uid), text_at(row, name) if name else _name_tag(row)))
             found += [
                 Resource("AWS::S3::Object", text_at(item, "objectArn"), text_at(item, "key"))
