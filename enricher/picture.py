@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 #: The most that is remembered of one kind, and of one value in characters. What falls out is told again when
 #: it comes back. Three kinds of this size, as escaped JSON, stay below DynamoDB's 400 kB for an item.
-MOST_FACTS, LONGEST_FACT = 100, 256
+MOST_FACTS, LONGEST_FACT = 100, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,17 @@ def _rank(label: str) -> int:
 
 
 def _distinct(values: Iterable[object]) -> tuple[str, ...]:
-    """Give the last MOST_FACTS distinct texts, each cut at LONGEST_FACT, in order."""
-    texts = dict.fromkeys(value[:LONGEST_FACT] for value in values if isinstance(value, str) and value)
+    """Give the last MOST_FACTS distinct texts, none longer than LONGEST_FACT, in order."""
+    texts = dict.fromkeys(_short(value) for value in values if isinstance(value, str) and value)
     return tuple(texts)[-MOST_FACTS:]
+
+
+def _short(text: str) -> str:
+    """Cut a text so that two that differ stay different."""
+    if len(text) <= LONGEST_FACT:
+        return text
+    mark = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return f"{text[: LONGEST_FACT - 17]}#{mark}"
 
 
 _IP = ("ipAddressV4", "ipAddressV6")
