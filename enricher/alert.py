@@ -121,5 +121,7 @@ def dedup_id(finding: Finding) -> str:
 def console_url(finding: Finding) -> str:
     """Point at the finding in the GuardDuty console of its own partition and Region."""
     host = _CONSOLES.get(finding.partition, "console.aws.amazon.com")
-    region, finding_id = quote(finding.region, safe=""), quote(finding.text("id"), safe="")
+    region, finding_id = (
+        quote(text[:_PART_LIMIT], safe="", errors="replace") for text in (finding.region, finding.text("id"))
+    )
     return f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId={finding_id}"

@@ -83,6 +83,13 @@ def test_console_is_that_of_the_partition(partition: str, region: str, host: str
     )
 
 
+@pytest.mark.parametrize("text", ["\ud800", "\u00e9" * 100_000])
+def test_console_link_is_made_of_anything(text: str) -> None:
+    """Half a character or a megabyte for an id must neither raise nor swell the link."""
+    finding = Finding.from_detail({"type": "A:B/C", "id": text, "region": text})
+    assert len(console_url(finding)) < 1_200
+
+
 def test_console_link_cannot_be_broken_out_of() -> None:
     """An id with characters that mean something in a link must be escaped."""
     finding = Finding.from_detail({"type": "x", "id": 'a"><b>&fId=', "region": "r/../x?"})
