@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
@@ -12,7 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from moto import mock_aws
 
 from enricher import overrides as module
-from enricher.finding import Finding
+from enricher.destinations import Failure, Parcel, TimeLeft
 from enricher.mapping import Mapping
 from enricher.overrides import MAX_AGE, MOST_BYTES, Overrides, build
 from enricher.route import Route
@@ -197,16 +198,24 @@ def test_route_tags_with_the_overrides(mapping: Mapping, witness: Witness) -> No
     )
     pair = '[{ tactic = "TA0010", technique = "T1537" }]'
     _put(LOW + record(silenced, attack="[]") + record(unknown, attack=pair))
-    both: Any = witness
-    route = Route(mapping, None, both, None, both, both, overrides=_build(SOURCES[1], mapping, witness))
-    tagged = {
-        name: route._pack("1", Finding.from_event(examples.event(name)), 1).enriched.attack
-        for name in ("ec2-portscan", "ec2-tor-client", "awkward-unknown-type")
-    }
-    primary = tagged["ec2-portscan"]["techniques"][0]
+    told: dict[str, dict[str, Any]] = {}
+
+    class Ear:
+        """Hear what is delivered."""
+
+        def deliver(self, batch: Sequence[Parcel], _time_left: TimeLeft) -> dict[str, Failure]:
+            """Keep the attack object of each parcel by the finding's type."""
+            told.update({parcel.enriched.finding.type: parcel.enriched.attack for parcel in batch})
+            return {}
+
+    nobody = MagicMock()
+    route = Route(mapping, None, Ear(), None, nobody, nobody, overrides=_build(SOURCES[1], mapping, witness))
+    for name in ("ec2-portscan", "ec2-tor-client", "awkward-unknown-type"):
+        route.run_one(examples.event(name), lambda: 60.0)
+    primary = told[PORTSCAN]["techniques"][0]
     assert (primary["id"], primary["confidence"]) == ("T1046", "low")
-    assert (tagged["ec2-tor-client"]["status"], tagged["ec2-tor-client"]["techniques"]) == ("unmapped", [])
-    assert tagged["awkward-unknown-type"]["techniques"][0]["id"] == "T1537"
+    assert (told[silenced]["status"], told[silenced]["techniques"]) == ("unmapped", [])
+    assert told[unknown]["techniques"][0]["id"] == "T1537"
 
 
 def test_route_without_overrides_has_none(monkeypatch: pytest.MonkeyPatch, mapping: Mapping) -> None:
