@@ -40,7 +40,7 @@ def _surprises(block: dict[str, Any], mapping: Mapping) -> list[str]:
 
 
 def test_no_record_surprises_a_consumer_of_the_former_release(mapping: Mapping) -> None:
-    """No record may speak of an id, a name or a pair that 18.1 does not have, and none may lose its entries."""
+    """No record may say an id, a name or a pair that 18.1 does not have, and none may lose its entries."""
     for record in mapping.records.values():
         now = attack_block(entries_of(record), record, mapping)
         before = attack_block(entries_of(record), record, mapping, FORMER)
