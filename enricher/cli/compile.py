@@ -12,7 +12,9 @@ from enricher.mapping import BUNDLE
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--output", type=Path, default=BUNDLE, help="file to write (default: beside the code)")
+    parser.add_argument(
+        "--output", type=Path, default=BUNDLE, help="file to write (default: beside the code)"
+    )
     parser.add_argument("--root", type=Path, default=ROOT, help="mapping folder (default: the bundled one)")
 
 
