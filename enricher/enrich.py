@@ -42,7 +42,9 @@ def enrich(finding: Finding, mapping: Mapping, release: str | None = None) -> En
     release: the ATT&CK release to speak in, the pinned one (default) or the former one.
     """
     record = mapping.record_for(finding.type)
-    shown = (find_native(finding, mapping), find_evidence(finding, record, mapping))
+    # A record without entries is a judgement too: a detail of the finding must not talk it away.
+    is_gap = record is not None and not record.pairs
+    shown = (find_native(finding, mapping), () if is_gap else find_evidence(finding, record, mapping))
     if record and record.is_override:
         # A team's own word comes first, and where it says nothing, nothing is said.
         entries = settle_entries(entries_of(record), *shown) if record.pairs else ()

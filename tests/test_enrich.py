@@ -144,3 +144,9 @@ def test_overrides_replace_a_record(mapping: Mapping) -> None:
     ours = mapping.with_overrides({silenced.type: silenced})
     assert "unmapped" == enrich(Finding.from_detail({"type": silenced.type}), ours).attack["status"]
     assert "mapped" == enrich(Finding.from_detail({"type": silenced.type}), mapping).attack["status"]
+
+
+def test_evidence_does_not_fill_a_known_gap(mapping: Mapping) -> None:
+    """Where the record says that ATT&CK has nothing honest to say, the API called must not say it instead."""
+    attack = enrich(Finding.from_event(examples.event("ai-prompt-injection-direct")), mapping).attack
+    assert ("unmapped", []) == (attack["status"], attack["techniques"])
