@@ -33,13 +33,15 @@ def test_minimum_severity_is_half_open(least: str) -> None:
     assert expected == taken(MinimumSeverity=least)
 
 
-def test_severity_bounds_are_told_apart_by_the_examples() -> None:
-    """The examples on the bounds fall on the right side: 6.95 is MEDIUM, 7.0 HIGH, 9.0 CRITICAL."""
-    bounds = ["awkward-severity-6-95", "awkward-severity-7-0", "awkward-severity-9-0"]
-    taken_of_bounds = {
-        least: [name for name in taken(MinimumSeverity=least) if name in bounds] for least in LEAST
+@pytest.mark.parametrize("severity", [1.0, 3.9, 4, 4.0, 6.95, 7, 7.0, 8.9, 9, 9.0, 10])
+def test_severity_bounds_belong_to_the_higher_label(severity: float) -> None:
+    """A severity on a bound, written as an integer or not, has the label that begins there."""
+    finding = event("ec2-portscan", severity=severity)
+    expected = [least for least, bound in LEAST.items() if severity >= bound]
+    patterns = {
+        least: Stack(MinimumSeverity=least).properties("FindingRule")["EventPattern"] for least in LEAST
     }
-    assert {"ALL": bounds, "MEDIUM": bounds, "HIGH": bounds[1:], "CRITICAL": bounds[2:]} == taken_of_bounds
+    assert expected == [least for least, pattern in patterns.items() if matches(pattern, finding)]
 
 
 def test_sample_findings_can_be_excluded() -> None:
