@@ -90,7 +90,7 @@ def _read_anomalous(value: object) -> Iterator[Call]:
             service = head.strip(" ,:\t\r\n")
             for item in body.split(",") if bracket else ():
                 api, _, outcome = item.strip().partition(":")
-                if grounds and api:
+                if grounds and api and service:
                     yield Call(service, api.strip(), _error(outcome.strip()), (grounds,))
 
 

@@ -199,7 +199,7 @@ def _read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> 
         if pair.technique is None:
             messages.append(f"reading {number}: names no technique; evidence shows one")
         row = [pair.tactic, pair.technique, confidence, pair.former, pair.former_tactic]
-        while row[-1] is None:
+        while len(row) > 3 and row[-1] is None:
             row.pop()
         if any(other[:2] == row[:2] for other in readings):
             messages.append(f"reading {number}: {pair.tactic} {pair.technique} is listed twice")

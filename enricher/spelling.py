@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enricher.attack import DEFENSE_EVASION, DEFENSE_IMPAIRMENT, Catalogue, Technique, parent_id
 from enricher.mapping import Pair
 
-_TECHNIQUE_ID = re.compile(r"T\d{4}(?:\.\d{3})?(?![\d.])", re.IGNORECASE)
-_TACTIC_ID = re.compile(r"TA\d{4}(?!\d)", re.IGNORECASE)
+_TECHNIQUE_ID = re.compile(r"T\d{4}(?:\.\d{3})?(?!\w|\.\d)", re.IGNORECASE)
+_TACTIC_ID = re.compile(r"TA\d{4}(?!\w)", re.IGNORECASE)
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 _LONGEST = 200
 

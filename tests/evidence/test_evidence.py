@@ -18,6 +18,7 @@ from tests.evidence.findings import finding_of
 
 CALL = "service.action.awsApiCallAction"
 ANOMALOUS = "service.additionalInfo.anomalies.anomalousAPIs"
+WORKLOAD = "resource.kubernetesDetails.kubernetesWorkloadDetails"
 KEY = {f"{CALL}.api": "CreateAccessKey", f"{CALL}.serviceName": "iam.amazonaws.com"}
 
 
@@ -68,9 +69,7 @@ def test_caller_identity_in_discovery_is_discovery(mapping: Mapping) -> None:
 
 def test_service_that_calls_is_less_sure(mapping: Mapping) -> None:
     """A call by an AWS service on somebody's behalf must be less sure and say so."""
-    (entry,) = found(
-        "Persistence:IAMUser/AnomalousBehavior", KEY | {f"{CALL}.callerType": "Domain"}, mapping
-    )
+    (entry,) = found("Persistence:IAMUser/AnomalousBehavior", KEY | {f"{CALL}.callerType": "Domain"}, mapping)
     assert "medium" == entry.confidence
     assert entry.rationale.endswith(ON_BEHALF)
 
@@ -130,9 +129,7 @@ def test_direction_decides(
 def test_directions_have_reasons_of_their_own(mapping: Mapping) -> None:
     """Attacked and attacking must not share a rationale."""
     reasons = {
-        enrich(Finding.from_event(examples.event(f"ec2-ssh-brute-force-{way}")), mapping)
-        .entries[0]
-        .rationale
+        enrich(Finding.from_event(examples.event(f"ec2-ssh-brute-force-{way}")), mapping).entries[0].rationale
         for way in ("inbound", "outbound")
     }
     assert 2 == len(reasons)
@@ -170,7 +167,7 @@ def test_login_attributes_in_both_spellings(spelling: str, mapping: Mapping) -> 
 def test_flag_written_as_text_is_a_flag(privileged: object, mapping: Mapping) -> None:
     """A flag that an export spelt as text must decide as the flag does."""
     fields = {
-        "resource.kubernetesDetails.kubernetesWorkloadDetails.containers[0].securityContext.privileged": privileged,
+        f"{WORKLOAD}.containers[0].securityContext.privileged": privileged,
         "service.action.kubernetesApiCallAction.verb": "create",
     }
     entries = found(
@@ -237,4 +234,6 @@ def test_values_are_compared_by_their_spelling(value: Any, key: str) -> None:
 
 def test_words_are_small_letters_and_digits() -> None:
     """A text must fall into words of small letters and digits."""
-    assert {"gen", "application", "linux", "coinminer", "12"} == words_of("Gen:Application.Linux.CoinMiner.12")
+    assert {"gen", "application", "linux", "coinminer", "12"} == words_of(
+        "Gen:Application.Linux.CoinMiner.12"
+    )
