@@ -87,7 +87,9 @@ def test_archiving_is_noted_without_being_told() -> None:
     assert ["un-archived"] == material_changes(noted, replace(BEFORE, updated_at="2026-11-02T00:00:00Z"))
 
 
-@pytest.mark.parametrize("after", [later(), replace(BEFORE, archived=True, updated_at="2026-10-01T00:00:00Z")])
+@pytest.mark.parametrize(
+    "after", [later(), replace(BEFORE, archived=True, updated_at="2026-10-01T00:00:00Z")]
+)
 def test_nothing_else_is_noted(after: Picture) -> None:
     """An update that is active, or older than what was told, must leave no mark."""
     assert BEFORE == note_archived(BEFORE, after)
@@ -96,9 +98,7 @@ def test_nothing_else_is_noted(after: Picture) -> None:
 def test_merged_picture_knows_both() -> None:
     """What was told twice must be known together, severity and archived as of the later update."""
     after = later(severity="LOW", archived=True, addresses=("203.0.113.9",), techniques=("T1078",))
-    both = Picture(
-        LATE, "LOW", True, ("T1110", "T1078"), ("198.51.100.1", "203.0.113.9"), ("IAMUser:ana",)
-    )
+    both = Picture(LATE, "LOW", True, ("T1110", "T1078"), ("198.51.100.1", "203.0.113.9"), ("IAMUser:ana",))
     assert both == merge_pictures(BEFORE, after)
     assert ("LOW", True) == (merge_pictures(after, BEFORE).severity, merge_pictures(after, BEFORE).archived)
 

@@ -1,4 +1,4 @@
-"""Check that repeats are held back, failures leave no mark, and a table that fails costs noise, not silence."""
+"""Check that repeats are held back, failures leave no mark, and a failing table costs noise, not silence."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def plenty() -> float:
 
 def suppressed(failures: Mapping[str, Failure]) -> list[str]:
     """Give the ids that were held back as repeats."""
-    return [key for key, failure in failures.items() if (failure.remedy, failure.metric) == (Remedy.SKIP, SKIP)]
+    return [
+        key for key, failure in failures.items() if (failure.remedy, failure.metric) == (Remedy.SKIP, SKIP)
+    ]
 
 
 def send(filter_: QuietRepeats, *parcels: Parcel) -> dict[str, Failure]:
@@ -126,7 +128,13 @@ def test_unarchived_is_seen_though_archiving_was_quiet(layer: DynamoDBPersistenc
 def test_every_forwards_each_update_once(layer: DynamoDBPersistenceLayer) -> None:
     """Every must forward each update, and absorb a second copy of one."""
     target = Recorder()
-    send(quiet(layer, target, "every"), parcel("a"), parcel("copy of a"), parcel("b", 11), parcel("copy of b", 11))
+    send(
+        quiet(layer, target, "every"),
+        parcel("a"),
+        parcel("copy of a"),
+        parcel("b", 11),
+        parcel("copy of b", 11),
+    )
     assert ["a", "b"] == target.delivered
 
 
@@ -158,7 +166,7 @@ def test_failed_delivery_leaves_no_mark(layer: DynamoDBPersistenceLayer, mode: s
 
 
 def test_update_is_no_repeat_of_one_that_failed(layer: DynamoDBPersistenceLayer) -> None:
-    """When the first of two updates in a batch fails, the second must be delivered though it says the same."""
+    """When the first of two updates fails, the second must be delivered though it says the same."""
     target = Recorder({"a": Failure("throttled")})
     failures = quiet(layer, target).deliver([parcel("a"), parcel("b", 11)], plenty)
     assert (["b"], ["a"]) == (target.delivered, list(failures))
@@ -226,7 +234,7 @@ class Broken:
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
 def test_unreachable_table_forwards_and_is_asked_once(mode: str) -> None:
-    """With the table unreachable all must be forwarded, the metric count it, and one time-out be paid a batch."""
+    """Without the table all must be forwarded, the metric count it, and one time-out be paid a batch."""
     client: Any = Broken(TimeoutError("no answer"))
     target = Recorder()
     filter_ = quiet(DynamoDBPersistenceLayer("repeats", boto3_client=client), target, mode)
@@ -303,15 +311,17 @@ def test_raising_destination_leaves_no_mark(layer: DynamoDBPersistenceLayer) -> 
 def test_archiving_that_cannot_be_noted_comes_again(
     layer: DynamoDBPersistenceLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the note of an archiving is not written, the record must come again, or un-archiving would be missed."""
+    """An archiving that could not be noted must come again, or un-archiving would be missed."""
     filter_ = quiet(layer, Recorder())
     filter_.deliver([parcel("a")], plenty)
     monkeypatch.setattr(layer, "save_success", lambda **_: (_ for _ in ()).throw(TimeoutError("x")))
-    assert {"b": Failure("archived, which could not be noted")} == filter_.deliver([archived("b", 11)], plenty)
+    assert {"b": Failure("archived, which could not be noted")} == filter_.deliver(
+        [archived("b", 11)], plenty
+    )
 
 
 def test_wave_holds_one_update_of_a_finding() -> None:
-    """A wave must hold one parcel of each finding, or of each update where updates do not touch each other."""
+    """A wave must hold one parcel of each finding, or of each update where that is enough."""
     other = "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/other"
     batch = [parcel("a"), parcel("b", 11), parcel("c", arn=other), parcel("d")]
     names = [[item.id for item in part] for part in split_wave(batch, one_update=False)]
@@ -329,7 +339,7 @@ def test_wave_holds_one_update_of_a_finding() -> None:
         (Settings(repeats_table="t", destination="security-hub-annotate"), False),
     ],
 )
-def test_guard_stands_where_a_table_is(settings: Settings, guarded: bool) -> None:  # noqa: FBT001
+def test_guard_stands_where_a_table_is(settings: Settings, guarded: bool) -> None:
     """The filter must stand before each destination that a table is given for, but for annotation."""
     target = Recorder()
     witness: Any = Witness()

@@ -1,4 +1,4 @@
-"""Run schedules and print the report: `python -m tests.faults [--schedules N] [--events N] [--first SEED]`."""
+"""Run schedules and print the report: `python -m tests.faults [--schedules N] [--events N]`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ _COLUMNS = (
     ("route, day", 42), ("runs", 5), ("events", 8), ("findings", 9), ("delivered", 10), ("repeats", 8),
     ("quiet", 7), ("dead", 6), ("never", 6), ("calls/100", 10), ("faults", 7),
 )  # fmt: skip
+
+
+def say(line: str) -> None:
+    """Print a line of the report."""
+    sys.stdout.write(f"{line}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,17 +39,24 @@ def main(arguments: Sequence[str]) -> int:
         sum_of_row.add(books)
         rows[schedule.name] = (runs + 1, sum_of_row)
         total.add(books)
-    print("".join(f"{name:<{width}}" if not place else f"{name:>{width}}" for place, (name, width) in enumerate(_COLUMNS)))
+    say(
+        "".join(
+            f"{name:<{width}}" if not place else f"{name:>{width}}"
+            for place, (name, width) in enumerate(_COLUMNS)
+        )
+    )
     for name in sorted(rows):
-        print(_row(name, *rows[name]))
-    print(_row("all", options.schedules, total))
-    print(
-        f"\nrepeats: deliveries of an update beyond its first, each after a fault that hid the first; quiet: held back "
-        f"on purpose;\ndead: in the dead-letter queue with its reason ({total.redriven} of {total.dead} by redrive); "
-        f"never: not in Security Hub in half an hour.\n{time.perf_counter() - start:.0f} s"
+        say(_row(name, *rows[name]))
+    say(_row("all", options.schedules, total))
+    say(
+        "\nrepeats: deliveries of an update beyond its first, each after a fault that hid the first"
+        "\nquiet: held back on purpose"
+        f"\ndead: in the dead-letter queue with its reason ({total.redriven} of {total.dead} by redrive)"
+        "\nnever: not in Security Hub in half an hour"
+        f"\n{time.perf_counter() - start:.0f} s"
     )
     for fault in total.faults:
-        print(f"BROKEN  {fault}")
+        say(f"BROKEN  {fault}")
     return 1 if total.faults else 0
 
 

@@ -1,7 +1,8 @@
 """Check a finding against every limit that ASFF states, beyond what botocore checks by itself.
 
 https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html, API_Resource.html,
-API_FindingProviderFields.html and https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html
+API_FindingProviderFields.html and
+https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html
 """
 
 from __future__ import annotations
@@ -13,14 +14,22 @@ from typing import Any
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)")
 _PRODUCT = re.compile(r"arn:aws[a-z-]*:securityhub:[a-z0-9-]+:\d{12}:product/\d{12}/default")
-_LENGTHS = {"Id": 512, "GeneratorId": 512, "Title": 256, "Description": 1024, "ProductName": 128, "ProductArn": 2048}
+_LENGTHS = {
+    "Id": 512,
+    "GeneratorId": 512,
+    "Title": 256,
+    "Description": 1024,
+    "ProductName": 128,
+    "ProductArn": 2048,
+}
 _REQUIRED = (
     "SchemaVersion", "Id", "ProductArn", "GeneratorId", "AwsAccountId", "CreatedAt", "UpdatedAt", "Title",
     "Description", "Resources",
 )  # fmt: skip
 _TIMES = ("CreatedAt", "UpdatedAt", "FirstObservedAt", "LastObservedAt")
 _NAMESPACES = (
-    "Software and Configuration Checks", "TTPs", "Effects", "Unusual Behaviors", "Sensitive Data Identifications",
+    "Software and Configuration Checks", "TTPs", "Effects", "Unusual Behaviors",
+    "Sensitive Data Identifications",
 )  # fmt: skip
 _LABELS = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
@@ -53,7 +62,7 @@ def asff_faults(finding: Mapping[str, Any]) -> list[str]:
 
 
 def fields_faults(fields: Mapping[str, str], most: int) -> list[str]:
-    """Name what is wrong with a map of text fields: at most 50, keys up to 128 characters, values up to `most`."""
+    """Name what is wrong with a map of at most 50 texts, keys up to 128 and values up to `most` long."""
     faults = [f"{len(fields)} fields"] if len(fields) > 50 else []
     faults += [f"key {key[:40]}" for key in fields if not 1 <= len(key) <= 128]
     faults += [f"value of {key}" for key, value in fields.items() if not value.strip() or len(value) > most]
@@ -63,7 +72,9 @@ def fields_faults(fields: Mapping[str, str], most: int) -> list[str]:
 def _provider_faults(finding: Mapping[str, Any]) -> list[str]:
     provided = finding.get("FindingProviderFields", {})
     types, severity = provided.get("Types", []), provided.get("Severity", {})
-    faults = [f"type {name}" for name in types if name.split("/", 1)[0] not in _NAMESPACES or name.count("/") > 2]
+    faults = [
+        f"type {name}" for name in types if name.split("/", 1)[0] not in _NAMESPACES or name.count("/") > 2
+    ]
     if not 1 <= len(types) <= 50:
         faults.append(f"{len(types)} types")
     if severity.get("Label") not in _LABELS:

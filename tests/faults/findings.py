@@ -1,4 +1,4 @@
-"""Make the findings of a schedule: each with its updates, copies and neighbours that are no findings at all."""
+"""Make the findings of a schedule, each with its updates, and events that are no findings at all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ POISON = ("", "not JSON", "[]", '{"detail-type":"GuardDuty Finding"}', '{"detail
 def small_mapping() -> Mapping:
     """Give a mapping of the few types that the schedules use."""
     root = Path(__file__).parent.parent.parent
-    catalogue = Catalogue.from_json(json.loads((root / "mapping" / "attack.json").read_text(encoding="utf-8")))
+    catalogue = Catalogue.from_json(
+        json.loads((root / "mapping" / "attack.json").read_text(encoding="utf-8"))
+    )
     records = {
         name: Record(name, (pair,), "high", "why", "project", "test.toml") for name, pair in _TYPES.items()
     }
@@ -41,7 +43,7 @@ def small_mapping() -> Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Hold one update of a finding. at: when it is sent, in seconds; rank: the severity, from 0 (LOW) to 3."""
+    """Hold one update of a finding. at: when it is sent, in seconds; rank: the severity from 0 to 3."""
 
     arn: str
     updated_at: str
@@ -58,7 +60,7 @@ class Update:
 
 
 def make_updates(chance: random.Random, count: int, start: float, spacing: float) -> list[Update]:
-    """Make findings until there are `count` updates; those of one finding are about `spacing` seconds apart."""
+    """Make findings until there are `count` updates, those of one finding `spacing` seconds apart."""
     updates: list[Update] = []
     while len(updates) < count:
         updates += _one_finding(chance, len(updates), start, spacing)
@@ -80,7 +82,9 @@ def _one_finding(chance: random.Random, number: int, start: float, spacing: floa
             kind = chance.choice(tuple(_TYPES))
         # Events come in bursts, once a minute, so that batches fill.
         burst = at - at % 60
-        updates.append(_one_update(chance, arn, account, kind, burst, archived=archived, number=number + step))
+        updates.append(
+            _one_update(chance, arn, account, kind, burst, archived=archived, number=number + step)
+        )
     return updates
 
 
@@ -94,7 +98,8 @@ def _one_update(
     updated_at = f"{moment:%Y-%m-%dT%H:%M:%S}.{number % 10**6:06d}Z"
     body = (
         f'{{"id":"e{number}","detail-type":"GuardDuty Finding","source":"aws.guardduty","region":"{REGION}",'
-        f'"detail":{{"accountId":"{account}","region":"{REGION}","partition":"aws","arn":"{arn}","id":"f{number}",'
+        f'"detail":{{"accountId":"{account}","region":"{REGION}","partition":"aws",'
+        f'"arn":"{arn}","id":"f{number}",'
         f'"type":"{kind}","severity":{severity},"title":"t","description":"d",'
         f'"createdAt":"{updated_at}","updatedAt":"{updated_at}",'
         f'"resource":{{"accessKeyDetails":{{"userType":"IAMUser","userName":"{user}"}}}},'

@@ -1,12 +1,13 @@
 """Play Security Hub: what GetFindings, BatchUpdateFindings and BatchImportFindings do to a store of findings.
 
-moto knows neither the filters of GetFindings nor BatchUpdateFindings; this holds their behaviour as documented,
-for the in-memory client of the schedules and for the extension of moto (moto_extension.py). From:
-https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html (ten attributes, twenty values, 1 to
-100 results), API_BatchUpdateFindings.html (100 identifiers, error codes, what a customer may change),
+moto knows neither the filters of GetFindings nor BatchUpdateFindings; this holds their behaviour as
+documented, for the in-memory client of the schedules and for the extension of moto (moto_extension.py). From:
+https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html (ten attributes, twenty values,
+1 to 100 results), API_BatchUpdateFindings.html (100 identifiers, error codes, what a customer may change),
 API_BatchImportFindings.html (100 findings, 240 KB, what a provider may change, own account),
 https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html.
-Not documented, and so a choice of who plays: whether an update of UserDefinedFields replaces the map or adds to it.
+Not documented, and so a choice of who plays: whether an update of UserDefinedFields replaces the map or adds
+to it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class Hub:
         if not 1 <= most <= 100:
             raise client_error("GetFindings", "InvalidInputException")
         start = int(request.get("NextToken") or 0)
-        matching = [item for key, item in self._candidates(filters) if self.visible(key) and matches(item, filters)]
+        matching = [
+            item for key, item in self._candidates(filters) if self.visible(key) and matches(item, filters)
+        ]
         page = [json.loads(json.dumps(item)) for item in matching[start : start + most]]
         more = start + most < len(matching)
         return {"Findings": page, **({"NextToken": str(start + most)} if more else {})}
@@ -80,7 +83,9 @@ class Hub:
             code = self._update_one(key, changes, seen)
             seen.add(key)
             if code:
-                refused.append({"FindingIdentifier": identifier, "ErrorCode": code, "ErrorMessage": f"{code}: x"})
+                refused.append(
+                    {"FindingIdentifier": identifier, "ErrorCode": code, "ErrorMessage": f"{code}: x"}
+                )
             else:
                 done.append(identifier)
         return {"ProcessedFindings": done, "UnprocessedFindings": refused}
@@ -93,7 +98,10 @@ class Hub:
             return "FindingNotFound"
         changed = {**finding, **changes}
         if not self.replaces and "UserDefinedFields" in changes:
-            changed["UserDefinedFields"] = {**finding.get("UserDefinedFields", {}), **changes["UserDefinedFields"]}
+            changed["UserDefinedFields"] = {
+                **finding.get("UserDefinedFields", {}),
+                **changes["UserDefinedFields"],
+            }
         if len(json.dumps(changed)) > SIZE_LIMIT:
             return "FindingSizeExceeded"
         self.findings[key] = changed
@@ -111,10 +119,16 @@ class Hub:
             if finding.get("AwsAccountId") != self.account:
                 faults.append(f"account {finding.get('AwsAccountId')} is not {self.account}")
             if faults:
-                failed.append({"Id": finding["Id"], "ErrorCode": "InvalidInput", "ErrorMessage": "; ".join(faults)})
+                failed.append(
+                    {"Id": finding["Id"], "ErrorCode": "InvalidInput", "ErrorMessage": "; ".join(faults)}
+                )
             else:
                 self._take_one(finding)
-        return {"SuccessCount": len(findings) - len(failed), "FailedCount": len(failed), "FailedFindings": failed}
+        return {
+            "SuccessCount": len(findings) - len(failed),
+            "FailedCount": len(failed),
+            "FailedFindings": failed,
+        }
 
     def _take_one(self, finding: _Body) -> None:
         key = (finding["Id"], finding["ProductArn"])
@@ -130,7 +144,7 @@ class Hub:
 
 
 def matches(finding: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
-    """Tell whether a finding matches every attribute: any of its EQUALS and PREFIX values, all of its NOT ones."""
+    """Tell whether a finding matches every attribute: any of its values, all of its NOT ones."""
     return all(_matches_one(finding.get(name), values) for name, values in filters.items())
 
 

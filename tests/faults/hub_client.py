@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.hub import Hub
-from tests.faults.weather import Weather, client_error
+from tests.faults.weather import Weather, client_error, nothing
 
 _RETRIED_CODES = ("ConcurrentUpdateError", "InternalFailure")
 
@@ -43,7 +43,7 @@ class HubClient:
 
     hub: Hub
     weather: Weather
-    on_call: Callable[[], None]
+    on_call: Callable[[], None] = nothing
     looks: int = 0
     updates: int = 0
     imports: int = 0
@@ -54,7 +54,9 @@ class HubClient:
         """Play the operation."""
         self.looks += 1
         self._admit(self._get, "GetFindings")
-        return self.weather.call("GetFindings", lambda: self.hub.get(request), 22.0, "TooManyRequestsException")
+        return self.weather.call(
+            "GetFindings", lambda: self.hub.get(request), 22.0, "TooManyRequestsException"
+        )
 
     def batch_update_findings(self, **request: Any) -> dict[str, Any]:
         """Play the operation."""

@@ -14,7 +14,6 @@ from tests.faults.findings import ACCOUNT, REGION, Update, small_mapping
 from tests.faults.plant import Layout, Plant
 from tests.faults.queue import REDRIVEN
 
-
 #: The kinds of facts of one update here: severity, technique, address, principal.
 FACTS = 4
 
@@ -43,7 +42,7 @@ class Books:
 
 def balance(plant: Plant, updates: list[Update], layout: Layout) -> Books:
     """Count, and name every finding that the promises of docs/guarantees.md were broken for."""
-    reasons = {body: reason for body, reason in plant.queue.dead}
+    reasons = dict(plant.queue.dead)
     books = Books(
         events=len(updates),
         findings=len({update.arn for update in updates}),
@@ -67,35 +66,52 @@ def balance(plant: Plant, updates: list[Update], layout: Layout) -> Books:
     return books
 
 
-def _balance_topic(plant: Plant, good: list[Update], live: list[Update], layout: Layout, books: Books) -> None:
+def _balance_topic(
+    plant: Plant, good: list[Update], live: list[Update], layout: Layout, books: Books
+) -> None:
     published = Counter(plant.topic.published)
-    allowed = plant.license + Counter(plant.topic.lost)
     books.delivered, books.calls = len(plant.topic.published), plant.topic.calls
     books.duplicates = sum(count - 1 for count in published.values())
     if unknown := published.keys() - {update.dedup_id for update in good}:
         books.faults.append(f"published what was never sent: {unknown}")
     if layout.has_table:
-        for update in good:
-            if update.arn and published[update.dedup_id] > 1 + allowed[update.dedup_id]:
-                books.faults.append(f"published {published[update.dedup_id]} times: {update.arn} {update.updated_at}")
-    by_arn: dict[str, list[Update]] = defaultdict(list)
-    for update in live:
-        if layout.mode == "every" or not layout.has_table or not update.arn:
-            if not published[update.dedup_id]:
-                books.faults.append(f"lost: {update.arn} {update.updated_at}")
-        else:
-            by_arn[update.arn].append(update)
+        books.faults += _check_copies(plant, good, published)
+    if layout.mode == "every" or not layout.has_table:
+        owed = live
+    else:
+        owed = [update for update in live if not update.arn]
+        books.faults += _check_findings(plant, good, live, layout.mode)
+    books.faults += [
+        f"lost: {update.arn} {update.updated_at}" for update in owed if not published[update.dedup_id]
+    ]
+
+
+def _check_copies(plant: Plant, good: list[Update], published: Counter[str]) -> Iterator[str]:
+    """Check that each delivery of an update beyond its first follows from a fault that hid the first."""
+    allowed = plant.license + Counter(plant.topic.lost)
+    for update in good:
+        if update.arn and published[update.dedup_id] > 1 + allowed[update.dedup_id]:
+            yield f"published {published[update.dedup_id]} times: {update.arn} {update.updated_at}"
+
+
+def _check_findings(plant: Plant, good: list[Update], live: list[Update], mode: str) -> Iterator[str]:
+    """Check, finding by finding, what the modes first and material held back."""
     by_id = {update.dedup_id: update for update in good}
+    by_arn: dict[str, list[Update]] = defaultdict(list)
     told: dict[str, list[Update]] = defaultdict(list)
+    for update in live:
+        by_arn[update.arn].append(update)
     for key in plant.topic.published:
         told[by_id[key].arn].append(by_id[key])
-    for key in plant.topic.lost:
-        allowed[by_id[key].arn] += 1
+    lost = Counter(by_id[key].arn for key in plant.topic.lost)
     for arn, some in by_arn.items():
-        books.faults += _check_finding(arn, some, told[arn], layout.mode, allowed[arn])
+        if arn:
+            yield from _check_finding(arn, some, told[arn], mode, plant.license[arn] + lost[arn])
 
 
-def _check_finding(arn: str, live: list[Update], told: list[Update], mode: str, allowed: int) -> Iterator[str]:
+def _check_finding(
+    arn: str, live: list[Update], told: list[Update], mode: str, allowed: int
+) -> Iterator[str]:
     """Check one finding whose updates are held back by the mode first or material."""
     if not told:
         yield f"never told: {arn}"
@@ -104,7 +120,9 @@ def _check_finding(arn: str, live: list[Update], told: list[Update], mode: str, 
         if len(told) > 1 + allowed:
             yield f"told {len(told)} times, first only: {arn}"
         return
-    missing = {fact for update in live for fact in update.facts} - {fact for update in told for fact in update.facts}
+    missing = {fact for update in live for fact in update.facts} - {
+        fact for update in told for fact in update.facts
+    }
     if missing:
         yield f"never told of {missing}: {arn}"
     if max(update.rank for update in live) > max(update.rank for update in told):

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 from botocore.exceptions import ClientError
@@ -33,7 +33,7 @@ MOST_FINDINGS, MOST_TYPES = 50, 50
 class HubResponse(hub_responses.SecurityHubResponse):
     """Answer for Security Hub from a store of ours, one for each account and Region."""
 
-    hubs: dict[tuple[str, str], Hub]
+    hubs: ClassVar[dict[tuple[str, str], Hub]]
 
     def _answer(self, call: Callable[[Hub, _Body], _Body]) -> str:
         key = (self.current_account, self.region)
@@ -56,7 +56,7 @@ class HubResponse(hub_responses.SecurityHubResponse):
 class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
     """Answer for GuardDuty's findings from a store of ours, one for each account and Region."""
 
-    findings: dict[tuple[str, str], list[_Body]]
+    findings: ClassVar[dict[tuple[str, str], list[_Body]]]
 
     @property
     def _store(self) -> list[_Body]:
@@ -68,7 +68,7 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         return detector
 
     def list_findings(self) -> str:
-        """Answer ListFindings: ids, 50 a page at most, by criteria on updatedAt, severity, type and archived."""
+        """Answer ListFindings: ids, 50 a page at most, by criteria on texts, numbers and times."""
         body, detector = json.loads(self.body or "{}"), self._detector()
         criteria = (body.get("findingCriteria") or {}).get("criterion") or {}
         most, start = int(body.get("maxResults") or 50), int(body.get("nextToken") or 0)
@@ -84,7 +84,9 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         ids, detector = json.loads(self.body)["findingIds"], self._detector()
         if not 0 < len(ids) <= MOST_FINDINGS:
             raise JsonRESTError("BadRequestException", "findingIds: 1 to 50")
-        found = [item for item in self._store if item["id"] in ids and item["service"]["detectorId"] == detector]
+        found = [
+            item for item in self._store if item["id"] in ids and item["service"]["detectorId"] == detector
+        ]
         return json.dumps({"findings": found})
 
     def create_sample_findings(self) -> str:
@@ -103,7 +105,8 @@ def sample(name: str, detector: str, account: str, region: str, number: int) -> 
     return {
         "schemaVersion": "2.0", "accountId": account, "region": region, "partition": "aws", "id": finding_id,
         "arn": f"arn:aws:guardduty:{region}:{account}:detector/{detector}/finding/{finding_id}",
-        "type": name, "severity": 5, "createdAt": "2026-11-01T00:00:00.000Z", "updatedAt": "2026-11-01T00:00:00.000Z",
+        "type": name, "severity": 5,
+        "createdAt": "2026-11-01T00:00:00.000Z", "updatedAt": "2026-11-01T00:00:00.000Z",
         "title": "A sample finding.", "description": "A sample finding.",
         "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-99999999"}},
         "service": {
@@ -127,7 +130,7 @@ def _at(finding: _Body, path: str) -> Any:
 def _meets_one(value: Any, wanted: _Body) -> bool:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     number = _milliseconds(value)
-    tests = {
+    tests: dict[str, Callable[[Any], bool]] = {
         "equals": lambda limit: text in limit, "eq": lambda limit: text in limit,
         "notEquals": lambda limit: text not in limit, "neq": lambda limit: text not in limit,
         "greaterThanOrEqual": lambda limit: number >= limit, "gte": lambda limit: number >= limit,
@@ -162,12 +165,14 @@ def extended_moto() -> Iterator[tuple[type[HubResponse], type[GuardDutyResponse]
     """Extend moto for the time of the block; give what holds the `hubs` and the GuardDuty `findings`."""
 
     class Hubs(HubResponse):
-        hubs: dict[tuple[str, str], Hub] = {}
+        hubs: ClassVar[dict[tuple[str, str], Hub]] = {}
 
     class Detectors(GuardDutyResponse):
-        findings: dict[tuple[str, str], list[_Body]] = {}
+        findings: ClassVar[dict[tuple[str, str], list[_Body]]] = {}
 
     hub = {f"{{0}}{path}": Hubs.dispatch for path in _HUB_PATHS}
-    detector = {f"{{0}}/detector/(?P<detector_id>[^/]+){path}": Detectors.dispatch for path in _GUARDDUTY_PATHS}
+    detector = {
+        f"{{0}}/detector/(?P<detector_id>[^/]+){path}": Detectors.dispatch for path in _GUARDDUTY_PATHS
+    }
     with patch.dict(hub_urls.url_paths, hub), patch.dict(guardduty_urls.url_paths, detector):
         yield Hubs, Detectors

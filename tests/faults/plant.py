@@ -57,7 +57,7 @@ class Witness:
     warning = error = info
 
     def exception(self, message: str, extra: dict[str, Any] | None = None) -> None:
-        """Fail loudly: no fault of a schedule may end in the code's last resort, but for a remedy that fails."""
+        """Fail loudly: no fault of a schedule may end in the code's last resort, but for a failed remedy."""
         if message != "remedy failed":
             raise AssertionError(message) from None
         del extra
@@ -65,7 +65,7 @@ class Witness:
 
 @dataclass(slots=True)
 class Plant:
-    """Hold one function with all around it. license: how many more deliveries than one each update may have."""
+    """Hold a function with all around it. license: deliveries beyond its first that an update may have."""
 
     weather: Weather
     queue: Queue
@@ -161,11 +161,11 @@ def build(layout: Layout, seed: int, rates: Rates) -> Plant:
     weather = Weather(random.Random(seed), clock, rates)
     is_hub = layout.route != "sns"
     queue = Queue(weather, 390.0 if is_hub else 360.0, 16 if is_hub else 10, 300.0 if is_hub else 0.0)
-    plant: Plant
     hub = Hub(ACCOUNT, REGION, layout.replaces)
-    topic = Topic(weather, lambda: plant.intrude())
-    hub_client = HubClient(hub, weather, lambda: plant.intrude())
-    table = Table(weather, lambda: random.Random(f"{seed}/{int(clock.now / 900)}").random() < rates.table_down)
+    topic, hub_client = Topic(weather), HubClient(hub, weather)
+    table = Table(
+        weather, lambda: random.Random(f"{seed}/{int(clock.now / 900)}").random() < rates.table_down
+    )
     witness: Any = Witness()
     sink: Any = {"sns": topic}.get(layout.route, hub_client)
     target = _target(layout.route, sink)
@@ -176,8 +176,18 @@ def build(layout: Layout, seed: int, rates: Rates) -> Plant:
     source: Any = queue
     route = Route(small_mapping(), None, target, SourceQueue(source, URL, DEAD_LETTER_URL), witness, witness)
     plant = Plant(
-        weather, queue, topic, hub, hub_client, table, witness, route, 100 if is_hub else 10, 30.0 if is_hub else 0.0
+        weather,
+        queue,
+        topic,
+        hub,
+        hub_client,
+        table,
+        witness,
+        route,
+        100 if is_hub else 10,
+        30.0 if is_hub else 0.0,
     )
+    topic.on_call = hub_client.on_call = plant.intrude
     return plant
 
 

@@ -1,7 +1,9 @@
-"""Play an SQS standard queue with its dead-letter queue: visibility, receive counts, redrive, delay, no order.
+"""Play an SQS standard queue and its dead-letter queue: visibility, receive counts, redrive, delay, no order.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
 """
+
+# ruff: noqa: N803 - the names of the arguments are the service's
 
 from __future__ import annotations
 
@@ -115,7 +117,7 @@ class Queue:
         """Give the bodies that are neither deleted nor dead."""
         return [message.body for message in self._messages.values() if not message.gone]
 
-    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:
         """Play the operation."""
         assert QueueUrl == URL
         assert 0 <= VisibilityTimeout <= 43_200
@@ -128,8 +130,10 @@ class Queue:
 
         self.weather.call("ChangeMessageVisibility", change, 5.0, "RequestThrottled")
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> None:  # noqa: N803
+    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> None:
         """Play the operation, to the dead-letter queue."""
         assert QueueUrl == DEAD_LETTER_URL
         reason = MessageAttributes["reason"]["StringValue"]
-        self.weather.call("SendMessage", lambda: self.dead.append((MessageBody, reason)), 5.0, "RequestThrottled")
+        self.weather.call(
+            "SendMessage", lambda: self.dead.append((MessageBody, reason)), 5.0, "RequestThrottled"
+        )

@@ -68,7 +68,11 @@ class Schedule:
     def name(self) -> str:
         """Name what kind of schedule it is."""
         layout = self.layout
-        parts = (layout.route, layout.mode if layout.route != "annotate" else "", "" if layout.has_table else "no table")
+        parts = (
+            layout.route,
+            layout.mode if layout.route != "annotate" else "",
+            "" if layout.has_table else "no table",
+        )
         return f"{' '.join(part for part in parts if part)}, {self.day}"
 
     def run(self) -> Books:
@@ -99,7 +103,8 @@ def appear(plant: Plant, updates: list[Update], chance: random.Random) -> None:
         at[key] = float("inf") if chance.random() < 0.03 else update.at + wait
         theirs = {f"team/{n}": "x" for n in range(chance.choice((0, 0, 0, 1, 3, 45)))}
         plant.hub.findings[key] = {
-            "Id": key[0], "ProductArn": key[1], "AppearsAt": at[key], "Before": theirs, "UserDefinedFields": dict(theirs)
+            "Id": key[0], "ProductArn": key[1], "AppearsAt": at[key],
+            "Before": theirs, "UserDefinedFields": dict(theirs),
         }  # fmt: skip
     plant.hub.visible = lambda key: plant.weather.clock.now >= at[key]
 
@@ -110,5 +115,7 @@ def run_all(seeds: range, events: int) -> Books:
     for seed in seeds:
         schedule = Schedule.of(seed, events)
         books = schedule.run()
-        total.add(replace(books, faults=[f"seed {seed} ({schedule.name}): {fault}" for fault in books.faults]))
+        total.add(
+            replace(books, faults=[f"seed {seed} ({schedule.name}): {fault}" for fault in books.faults])
+        )
     return total

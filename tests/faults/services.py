@@ -4,6 +4,8 @@ Only what the function calls, and only as it calls it: another argument is a Typ
 assertion. Limits: API_PublishBatch (ten entries, distinct ids, the sum of sizes), API_PutItem (condition).
 """
 
+# ruff: noqa: N803 - the names of the arguments are the service's
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
-from tests.faults.weather import Weather, client_error
+from tests.faults.weather import Weather, client_error, nothing
 
 TOPIC, TABLE = "arn:aws:sns:eu-west-1:111122223333:t", "repeats"
 
@@ -25,12 +27,14 @@ class Topic:
     """
 
     weather: Weather
-    on_call: Callable[[], None]
+    on_call: Callable[[], None] = nothing
     published: list[str] = field(default_factory=list)
     calls: int = 0
     lost: list[str] = field(default_factory=list)
 
-    def publish_batch(self, *, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def publish_batch(
+        self, *, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]
+    ) -> dict[str, Any]:
         """Play the operation."""
         entries = PublishBatchRequestEntries
         assert TopicArn == TOPIC
@@ -90,7 +94,7 @@ class Table:
         # Less often than the destination's: the first fault ends the use of the table for its batch.
         return self.weather.call(operation, effect, 5.0, "ThrottlingException", share=0.05)
 
-    def get_item(self, *, TableName: str, Key: _Item, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+    def get_item(self, *, TableName: str, Key: _Item, ConsistentRead: bool) -> dict[str, Any]:
         """Play the operation."""
         assert (TableName, ConsistentRead) == (TABLE, True)
 
@@ -104,12 +108,12 @@ class Table:
     def put_item(  # noqa: D102
         self,
         *,
-        TableName: str,  # noqa: N803
-        Item: _Item,  # noqa: N803
-        ConditionExpression: str,  # noqa: N803
-        ExpressionAttributeNames: dict[str, str],  # noqa: N803
-        ExpressionAttributeValues: _Item,  # noqa: N803
-        ReturnValuesOnConditionCheckFailure: str,  # noqa: N803
+        TableName: str,
+        Item: _Item,
+        ConditionExpression: str,
+        ExpressionAttributeNames: dict[str, str],
+        ExpressionAttributeValues: _Item,
+        ReturnValuesOnConditionCheckFailure: str,
     ) -> None:
         assert (TableName, ReturnValuesOnConditionCheckFailure) == (TABLE, "ALL_OLD")
         assert ConditionExpression == _CONDITION
@@ -134,11 +138,11 @@ class Table:
     def update_item(  # noqa: D102
         self,
         *,
-        TableName: str,  # noqa: N803
-        Key: _Item,  # noqa: N803
-        UpdateExpression: str,  # noqa: N803
-        ExpressionAttributeNames: dict[str, str],  # noqa: N803
-        ExpressionAttributeValues: _Item,  # noqa: N803
+        TableName: str,
+        Key: _Item,
+        UpdateExpression: str,
+        ExpressionAttributeNames: dict[str, str],
+        ExpressionAttributeValues: _Item,
     ) -> None:
         assert TableName == TABLE
         assert UpdateExpression == "SET #response_data = :response_data, #expiry = :expiry, #status = :status"
@@ -150,7 +154,7 @@ class Table:
 
         self._call("UpdateItem", update)
 
-    def delete_item(self, *, TableName: str, Key: _Item) -> None:  # noqa: N803
+    def delete_item(self, *, TableName: str, Key: _Item) -> None:
         """Play the operation."""
         assert TableName == TABLE
         self._call("DeleteItem", lambda: self.items.pop(Key["id"]["S"], None))

@@ -38,7 +38,7 @@ def prepare(layout: Layout) -> tuple[Plant, list[Update]]:
 
 
 def run_with_crash(layout: Layout, line: int) -> tuple[Books, bool]:
-    """Kill the first invocation at its `line`-th line and let the queue do the rest; tell whether it was killed."""
+    """Kill the first invocation at a line, let the queue do the rest; tell whether it was killed."""
     plant, updates = prepare(layout)
     with all_read(plant.weather.clock):
         plant.weather.clock.advance(3600)

@@ -42,7 +42,12 @@ def guardduty() -> Iterator[tuple[Any, str]]:
 
 def native(name: str) -> dict[str, Any]:
     """Make a finding as GuardDuty's integration puts it into Security Hub, as far as it matters here."""
-    return {"Id": name, "ProductArn": PRODUCT, "UserDefinedFields": {"team": name}, "Title": f"title of {name}"}
+    return {
+        "Id": name,
+        "ProductArn": PRODUCT,
+        "UserDefinedFields": {"team": name},
+        "Title": f"title of {name}",
+    }
 
 
 def code_of(call: Callable[[], Any]) -> str:
@@ -116,7 +121,10 @@ def test_import_refuses_foreign_and_malformed(hub: tuple[Any, Any]) -> None:
     foreign = {**good, "Id": "foreign", "AwsAccountId": "444455556666"}
     long = {**good, "Id": "long", "Title": "t" * 257}
     answer = client.batch_import_findings(Findings=[good, foreign, long])
-    assert (1, ["foreign", "long"]) == (answer["SuccessCount"], [item["Id"] for item in answer["FailedFindings"]])
+    assert (1, ["foreign", "long"]) == (
+        answer["SuccessCount"],
+        [item["Id"] for item in answer["FailedFindings"]],
+    )
 
 
 def test_import_keeps_what_is_the_customers(hub: tuple[Any, Any]) -> None:
@@ -130,7 +138,9 @@ def test_import_keeps_what_is_the_customers(hub: tuple[Any, Any]) -> None:
         FindingIdentifiers=[name], UserDefinedFields={"k": "v"}, Severity={"Label": "INFORMATIONAL"}
     )
     client.batch_import_findings(Findings=[{**first, "Title": "stale"}])
-    client.batch_import_findings(Findings=[{**first, "Title": "new", "UpdatedAt": "2030-01-01T00:00:00.000Z"}])
+    client.batch_import_findings(
+        Findings=[{**first, "Title": "new", "UpdatedAt": "2030-01-01T00:00:00.000Z"}]
+    )
     there = client.get_findings()["Findings"][0]
     assert ("new", {"k": "v"}, "INFORMATIONAL") == (
         there["Title"],

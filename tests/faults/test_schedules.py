@@ -27,7 +27,7 @@ def all_books() -> Iterator[list[Books]]:
 
 
 def test_no_schedule_breaks_a_promise(all_books: list[Books]) -> None:
-    """Every finding of every schedule must end delivered as its mode wants, dead with a reason, or counted."""
+    """Every finding must end delivered as its mode wants, dead with a reason, or counted."""
     assert [] == [fault for books in all_books for fault in books.faults]
 
 
@@ -37,7 +37,14 @@ def test_schedules_are_hard_enough(all_books: list[Books]) -> None:
     for books in all_books:
         total.add(books)
     assert total.events >= SCHEDULES * EVENTS
-    met = (total.delivered, total.duplicates, total.suppressed, total.dead, total.redriven, total.never_appeared)
+    met = (
+        total.delivered,
+        total.duplicates,
+        total.suppressed,
+        total.dead,
+        total.redriven,
+        total.never_appeared,
+    )
     assert all(count > 0 for count in met), met
 
 

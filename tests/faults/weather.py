@@ -19,6 +19,10 @@ from tests.faults.clock import Clock
 _Result = TypeVar("_Result")
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 class Crash(BaseException):
     """End the function as a kill does: no handler of the code's own can catch it."""
 
@@ -28,9 +32,9 @@ class Rates:
     """Hold how often things go wrong, each from 0 to 1 for one call, one invocation or one message.
 
     throttle, server_error, lost_before (a time-out, nothing was done), lost_after (a time-out, it was done):
-    per call; partial: per entry of a call; crash, intrusion (a second invocation gets the same messages while the
-    first is under way): per invocation; copy: per event (EventBridge sends it twice); table_down: share of the
-    time that the table cannot be reached; ack_lost: per invocation (the answer was given, and is not heard).
+    per call; partial: per entry of a call; crash, intrusion (a second invocation gets the same messages while
+    the first is under way): per invocation; copy: per event (EventBridge sends it twice); table_down: share
+    of the time that the table cannot be reached; ack_lost: per invocation (the answer was not heard).
     """
 
     throttle: float = 0.0
@@ -69,7 +73,7 @@ class Weather:
     ) -> _Result:
         """Make a call: let it work, or go wrong in one of the ways; kill the function when its time is up.
 
-        patience: the seconds until the caller gives up waiting; share: the part of the rates that strikes here.
+        patience: the seconds until the caller gives up waiting; share: the part of the rates that applies.
         """
         draw, rates = self.random.random() / share, self.rates
         for rate, kind in (
@@ -93,7 +97,9 @@ class Weather:
             self.lost.append(operation)
         if kind in ("before", "after"):
             self.pass_time(patience)
-            raise (ReadTimeoutError if kind == "after" else ConnectTimeoutError)(endpoint_url="https://example.com")
+            raise (ReadTimeoutError if kind == "after" else ConnectTimeoutError)(
+                endpoint_url="https://example.com"
+            )
         self.pass_time(REFUSED)
         code, status = (throttle_code, 429) if kind == "throttle" else ("InternalFailure", 500)
         raise client_error(operation, code, status)
@@ -132,7 +138,7 @@ TRACED = frozenset(
 
 @contextmanager
 def crash_at(line: int) -> Iterator[list[int]]:
-    """Kill the function when it comes to its `line`-th line (counted as executed); give the count of lines."""
+    """Kill the function at its `line`-th line, counted as executed; give the count of lines."""
     count = [0]
 
     def trace_lines(_: FrameType, event: str, __: object) -> Any:
