@@ -46,10 +46,8 @@ MAPPING = read_mapping()
 
 def main() -> None:
     """Print a line for each example event, the dearest first, and the median."""
-    rows = []
-    for path in sorted((ROOT.parent / "events").glob("*.json")):
-        if measured := measure(path):
-            rows.append((*measured, path.stem))
+    paths = sorted((ROOT.parent / "events").glob("*.json"))
+    rows = [(*measured, path.stem) for path in paths if (measured := measure(path))]
     print(f"{'evidence µs':>12}{'json.loads µs':>15}{'ratio':>8}  event")
     for evidence, parse, name in sorted(rows, reverse=True):
         print(f"{evidence:12.1f}{parse:15.1f}{evidence / parse:8.2f}  {name}")

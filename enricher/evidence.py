@@ -14,9 +14,9 @@ purposes: threat purpose -> the tactics it may mean, none where it is no aim.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as ReadMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -141,9 +141,9 @@ def _match_calls(finding: Finding, tables: ReadMapping[str, Any]) -> Iterator[_M
 
 
 def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any]) -> Iterator[_Match]:
-    view, fields, rules, done = finding.view, tables["fields"], tables["rules"], set()
+    reader, rules, done = _Reader(finding.view, tables["fields"]), tables["rules"], set()
     found: list[_Found] = []
-    _walk_tree(view, tables["tree"], "", found)
+    _walk_tree(finding.view, tables["tree"], "", found)
     for leaf, place, value in found:
         for number in _candidates(leaf, value):
             if number in done:
@@ -151,7 +151,7 @@ def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any
             rule = Rule._make(rules[number])
             if rule.scope and not in_scope(rule.scope, name):
                 continue
-            grounds = _test(rule, view, fields, (place, value))
+            grounds = _test(rule, reader, (place, value))
             if grounds is not None:
                 done.add(number)
                 yield _Match(rule, grounds)
@@ -206,9 +206,25 @@ def in_scope(scope: list[list[str]], name: TypeName) -> bool:
     )
 
 
-def _test(
-    rule: Rule, view: ReadMapping[str, Any], fields: list[list[str]], key: tuple[str, Scalar]
-) -> tuple[Shown, ...] | None:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Read a finding's fields by their numbers, those outside lists once: many rules ask for the same."""
+
+    view: ReadMapping[str, Any]
+    fields: list[list[str]]
+    known: dict[int, list[tuple[str, Scalar]]] = field(default_factory=dict)
+
+    def places(self, number: int, near: str) -> Iterable[tuple[str, Scalar]]:
+        if number in self.known:
+            return self.known[number]
+        steps = self.fields[number]
+        if ANY_ITEM in steps:
+            return places_of(self.view, steps, near)
+        places = self.known[number] = list(places_of(self.view, steps, near))
+        return places
+
+
+def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, ...] | None:
     """Test every condition of a rule; give what decided, or None. `key` is where its first one was found.
 
     Lists that the first condition has already gone into are read at the same item, so that the conditions
@@ -223,7 +239,7 @@ def _test(
             (
                 place
                 for number in numbers
-                for place in places_of(view, fields[number], key[0])
+                for place in reader.places(number, key[0])
                 if _meets(kind, place[1], operand)
             ),
             None,
@@ -233,7 +249,7 @@ def _test(
         if hit:
             hits.append(hit)
     for number in rule.show:
-        hits += islice(places_of(view, fields[number], key[0]), 1)
+        hits += islice(reader.places(number, key[0]), 1)
     return tuple(ground for hit in hits if (ground := shown(*hit)))
 
 
