@@ -18,6 +18,7 @@ from tests.artifact.deployment import batch, client, deploy
 from tests.artifact.runtime import lambda_environment
 from tests.examples import event
 from tests.template.stack import ROOT, Stack
+from tests.tiny_mapping import record
 
 HANDLER: str = Stack().globals["Handler"]
 
@@ -79,6 +80,31 @@ def test_all_is_imported_at_init_and_within_budget(
     found = probe(artifact, made.environment, records)
     assert ([], {"batchItemFailures": []}) == (found["after"], found["answer"])
     assert len(found["init"]) <= MOST_MODULES, f"{len(found['init'])} modules"
+
+
+@pytest.mark.parametrize("source", ["s3://team-overrides/mapping.toml", "ssm:/team/overrides"])
+def test_overrides_are_read_at_init_and_served(artifact: Path, endpoint: str, source: str) -> None:
+    """With overrides in S3 or SSM the delivery tells the team's own record, and still imports nothing."""
+    text = record("Recon:EC2/Portscan", confidence='"low"', lineage="", reviewed="")
+    kind = source.partition(":")[0]
+    if kind == "s3":
+        s3 = client("s3", endpoint)
+        where = {"LocationConstraint": "eu-west-1"}
+        s3.create_bucket(Bucket="team-overrides", CreateBucketConfiguration=where)
+        s3.put_object(Bucket="team-overrides", Key="mapping.toml", Body=text)
+    else:
+        client("ssm", endpoint).put_parameter(Name="/team/overrides", Value=text, Type="String")
+    made = deploy(endpoint, "Siem", f"overrides-{kind}", MappingOverrides=source)
+    finding = event("ec2-portscan", service={"count": 1})
+    found = probe(
+        artifact, made.environment, batch(client("sqs", endpoint), made.queue_url, [json.dumps(finding)])
+    )
+    [message] = made.received()
+    technique = json.loads(message["Body"])["attack"]["techniques"][0]
+    assert ([], {"batchItemFailures": []}) == (found["after"], found["answer"])
+    assert ("T1046", "low", "Ports were scanned.") == tuple(
+        technique[key] for key in ("id", "confidence", "rationale")
+    )
 
 
 def test_artifact_is_small(artifact: Path) -> None:
