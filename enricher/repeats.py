@@ -30,7 +30,7 @@ MARK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Hold a parcel that may be delivered; key: the item to mark (None: none), told: what was told before."""
+    """Hold a parcel that may be delivered; key: the item to mark, told: what to remember then."""
 
     parcel: Parcel
     key: dict[str, str] | None = None
@@ -103,11 +103,11 @@ class QuietRepeats:
         if not finding.arn or not finding.updated_at:
             return Claim(parcel)
         about, update = keys_of(parcel)
-        told: Picture | None = None
-        if self.mode == "material":
-            told = Picture.from_json(table.read(about))
-            if told is not None and (repeat := self._find_repeat(told, parcel, about, table)):
-                return repeat
+        told = None if self.mode == "every" else Picture.of(parcel.enriched)
+        if self.mode == "material" and told and (before := Picture.from_json(table.read(about))):
+            if not material_changes(before, told):
+                return self._hold_back(before, told, about, table)
+            told = merge_pictures(before, told)
         key = about if self.mode == "first" else update
         match table.claim(key):
             case "claimed":
@@ -119,28 +119,21 @@ class QuietRepeats:
             case _:
                 return Claim(parcel)
 
-    def _find_repeat(
-        self, told: Picture, parcel: Parcel, about: dict[str, str], table: RepeatsTable
-    ) -> Failure | None:
-        """Give the failure that holds back a parcel which tells nothing new, None if it is news."""
-        now = Picture.of(parcel.enriched)
-        if material_changes(told, now):
-            return None
-        noted = note_archived(told, now)
-        if noted != told and not table.finish(about, noted.as_json()):
+    def _hold_back(
+        self, before: Picture, now: Picture, about: dict[str, str], table: RepeatsTable
+    ) -> Failure:
+        """Give the failure of a parcel that tells nothing new, and note what must not be forgotten."""
+        noted = note_archived(before, now)
+        if noted != before and not table.finish(about, noted.as_json()):
             return Failure("archived, which could not be noted")
         return repeat_of("nothing new since it was last forwarded")
 
     def _remember(self, claim: Claim, key: dict[str, str], table: RepeatsTable) -> None:
         """Mark a delivered parcel: what it told first, so that a crash in between is no news either."""
-        about, _ = keys_of(claim.parcel)
-        now = Picture.of(claim.parcel.enriched)
-        picture = merge_pictures(claim.told, now) if claim.told else now
+        told = claim.told.as_json() if claim.told else {}
         if self.mode == "material":
-            table.finish(about, picture.as_json())
-            table.finish(key, {})
-        else:
-            table.finish(key, picture.as_json() if self.mode == "first" else {})
+            table.finish(keys_of(claim.parcel)[0], told)
+        table.finish(key, {} if self.mode == "material" else told)
 
 
 def keys_of(parcel: Parcel) -> tuple[dict[str, str], dict[str, str]]:

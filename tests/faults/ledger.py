@@ -62,7 +62,7 @@ def balance(plant: Plant, updates: list[Update], layout: Layout) -> Books:
     if layout.route == "sns":
         _balance_topic(plant, good, live, layout, books)
     else:
-        _balance_hub(plant, live, layout, books)
+        _balance_hub(plant, good, live, layout, books)
     return books
 
 
@@ -148,16 +148,19 @@ def _count_news(live: list[Update], told: list[Update]) -> int:
     return news
 
 
-def _balance_hub(plant: Plant, live: list[Update], layout: Layout, books: Books) -> None:
+def _balance_hub(plant: Plant, good: list[Update], live: list[Update], layout: Layout, books: Books) -> None:
     client, hub = plant.hub_client, plant.hub
     books.calls = client.looks + client.updates + client.imports
     never = {plant.queue.body_of(key) for key in plant.witness.let_go}
     by_arn: dict[str, list[Update]] = defaultdict(list)
+    all_by_arn: dict[str, list[Update]] = defaultdict(list)
     for update in live:
         by_arn[update.arn].append(update)
+    for update in good:
+        all_by_arn[update.arn].append(update)
     for arn, some in by_arn.items():
         if layout.route == "annotate":
-            books.faults += _check_annotated(plant, arn, some, never, books)
+            books.faults += _check_annotated(plant, all_by_arn[arn], some, never, books)
             continue
         key = (arn, f"arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default")
         if key not in hub.findings:
@@ -167,8 +170,9 @@ def _balance_hub(plant: Plant, live: list[Update], layout: Layout, books: Books)
 
 
 def _check_annotated(
-    plant: Plant, arn: str, live: list[Update], never: set[str], books: Books
+    plant: Plant, good: list[Update], live: list[Update], never: set[str], books: Books
 ) -> Iterator[str]:
+    arn = good[0].arn
     key = (arn, product_arn("aws", REGION))
     finding = plant.hub.findings[key]
     fields = finding.get("UserDefinedFields", {})
@@ -181,7 +185,8 @@ def _check_annotated(
     if ours:
         books.delivered += 1
         room = FIELDS_LIMIT - len(finding["Before"])
-        said = [attack_fields(enrich(Finding.from_json(update.body), small_mapping())) for update in live]
+        # A dead one too: its call may have been done before its answer was lost, for the last time.
+        said = [attack_fields(enrich(Finding.from_json(update.body), small_mapping())) for update in good]
         if ours not in [dict(list(fields.items())[:room]) for fields in said]:
             yield f"annotated with what no update says: {arn}"
     elif never & {update.body for update in live} and finding["AppearsAt"] < min(u.at for u in live) + 1500:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
@@ -155,6 +156,12 @@ class Layout:
     replaces: bool = True
 
 
+@lru_cache(maxsize=16)
+def draw_outage(seed: int, quarter: int) -> float:
+    """Give the chance of a quarter of an hour, from 0 to 1, that the table is down in it."""
+    return random.Random(f"{seed}/{quarter}").random()
+
+
 def build(layout: Layout, seed: int, rates: Rates) -> Plant:
     """Build a plant, all its chances from one seed."""
     clock = Clock()
@@ -163,9 +170,7 @@ def build(layout: Layout, seed: int, rates: Rates) -> Plant:
     queue = Queue(weather, 390.0 if is_hub else 360.0, 16 if is_hub else 10, 300.0 if is_hub else 0.0)
     hub = Hub(ACCOUNT, REGION, layout.replaces)
     topic, hub_client = Topic(weather), HubClient(hub, weather)
-    table = Table(
-        weather, lambda: random.Random(f"{seed}/{int(clock.now / 900)}").random() < rates.table_down
-    )
+    table = Table(weather, lambda: draw_outage(seed, int(clock.now / 900)) < rates.table_down)
     witness: Any = Witness()
     sink: Any = {"sns": topic}.get(layout.route, hub_client)
     target = _target(layout.route, sink)
