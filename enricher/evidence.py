@@ -14,7 +14,7 @@ purposes: threat purpose -> the tactics it may mean, none where it is no aim.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as ReadMapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -25,6 +25,7 @@ from enricher.calls import Call, calls_of
 from enricher.entry import Entry, Shown
 from enricher.finding import Finding
 from enricher.mapping import CONFIDENCES, Mapping, Pair, Record
+from enricher.meaning import Meaning, TypeName, parse_type
 from enricher.place import ANY_ITEM, MOST_ITEMS, Scalar, places_of, scalar, shown
 
 CEILING = 5
@@ -32,6 +33,7 @@ CEILING = 5
 _MOST_SHOWN = 6
 _LONGEST_TEXT = 4096
 _WORD = re.compile(r"[a-z0-9]+")
+_CLUSTER = "service.action.kubernetesApiCallAction"
 REFUSED = "The call was refused, so this is an attempt that failed."
 ON_BEHALF = "An AWS service made the call on somebody's behalf, which is often routine."
 
@@ -57,50 +59,6 @@ class Rule(NamedTuple):
 _Found = tuple[ReadMapping[str, Any], str, Scalar]
 
 
-class TypeName(NamedTuple):
-    """Hold the parts of a finding type: Purpose:Resource/Family.Mechanism!Artifact."""
-
-    purpose: str
-    resource: str
-    family: str
-    rest: str
-
-
-def parse_type(finding_type: str) -> TypeName:
-    """Take a finding type apart; parts that are missing are ""."""
-    purpose, _, tail = finding_type.partition(":")
-    resource, _, rest = tail.partition("/")
-    return TypeName(purpose, resource, rest.partition("!")[0].partition(".")[0], rest)
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """Hold what a finding's type means: the purpose's tactics, all tactics, the record's primary pair."""
-
-    aim: tuple[str, ...]
-    tactics: frozenset[str]
-    primary: Pair | None
-
-    @classmethod
-    def of(cls, purpose: str, record: Record | None, tables: ReadMapping[str, Any]) -> Meaning:
-        """Gather the meaning of a type from its purpose and its record."""
-        aim = tuple(tables["purposes"].get(purpose, ()))
-        pairs = record.pairs if record else ()
-        return cls(aim, frozenset([*aim, *(pair.tactic for pair in pairs)]), pairs[0] if pairs else None)
-
-    def sharpens(self, reading: Sequence[Any]) -> bool:
-        """Tell whether a reading is the record's primary pair or a sub-technique of it."""
-        if self.primary is None or reading[0] != self.primary.tactic:
-            return False
-        return self.primary.technique in (reading[1], parent_id(reading[1]))
-
-    def fit(self, reading: Sequence[Any]) -> int:
-        """Grade how well a reading fits: 3 it sharpens the record, 2 the aim, 1 another tactic, 0 neither."""
-        if self.sharpens(reading):
-            return 3
-        return 2 if reading[0] in self.aim else 1 if reading[0] in self.tactics else 0
-
-
 class _Match(NamedTuple):
     rule: Rule
     shown: tuple[Shown, ...]
@@ -118,7 +76,8 @@ def find_evidence(finding: Finding, record: Record | None, mapping: Mapping) -> 
     name = parse_type(record.type if record else finding.type)
     meaning = Meaning.of(name.purpose, record, tables)
     matches = [*_match_calls(finding, tables), *_match_fields(finding, name, tables)]
-    graded = [_judge(match, meaning) for match in matches]
+    refusal = _cluster_refusal(finding)
+    graded = [_judge(match, meaning, refusal) for match in matches]
     graded.sort(key=lambda item: item[0])
     return _merge([entry for _, entry in graded])
 
@@ -283,7 +242,14 @@ def choose_reading(rule: Rule, meaning: Meaning) -> list[Any]:
     return max(rule.readings, key=meaning.fit)
 
 
-def _judge(match: _Match, meaning: Meaning) -> tuple[tuple[int, int, bool], Entry]:
+def _cluster_refusal(finding: Finding) -> Shown | None:
+    """Give the status with which a cluster refused its API call, None where it did not."""
+    path = f"{_CLUSTER}.statusCode"
+    refused = (finding.number(path) or 0) >= 400
+    return shown(path, finding.at(path)) if refused else None
+
+
+def _judge(match: _Match, meaning: Meaning, refusal: Shown | None) -> tuple[tuple[int, int, bool], Entry]:
     """Turn a match into an entry, with its rank: surer first, then what fits better, then what is limited."""
     rule = match.rule
     tactic, technique, confidence, *former = choose_reading(rule, meaning)
@@ -294,13 +260,16 @@ def _judge(match: _Match, meaning: Meaning) -> tuple[tuple[int, int, bool], Entr
     rank, rationale = CONFIDENCES.index(confidence), rule.rationale
     # GuardDuty judged the aim; what has another aim is a side of the matter.
     lowered = 1 if meaning.aim and not fit else 0
-    if match.call and match.call.error:
+    grounds = match.shown
+    if refusal and any(ground.field.startswith(_CLUSTER) for ground in grounds):
+        grounds = tuple(dict.fromkeys((*grounds, refusal)))
+    if (match.call and match.call.error) or refusal in grounds:
         lowered, rationale = lowered + 1, f"{rationale} {REFUSED}"
     if match.call and match.call.by_service:
         lowered, rationale = lowered + 1, f"{rationale} {ON_BEHALF}"
     rank = min(rank + lowered, len(CONFIDENCES) - 1)
     pair = Pair(tactic, technique, *former)
-    entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, match.shown)
+    entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, grounds)
     return (rank, -fit, not rule.scope), entry
 
 

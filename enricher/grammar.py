@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from enricher.entry import Entry
-from enricher.evidence import parse_type
 from enricher.mapping import Mapping, Pair
+from enricher.meaning import parse_type
 from enricher.spelling import Speller, choose
 
 _SPELT = "This finding type is new to the mapping; its name spells the technique."

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from enricher.evidence import Meaning, Rule, TypeName, choose_reading, in_scope, parse_type
+from enricher.evidence import Rule, choose_reading, in_scope
 from enricher.mapping import CONFIDENCES, Mapping, Record
+from enricher.meaning import Meaning, TypeName, parse_type
 from enricher.place import ANY_ITEM
 
 _VERBS = {

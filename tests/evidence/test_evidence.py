@@ -9,9 +9,10 @@ import pytest
 
 from enricher.enrich import enrich
 from enricher.entry import Entry, Shown
-from enricher.evidence import CEILING, ON_BEHALF, REFUSED, find_evidence, key_of, parse_type, words_of
+from enricher.evidence import CEILING, ON_BEHALF, REFUSED, find_evidence, key_of, words_of
 from enricher.finding import Finding
 from enricher.mapping import CONFIDENCES, Mapping
+from enricher.meaning import parse_type
 from enricher.place import LONGEST
 from tests import examples
 from tests.evidence.findings import finding_of
@@ -161,6 +162,16 @@ def test_login_attributes_in_both_spellings(spelling: str, mapping: Mapping) -> 
     field = f"service.action.rdsLoginAttemptAction.{spelling}[0].failedLoginAttempts"
     entries = found("CredentialAccess:RDS/MaliciousIPCaller.FailedLogin", {field: 40}, mapping)
     assert [("TA0006", "T1110.001")] == pairs(entries)
+
+
+def test_refused_call_of_a_cluster_is_an_attempt(mapping: Mapping) -> None:
+    """A call that the cluster refused must be less sure, say so and name the status."""
+    call = "service.action.kubernetesApiCallAction"
+    fields = {f"{call}.verb": "list", f"{call}.resource": "secrets", f"{call}.statusCode": 403}
+    (entry,) = found("CredentialAccess:Kubernetes/MaliciousIPCaller", fields, mapping)
+    assert ("T1552.007", "medium") == (entry.pair.technique, entry.confidence)
+    assert entry.rationale.endswith(REFUSED)
+    assert Shown(f"{call}.statusCode", 403) in entry.evidence
 
 
 @pytest.mark.parametrize("privileged", [True, "true"])

@@ -11,9 +11,10 @@ import pytest
 
 from enricher.authoring import ROOT, read_mapping
 from enricher.entry import Entry
-from enricher.evidence import REFUSED, Meaning, Rule, find_evidence, in_scope, parse_type
+from enricher.evidence import REFUSED, Rule, find_evidence, in_scope
 from enricher.grounds import calls_by_rule, rules_of
 from enricher.mapping import CONFIDENCES, Mapping
+from enricher.meaning import Meaning, parse_type
 from tests.evidence.findings import at_place, finding_of
 
 EXAMPLES = {
