@@ -13,7 +13,6 @@ purposes: threat purpose -> the tactics it may mean, none where it is no aim.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as ReadMapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 
 from enricher.attack import parent_id
 from enricher.calls import Call, calls_of
+from enricher.condition import key_of, meets, words_of
 from enricher.entry import Entry, Shown
 from enricher.finding import Finding
 from enricher.mapping import CONFIDENCES, Mapping, Pair, Record
@@ -31,8 +31,6 @@ from enricher.place import ANY_ITEM, MOST_ITEMS, Scalar, places_of, scalar, show
 CEILING = 5
 #: Fields named for one entry; what more of them would say is the same.
 _MOST_SHOWN = 6
-_LONGEST_TEXT = 4096
-_WORD = re.compile(r"[a-z0-9]+")
 _CLUSTER = "service.action.kubernetesApiCallAction"
 REFUSED = "The call was refused, so this is an attempt that failed."
 ON_BEHALF = "An AWS service made the call on somebody's behalf, which is often routine."
@@ -141,20 +139,6 @@ def _candidates(leaf: ReadMapping[str, Any], value: Scalar) -> list[int]:
     return sorted(found)
 
 
-def key_of(value: Scalar) -> str:
-    """Spell a value for comparison: exports write numbers and flags as text as well."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value) if not isinstance(value, int) or abs(value) < 1 << 64 else ""
-
-
-def words_of(text: str) -> set[str]:
-    """Give the words of a text in small letters; only the beginning of a very long one is read."""
-    return set(_WORD.findall(text[:_LONGEST_TEXT].lower()))
-
-
 def in_scope(scope: list[list[str]], name: TypeName) -> bool:
     """Tell whether a finding type is among those that a rule is limited to."""
     purposes, resources, families = scope
@@ -190,7 +174,7 @@ def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, 
     speak of one container, one login, one file.
     """
     (_, kind, operand), *others = rule.conditions
-    if not _meets(kind, key[1], operand):
+    if not meets(kind, key[1], operand):
         return None
     hits = [key]
     for numbers, kind, operand in others:
@@ -199,7 +183,7 @@ def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, 
                 place
                 for number in numbers
                 for place in reader.places(number, key[0])
-                if _meets(kind, place[1], operand)
+                if meets(kind, place[1], operand)
             ),
             None,
         )
@@ -210,31 +194,6 @@ def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, 
     for number in rule.show:
         hits += islice(reader.places(number, key[0]), 1)
     return tuple(ground for hit in hits if (ground := shown(*hit)))
-
-
-def _meets(kind: str, value: Scalar, operand: Any) -> bool:
-    return kind == "present" or bool(_TESTS[kind](value, operand))
-
-
-def _number_above(value: Scalar, operand: float) -> bool:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return False
-    return not isinstance(value, bool) and value > operand
-
-
-#: The vocabulary of conditions, beside `present`: whether a value at the place meets the operand.
-_TESTS: dict[str, Any] = {
-    "in": lambda value, operand: key_of(value) in operand,
-    "prefix": lambda value, operand: isinstance(value, str) and value.startswith(tuple(operand)),
-    "suffix": lambda value, operand: isinstance(value, str) and value.endswith(tuple(operand)),
-    "contains": lambda value, operand: isinstance(value, str) and any(part in value for part in operand),
-    "words": lambda value, operand: isinstance(value, str) and not words_of(value).isdisjoint(operand),
-    "above": _number_above,
-}
-KINDS = (*_TESTS, "present")
 
 
 def choose_reading(rule: Rule, meaning: Meaning) -> list[Any]:

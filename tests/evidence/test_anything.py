@@ -46,29 +46,33 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def broken_details(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw an example finding in which some places are dropped, retyped, nested or blown up."""
+    """Draw an example finding in which some places are dropped, retyped or nested wrongly, one blown up."""
     detail: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(EVENTS))["detail"])
-    for _ in range(draw(st.integers(1, 6))):
-        *way, last = draw(st.sampled_from([path for path in paths_of(detail) if path]))
+    changes = draw(st.lists(st.sampled_from(["drop", "retype", "nest"]), min_size=1, max_size=5))
+    for change in [*changes, *draw(st.sampled_from([[], ["blow up"]]))]:
+        paths = [path for path in paths_of(detail) if path]
+        if not paths:
+            break
+        *way, last = draw(st.sampled_from(paths))
         holder: Any = detail
         for step in way:
             holder = holder[step]
-        change = draw(st.sampled_from(["drop", "retype", "nest", "blow up"]))
         if change == "drop":
             del holder[last]
-        elif change == "retype":
-            holder[last] = draw(JSON)
-        elif change == "nest":
-            holder[last] = draw(st.sampled_from([[holder[last]], {"x": holder[last]}, [[holder[last]]]]))
         else:
-            holder[last] = draw(
-                st.sampled_from(
-                    [[holder[last]] * 300, str(holder[last]) * 2000, {str(n): n for n in range(300)}]
-                )
-            )
+            holder[last] = draw(replacements(change, holder[last]))
     if not isinstance(detail.get("type"), str):
         detail["type"] = draw(st.text())
     return detail
+
+
+def replacements(change: str, old: Any) -> st.SearchStrategy[Any]:
+    """Give what may stand in the place of an old value."""
+    if change == "retype":
+        return JSON
+    if change == "nest":
+        return st.sampled_from([[old], {"x": old}, [[old]]])
+    return st.sampled_from([[old] * 300, str(old)[:50] * 2000, {str(number): old for number in range(300)}])
 
 
 def check(enriched: EnrichedFinding) -> None:

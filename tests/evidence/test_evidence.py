@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from enricher.condition import key_of, words_of
 from enricher.enrich import enrich
 from enricher.entry import Entry, Shown
-from enricher.evidence import CEILING, ON_BEHALF, REFUSED, find_evidence, key_of, words_of
+from enricher.evidence import CEILING, ON_BEHALF, REFUSED, find_evidence
 from enricher.finding import Finding
 from enricher.mapping import CONFIDENCES, Mapping
 from enricher.meaning import parse_type

@@ -1,0 +1,52 @@
+"""Test one condition of an evidence rule against one value: the whole vocabulary."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from enricher.place import Scalar
+
+#: Characters of a text whose words are read.
+_LONGEST_TEXT = 4096
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+def key_of(value: Scalar) -> str:
+    """Spell a value for comparison: exports write numbers and flags as text as well."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if not isinstance(value, int) or abs(value) < 1 << 64 else ""
+
+
+def words_of(text: str) -> set[str]:
+    """Give the words of a text in small letters; only the beginning of a very long one is read."""
+    return set(_WORD.findall(text[:_LONGEST_TEXT].lower()))
+
+
+def _number_above(value: Scalar, operand: float) -> bool:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return False
+    return not isinstance(value, bool) and value > operand
+
+
+#: The vocabulary of conditions, beside `present`: whether a value at the place meets the operand.
+_TESTS: dict[str, Any] = {
+    "in": lambda value, operand: key_of(value) in operand,
+    "prefix": lambda value, operand: isinstance(value, str) and value.startswith(tuple(operand)),
+    "suffix": lambda value, operand: isinstance(value, str) and value.endswith(tuple(operand)),
+    "contains": lambda value, operand: isinstance(value, str) and any(part in value for part in operand),
+    "words": lambda value, operand: isinstance(value, str) and not words_of(value).isdisjoint(operand),
+    "above": _number_above,
+}
+KINDS = (*_TESTS, "present")
+
+
+def meets(kind: str, value: Scalar, operand: Any) -> bool:
+    """Tell whether a value meets a condition; `present` is met by any value."""
+    return kind == "present" or bool(_TESTS[kind](value, operand))
