@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from enricher.destinations.security_hub_annotate import FIELDS_LIMIT, product_arn
 from enricher.enrich import enrich
@@ -40,8 +41,14 @@ class Books:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def balance(plant: Plant, updates: list[Update], layout: Layout) -> Books:
-    """Count, and name every finding that the promises of docs/guarantees.md were broken for."""
+def balance(
+    plant: Plant, updates: list[Update], layout: Layout, *, in_order: bool = False, gentle: bool = False
+) -> Books:
+    """Count, and name every finding that the promises of docs/guarantees.md were broken for.
+
+    in_order: no retry is long enough for one update of a finding to overtake another; gentle: the destination
+    refuses nothing, so that nothing may be received in vain until it is redriven.
+    """
     reasons = dict(plant.queue.dead)
     books = Books(
         events=len(updates),
@@ -54,6 +61,10 @@ def balance(plant: Plant, updates: list[Update], layout: Layout) -> Books:
     )
     books.faults += [f"never finished: {body[:80]}" for body in plant.queue.left]
     books.faults += [f"no reason: {body[:80]}" for body, reason in reasons.items() if not reason]
+    if plant.weather.overran:
+        books.faults.append(f"killed by its own time limit: {plant.weather.overran} invocations")
+    if gentle and books.redriven:
+        books.faults.append(f"redriven though nothing was refused: {books.redriven}")
     for update in updates:
         if not update.updated_at and update.body not in reasons:
             books.faults.append(f"poison vanished: {update.body[:80]}")
@@ -61,6 +72,8 @@ def balance(plant: Plant, updates: list[Update], layout: Layout) -> Books:
     live = [update for update in good if update.body not in reasons]
     if layout.route == "sns":
         _balance_topic(plant, good, live, layout, books)
+        if in_order and layout.mode == "material":
+            books.faults += _check_reopened(plant, good)
     else:
         _balance_hub(plant, good, live, layout, books)
     return books
@@ -92,6 +105,21 @@ def _check_copies(plant: Plant, good: list[Update], published: Counter[str]) -> 
     for update in good:
         if update.arn and published[update.dedup_id] > 1 + allowed[update.dedup_id]:
             yield f"published {published[update.dedup_id]} times: {update.arn} {update.updated_at}"
+
+
+def _check_reopened(plant: Plant, good: list[Update]) -> Iterator[str]:
+    """Check that each finding that was archived and is active again was told, faults of its own aside."""
+    dead = {body for body, _ in plant.queue.dead}
+    published = set(plant.topic.published)
+    by_arn: dict[str, list[Update]] = defaultdict(list)
+    for update in good:
+        by_arn[update.arn].append(update)
+    for arn, some in by_arn.items():
+        if not arn or plant.license[arn] or dead & {update.body for update in some}:
+            continue
+        for before, after in pairwise(sorted(some, key=lambda update: update.at)):
+            if before.archived and not after.archived and after.dedup_id not in published:
+                yield f"un-archived and not told: {arn} {after.updated_at}"
 
 
 def _check_findings(plant: Plant, good: list[Update], live: list[Update], mode: str) -> Iterator[str]:

@@ -27,6 +27,8 @@ DAYS = {
     "table down": Rates(table_down=0.3, copy=0.1),
     "everything": Rates(0.05, 0.05, 0.03, 0.03, 0.03, 0.05, 0.05, 0.05, 0.1, 0.03),
 }
+#: On these the destination itself works.
+GENTLE = frozenset(("calm", "crashes", "table down"))
 _LAYOUTS = (
     Layout("sns", "material"),
     Layout("sns", "every"),
@@ -62,7 +64,7 @@ class Schedule:
         layout = _LAYOUTS[seed // len(DAYS) % len(_LAYOUTS)]
         scale = chance.choice((0.3, 1.0, 1.0, 1.8))
         rates = Rates(*(min(getattr(DAYS[day], name) * scale, 0.6) for name in Rates.__slots__))
-        return cls(seed, day, layout, rates, events, chance.choice((60.0, 900.0, 6 * HOUR)))
+        return cls(seed, day, layout, rates, events, chance.choice((1.0, 60.0, 900.0, 6 * HOUR, 6 * HOUR)))
 
     @property
     def name(self) -> str:
@@ -81,7 +83,9 @@ class Schedule:
         with all_read(plant.weather.clock):
             plant.feed(updates)
             plant.drain()
-        return balance(plant, updates, self.layout)
+        return balance(
+            plant, updates, self.layout, in_order=self.spacing >= 6 * HOUR, gentle=self.day in GENTLE
+        )
 
     def build(self) -> tuple[Plant, list[Update]]:
         """Build the plant and the findings that will be fed to it."""

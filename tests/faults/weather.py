@@ -55,13 +55,14 @@ QUICK, REFUSED = 0.02, 1.0
 
 @dataclass(slots=True)
 class Weather:
-    """Strike calls as the rates say. deadline: when the running invocation is killed."""
+    """Strike calls as the rates say. deadline: when the running invocation is killed; overran: how many."""
 
     random: random.Random
     clock: Clock
     rates: Rates
     deadline: float = float("inf")
     lost: list[str] = field(default_factory=list)
+    overran: int = 0
 
     def call(
         self,
@@ -108,6 +109,7 @@ class Weather:
         """Let time pass; kill the function when its time is up."""
         self.clock.advance(seconds)
         if self.clock.now > self.deadline:
+            self.overran += 1
             raise Crash
 
     def strikes(self, rate: float) -> bool:
