@@ -6,6 +6,8 @@ are separate lists, for the whole sequence and again for each of its signals.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +23,10 @@ _TACTIC, _TECHNIQUE = "ATTACK_TACTIC", "ATTACK_TECHNIQUE"
 #: More than the service model allows in one sequence (100 signals); what is beyond is not read.
 _MOST = 400
 _SIGNALS_NAMED = 5
+#: How the description of an attack sequence lists them, one kind a line.
+_TOLD = re.compile(r"MITRE ATT&CK (tactics|techniques) observed: ([^\n]*)")
+_ID = re.compile(r"\bT\d{4}(?:\.\d{3})?\b")
+_LONGEST_DESCRIPTION = 8192
 _RATIONALES = {
     (True, True): "GuardDuty itself names this technique for the whole sequence and in the signals listed.",
     (
@@ -31,6 +37,10 @@ _RATIONALES = {
     (False, False): "GuardDuty itself names this technique in a signal that has no name.",
 }
 _TACTIC_RATIONALE = "GuardDuty itself names this tactic; none of the techniques it lists belongs to it."
+
+
+#: Key, text, and the place that has it.
+_Indicator = tuple[str, str, Shown]
 
 
 @dataclass(slots=True)
@@ -47,9 +57,12 @@ class _Statement:
 def find_native(finding: Finding, mapping: Mapping) -> tuple[Entry, ...]:
     """Give the entries that GuardDuty states in `service.detection.sequence`, in its own order."""
     sequence = finding.at(SEQUENCE)
-    if not isinstance(sequence, dict):
-        return ()
-    return _Reading(Speller(mapping.catalogue)).read(sequence)
+    entries: tuple[Entry, ...] = ()
+    if isinstance(sequence, dict):
+        entries = _Reading(Speller(mapping.catalogue)).read(sequence)
+    if not entries and finding.type.startswith("AttackSequence:"):
+        entries = _Reading(Speller(mapping.catalogue)).tell(finding.text("description"))
+    return entries
 
 
 @dataclass(slots=True)
@@ -75,22 +88,34 @@ class _Reading:
             self._state(indicators, name)
         return tuple(self._entries())
 
+    def tell(self, description: str) -> tuple[Entry, ...]:
+        """Read the lists that the description of a sequence repeats; exports may hold nothing else of it."""
+        if grounds := shown("description", description):
+            told = _TOLD.findall(description[:_LONGEST_DESCRIPTION])
+            texts = [(_TACTIC, text) for kind, line in told if kind == "tactics" for text in line.split(",")]
+            # A technique's name may hold a comma, so they are told apart by their ids.
+            texts += [
+                (_TECHNIQUE, text) for kind, line in told if kind != "tactics" for text in _ID.findall(line)
+            ]
+            self._state([(key, text, grounds) for key, text in texts], whole=True)
+        return tuple(self._entries())
+
     def _state(
-        self, indicators: list[tuple[str, Shown]], signal: Shown | None = None, *, whole: bool = False
+        self, indicators: list[_Indicator], signal: Shown | None = None, *, whole: bool = False
     ) -> None:
         """Note what one list of indicators says; `signal` names the signal that has it."""
         tactics: list[str] = []
-        for key, value in indicators:
+        for key, text, value in indicators:
             if key == _TACTIC:
-                named = self.speller.tactics(str(value.value))
+                named = self.speller.tactics(text)
                 tactics += named
                 if named:
                     self.tactics.setdefault(" ".join(named), value)
         stated = tactics or [tactic for key in self.tactics for tactic in key.split()]
-        for key, value in indicators:
+        for key, text, value in indicators:
             if key != _TECHNIQUE:
                 continue
-            spelt = choose(self.speller.techniques(str(value.value)), self.speller.catalogue, stated)
+            spelt = choose(self.speller.techniques(text), self.speller.catalogue, stated)
             if spelt:
                 self._note(spelt, value, tactics, signal, whole=whole)
 
@@ -106,23 +131,28 @@ class _Reading:
             statement.tactics += tactics
 
     def _entries(self) -> Iterator[Entry]:
+        """Pair each technique with one tactic, so that most of the stated tactics are answered."""
         every = [tactic for key in self.tactics for tactic in key.split()]
+        meant = [(statement, self._fitting(statement, every)) for statement in self.statements.values()]
+        rivals = Counter(tactic for _, fitting in meant for tactic in fitting)
         covered: set[str] = set()
-        for statement in self.statements.values():
-            technique = statement.spelt.id
-            fitting = (
-                self.speller.belonging(technique, statement.tactics)
-                or self.speller.belonging(technique, every)
-                or list(self.speller.catalogue.pinned.techniques[technique].tactics[:1])
-            )
-            if not fitting:
-                continue
-            tactic = next((key for key in fitting if key not in covered), fitting[0])
-            covered.add(tactic)
-            yield self._entry(statement, tactic)
+        for statement, fitting in meant:
+            if fitting:
+                tactic = min(fitting, key=lambda key: (key in covered, rivals[key]))
+                covered.add(tactic)
+                yield self._entry(statement, tactic)
         for key, value in self.tactics.items():
             if covered.isdisjoint(key.split()):
                 yield from self._uncovered(key.split(), value)
+
+    def _fitting(self, statement: _Statement, every: list[str]) -> list[str]:
+        """Give the tactics a technique may be meant under: its signals', else the whole's, else its own."""
+        technique = statement.spelt.id
+        return (
+            self.speller.belonging(technique, statement.tactics)
+            or self.speller.belonging(technique, every)
+            or list(self.speller.catalogue.pinned.techniques[technique].tactics[:1])
+        )
 
     def _uncovered(self, tactics: list[str], value: Shown) -> Iterator[Entry]:
         for statement in self.statements.values():
@@ -146,7 +176,7 @@ def _items(value: object) -> list[Any]:
     return value[:_MOST] if isinstance(value, list) else []
 
 
-def _indicators(value: object, path: str) -> Iterator[tuple[str, Shown]]:
+def _indicators(value: object, path: str) -> Iterator[_Indicator]:
     """Give each value of the ATT&CK indicators with its place; values that are no text are passed over."""
     for place, item in enumerate(_items(value)):
         key = item.get("key") if isinstance(item, dict) else None
@@ -154,4 +184,4 @@ def _indicators(value: object, path: str) -> Iterator[tuple[str, Shown]]:
             continue
         for number, text in enumerate(_items(item.get("values"))):
             if isinstance(text, str) and (found := shown(f"{path}[{place}].values[{number}]", text)):
-                yield key, found
+                yield key, text, found

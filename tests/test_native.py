@@ -126,6 +126,15 @@ def test_stated_tactics_are_all_answered(mapping: Mapping) -> None:
     assert [Pair("TA0003", "T1098.001"), Pair("TA0009", None)] == found
 
 
+def test_tactics_are_shared_out(mapping: Mapping) -> None:
+    """Each stated tactic must be answered by a technique where the techniques allow it."""
+    tactics = ["Persistence", "Privilege Escalation", "Initial Access"]
+    techniques = ["T1098.003", "T1078.004", "T1098"]
+    assert [Pair("TA0003", "T1098.003"), Pair("TA0001", "T1078.004"), Pair("TA0004", "T1098")] == pairs(
+        whole(tactics, techniques), mapping
+    )
+
+
 def test_technique_without_its_tactic_keeps_one(mapping: Mapping) -> None:
     """A technique whose tactics GuardDuty does not state must still stand under one of its own."""
     (entry,) = find_native(whole([], ["T1110.001"]), mapping)
@@ -148,6 +157,30 @@ def test_what_is_no_technique_is_passed_over(techniques: list[Any], mapping: Map
 def test_odd_sequences_say_nothing(sequence: object, mapping: Mapping) -> None:
     """A sequence of another shape must give no entry and no error."""
     assert [] == pairs(finding_of("AttackSequence:IAM/CompromisedCredentials", {SEQUENCE: sequence}), mapping)
+
+
+def test_description_is_read_where_the_sequence_is_missing(mapping: Mapping) -> None:
+    """A sequence that an export left out must be read from the lists that the description repeats."""
+    description = (
+        "A sequence of actions was observed:\n"
+        "  - 3 MITRE ATT&CK tactics observed: Persistence, Defense Evasion, Discovery\n"
+        "  - 3 MITRE ATT&CK techniques observed: T1562.008 - Impair Defenses: Disable or Modify Cloud Logs, "
+        "T1098.003 - Account Manipulation: Additional Cloud Roles, T1087.004 - Account Discovery\n"
+        "  - 2 sensitive APIs called: iam:T1530, iam:ListUsers\n"
+    )
+    finding = finding_of("AttackSequence:IAM/CompromisedCredentials", {"description": description})
+    assert [
+        Pair("TA0112", "T1685.002", "T1562.008"),
+        Pair("TA0003", "T1098.003"),
+        Pair("TA0007", "T1087.004"),
+    ] == pairs(finding, mapping)
+    assert (Shown("description", description[:256]),) == find_native(finding, mapping)[0].evidence
+
+
+def test_description_of_another_type_is_not_read(mapping: Mapping) -> None:
+    """The description of an ordinary finding, which holds names that anybody gave, must not be read."""
+    text = "MITRE ATT&CK techniques observed: T1485"
+    assert [] == pairs(finding_of("Recon:EC2/Portscan", {"description": text}), mapping)
 
 
 def test_every_technique_of_both_releases_can_be_named(mapping: Mapping) -> None:
