@@ -134,15 +134,22 @@ class _Reading:
         """Pair each technique with one tactic, so that most of the stated tactics are answered."""
         every = [tactic for key in self.tactics for tactic in key.split()]
         meant = [(statement, self._fitting(statement, every)) for statement in self.statements.values()]
-        rivals = Counter(tactic for _, fitting in meant for tactic in fitting)
+        # Defense Evasion is two tactics now, and either answers it.
+        stated = {tactic: key for key in self.tactics for tactic in key.split()}
+        rivals = Counter(
+            key for _, fitting in meant for key in {stated.get(tactic, tactic) for tactic in fitting}
+        )
         covered: set[str] = set()
         for statement, fitting in meant:
             if fitting:
-                tactic = min(fitting, key=lambda key: (key in covered, rivals[key]))
-                covered.add(tactic)
+                said = [stated.get(tactic, tactic) for tactic in fitting]
+                tactic, key = min(
+                    zip(fitting, said, strict=True), key=lambda x: (x[1] in covered, rivals[x[1]])
+                )
+                covered.add(key)
                 yield self._entry(statement, tactic)
         for key, value in self.tactics.items():
-            if covered.isdisjoint(key.split()):
+            if key not in covered:
                 yield from self._uncovered(key.split(), value)
 
     def _fitting(self, statement: _Statement, every: list[str]) -> list[str]:

@@ -135,6 +135,12 @@ def test_tactics_are_shared_out(mapping: Mapping) -> None:
     )
 
 
+def test_defense_evasion_is_answered_once(mapping: Mapping) -> None:
+    """What was one tactic must be answered by one of its two heirs, and take no more."""
+    found = pairs(whole(["Defense Evasion", "Initial Access"], ["T1562.008", "T1078.004"]), mapping)
+    assert [Pair("TA0112", "T1685.002", "T1562.008"), Pair("TA0001", "T1078.004")] == found
+
+
 def test_technique_without_its_tactic_keeps_one(mapping: Mapping) -> None:
     """A technique whose tactics GuardDuty does not state must still stand under one of its own."""
     (entry,) = find_native(whole([], ["T1110.001"]), mapping)
