@@ -42,28 +42,44 @@ def read_catalogue(root: Path = ROOT) -> Catalogue:
 
 
 def read_catalogue_json(root: Path = ROOT) -> dict[str, Any]:
-    """Read `attack.json` as it is; raise InvalidMapping if it is no JSON."""
+    """Read `attack.json` as it is; raise InvalidMapping if it is not what `attack import` writes."""
     try:
-        return cast("dict[str, Any]", json.loads((root / "attack.json").read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise InvalidMapping(
-            [Fault("attack.json", "", f"{error}: make it with enricher attack import")]
-        ) from error
+        data = json.loads(_read_text(root / "attack.json"))
+        Catalogue.from_json(data)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, InvalidMapping):
+            raise
+        message = f"not a catalogue as enricher attack import writes it: restore it ({error!r})"
+        raise InvalidMapping([Fault("attack.json", "", message)]) from error
+    return cast("dict[str, Any]", data)
 
 
 def read_known_types(root: Path = ROOT) -> list[KnownType]:
     """Read the list of every finding type AWS documents or ever documented."""
-    with (root / "finding-types.csv").open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-        columns = ("type", "status", "file", "replaced_by")
-        return [KnownType(*(row.get(name) or "" for name in columns)) for row in rows]
+    lines = _read_text(root / "finding-types.csv").splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    columns = ("type", "status", "file", "replaced_by")
+    return [KnownType(*(row.get(name) or "" for name in columns)) for row in rows]
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        fault = Fault(path.name, "", f"byte {error.start}: not UTF-8: save it as UTF-8")
+        raise InvalidMapping([fault]) from error
 
 
 def read_all_records(root: Path, catalogue: Catalogue, faults: list[Fault]) -> dict[str, Record]:
     """Read every valid record under `root`, adding what is wrong with the others to `faults`."""
     records: dict[str, Record] = {}
     for path in sorted(root.glob("*.toml")):
-        for record in read_records(path.read_text(encoding="utf-8"), path.name, catalogue, faults):
+        try:
+            text = _read_text(path)
+        except InvalidMapping as error:
+            faults.extend(error.faults)
+            continue
+        for record in read_records(text, path.name, catalogue, faults):
             if record.type in records:
                 other = records[record.type].file
                 faults.append(
@@ -79,7 +95,7 @@ def read_mapping(root: Path = ROOT) -> Mapping:
     known = read_known_types(root)
     faults: list[Fault] = []
     records = read_all_records(root, catalogue, faults)
-    version = (root / "VERSION").read_text(encoding="ascii").strip()
+    version = _read_text(root / "VERSION").strip()
     if not _VERSION.fullmatch(version):
         faults.append(Fault("VERSION", "", f"{version!r} is no version: expected YEAR.MONTH.NUMBER"))
     refused = {fault.subject or fault.file.removesuffix(".toml") for fault in faults}

@@ -80,7 +80,8 @@ def refinements(
     Only what fits the meaning of the type is listed; a finding may show other things as well. A reading is
     [tactic, technique, confidence, …]; the surest come first.
     """
-    if not mapping.evidence:
+    if not mapping.evidence or (record and not record.pairs):
+        # A record without entries is a judgement that no detail of the finding talks away.
         return []
     name = parse_type(record.type if record else finding_type)
     meaning = Meaning.of(name.purpose, record, mapping.evidence)

@@ -18,11 +18,15 @@ from enricher.finding import Finding, MalformedEvent, read_json
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Name an input that is no finding: the file, the place in it ("line 3", "finding 2") and why."""
+    """Name an input that is no finding: the file, the place in it ("line 3", "finding 2") and why.
+
+    is_unread: the file itself could not be read, so that the mistake is in the call.
+    """
 
     file: str
     place: str
     reason: str
+    is_unread: bool = False
 
     def __str__(self) -> str:
         """Print as file: place: reason."""
@@ -30,9 +34,13 @@ class Refusal:
 
 
 def read_file(name: str) -> Iterator[Finding | Refusal]:
-    """Read a file, "-" for stdin; raise OSError if it cannot be opened."""
-    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    """Read a file, "-" for stdin."""
     label = "stdin" if name == "-" else name
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        yield Refusal(label, "", error.strerror or str(error), is_unread=True)
+        return
     if data[:2] == b"\x1f\x8b":
         try:
             data = gzip.decompress(data)
@@ -42,13 +50,16 @@ def read_file(name: str) -> Iterator[Finding | Refusal]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        yield Refusal(label, f"byte {error.start}", "not UTF-8")
+        yield Refusal(label, f"byte {error.start}", "not UTF-8: save it as UTF-8")
         return
     yield from read_text(text, label)
 
 
 def read_text(text: str, label: str) -> Iterator[Finding | Refusal]:
     """Read findings from a text: one JSON value, or one a line."""
+    if not text.strip():
+        yield Refusal(label, "", "is empty, expected findings as JSON")
+        return
     try:
         value = read_json(text)
     except MalformedEvent as error:

@@ -44,7 +44,8 @@ def read_records(
         faults.append(Fault(name, "", "`finding` is no list of tables: write [[finding]], one for each type"))
         return
     for place, item in enumerate(items, 1):
-        record, messages = read_record(item, name.removesuffix(".toml"), catalogue, override=override)
+        file = name if override else name.removesuffix(".toml")
+        record, messages = read_record(item, file, catalogue, override=override)
         subject = item["type"] if isinstance(item.get("type"), str) else f"record {place}"
         faults.extend(Fault(name, subject, message) for message in messages)
         if record is not None:

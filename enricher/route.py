@@ -72,12 +72,12 @@ class Route:
         parcels: list[Parcel] = []
         failures: dict[str, Failure] = {}
         for record in records:
-            key = record["messageId"]
+            key, attempt = record["messageId"], _attempt(record)
             try:
                 finding = Finding.from_json(record["body"])
-                parcels.append(self._pack(key, finding, _attempt(record), _waited(record)))
+                parcels.append(self._pack(key, finding, attempt, _waited(record)))
             except MalformedEvent as error:
-                failures[key] = self._refuse(key, error)
+                failures[key] = self._refuse(key, error, attempt)
             except Exception as error:
                 # One record that the code trips over must not hold back the others of its batch.
                 self.logger.exception("record failed", extra={"record": key})
@@ -96,7 +96,7 @@ class Route:
         try:
             parcel = self._pack(key, Finding.from_event(event), attempt=1, waited=0)
         except MalformedEvent as error:
-            self._refuse(key, error)
+            self._refuse(key, error, attempt=1)
             raise
         for failure in self._deliver([parcel], time_left).values():
             if failure.remedy not in _DONE:
@@ -142,10 +142,11 @@ class Route:
             )
         return True
 
-    def _refuse(self, key: str, error: MalformedEvent) -> Failure:
+    def _refuse(self, key: str, error: MalformedEvent, attempt: int) -> Failure:
+        """Give back once a message that is no finding, as any failed record; then set it aside."""
         self.logger.error("not a finding, refused", extra={"record": key, "reason": str(error)})
         self._count("Refused")
-        return Failure(str(error), Remedy.DEAD_LETTER)
+        return Failure(str(error), Remedy.DEAD_LETTER if attempt > 1 else Remedy.RETRY)
 
     def _report(self, parcel: Parcel, failure: Failure | None) -> None:
         enriched = parcel.enriched

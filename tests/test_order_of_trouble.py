@@ -72,10 +72,13 @@ def plenty() -> float:
     return 50.0
 
 
-def test_poison_is_set_aside_at_once_with_its_reason() -> None:
-    """What is no finding must go to the dead-letter queue at its first receive, and be acknowledged."""
+def test_poison_is_given_back_once_then_set_aside_with_its_reason() -> None:
+    """What is no finding must be a failed record first, and be set aside when it comes again."""
     aside = Aside()
-    assert [] == route(Target(), aside).run([record("a", "not JSON"), record("b")], plenty)
+    assert ["a"] == route(Target(), aside).run([record("a", "not JSON"), record("b")], plenty)
+    assert [] == aside.did
+    again = record("a", "not JSON", ApproximateReceiveCount="2")
+    assert [] == route(Target(), aside).run([again, record("b")], plenty)
     assert [("set aside", "a", "not JSON: Expecting value (line 1, column 1)")] == aside.did
 
 

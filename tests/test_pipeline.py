@@ -36,11 +36,12 @@ def test_other_guardduty_events_are_left_alone(aws: EmbeddedAws) -> None:
 
 
 def test_poison_ends_in_the_dead_letter_queue(aws: EmbeddedAws) -> None:
-    """A message that is no finding must end in the dead-letter queue, unchanged, and reach nobody."""
+    """A message that is no finding must end in the dead-letter queue, unchanged, with the reason."""
     aws.put_message(POISON)
     while aws.run_lambda():
         pass
-    assert ([POISON], {}) == (aws.dead_letters(), aws.received())
+    reason = "not JSON: Unterminated string starting at (line 1, column 48)"
+    assert ([(POISON, reason)], {}) == (aws.dead_letters(), aws.received())
 
 
 def test_large_finding_arrives_slimmed(aws: EmbeddedAws) -> None:

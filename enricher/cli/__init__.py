@@ -54,6 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"enricher: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        print(f"enricher: {error.filename or 'stdout'}: {error.strerror or error}", file=sys.stderr)
         return 2
     return int(code)

@@ -8,7 +8,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,43 +27,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the pipeline over the events and print what came in and what went out."""
     try:
-        from enricher.cli.embedded_aws import EmbeddedAws
+        from enricher.cli.demo_hub import hub_lines
+        from enricher.cli.embedded_aws import ACCOUNT, EmbeddedAws
     except ModuleNotFoundError as error:
         print(f"enricher: the demo needs {error.name}: run `make demo`, which installs it", file=sys.stderr)
         return 2
     paint = Paint(color=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     started = time.monotonic()
     paths = sorted(path for path in arguments.events.glob("*.json") if arguments.only in path.stem)
+    if not paths:
+        print(
+            f"enricher: {arguments.events}: no event whose name contains {arguments.only!r}", file=sys.stderr
+        )
+        return 2
     with EmbeddedAws() as aws:
         print(
             paint.dim(
                 "EventBridge rule → SQS queue → enricher.handler.handle → SNS topic → the SIEM's queue\n"
             )
         )
-        forwarded = 0
-        for path in paths:
-            event = json.loads(path.read_text(encoding="utf-8"))
-            taken = aws.put_event(event)
-            print(paint.title(path.stem))
-            if not taken:
-                refusal = paint.warn("not a finding, the rule leaves it alone")
-                print(f"  {paint.dim('in ')}  {event['detail-type']}: {refusal}\n")
-                continue
-            aws.run_lambda()
-            for line in finding_lines(event, aws.received(), paint):
-                print(line)
-            forwarded += 1
-        print(paint.title("a message that is no finding, put into the queue by hand"))
-        for line in poison_lines(aws, paint):
-            print(line)
-        print(paint.title("in total"))
-        seconds = time.monotonic() - started
-        print(
-            f"  {len(paths)} events in, {forwarded} findings forwarded, "
-            f"{aws.invocations} invocations, {seconds:.1f} s"
-        )
-        print(f"  metrics: {', '.join(f'{name} {value:g}' for name, value in sorted(aws.metrics().items()))}")
+        forwarded = [event for path in paths if (event := show_event(aws, path, paint))]
+        show(paint, "a message that is no finding, put into the queue by hand", poison_lines(aws, paint))
+        if forwarded:
+            show(paint, "the same finding again", repeat_lines(aws, forwarded[0], paint))
+        counted = ", ".join(f"{name} {value:g}" for name, value in sorted(aws.metrics().items()))
+        invocations = aws.invocations
+    if forwarded:
+        show(paint, "the Security Hub route", hub_lines(forwarded, ACCOUNT))
+    seconds = f"{time.monotonic() - started:.1f} s"
+    total = (
+        f"{len(paths)} events in, {len(forwarded)} findings forwarded, {invocations} invocations, {seconds}"
+    )
+    show(paint, "in total", [f"  {total}", f"  metrics: {counted}"])
     return 0
+
+
+def show(paint: Paint, heading: str, lines: Iterable[str]) -> None:
+    """Print a section."""
+    print(paint.title(heading))
+    for line in lines:
+        print(line)
+
+
+def show_event(aws: Any, path: Path, paint: Paint) -> dict[str, Any] | None:
+    """Send one event through and print what became of it; give it if it was forwarded."""
+    event: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if not aws.put_event(event):
+        refusal = paint.warn("not a finding, the rule leaves it alone")
+        show(paint, path.stem, [f"  {paint.dim('in ')}  {event['detail-type']}: {refusal}", ""])
+        return None
+    aws.run_lambda()
+    show(paint, path.stem, finding_lines(event, aws.received(), paint))
+    return event
 
 
 def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]], paint: Paint) -> list[str]:
@@ -107,14 +122,34 @@ def poison_lines(aws: Any, paint: Paint) -> list[str]:
     receives = 0
     while aws.run_lambda():
         receives += 1
-    letters = aws.dead_letters()
-    reason = aws.last_refusal()
-    return [
+    lines = [
         f"  {paint.dim('in ')}  {POISON}",
-        f"  {paint.dim('out')}  refused {receives} times: {paint.warn(reason)}",
-        f"  {paint.dim('to ')}  dead-letter queue: {len(letters)} message, unchanged: {letters == [POISON]}",
-        "",
+        f"  {paint.dim('out')}  a failed record at its first receive, set aside at receive {receives}",
     ]
+    for body, reason in aws.dead_letters():
+        lines.append(f"  {paint.dim('to ')}  dead-letter queue: {body}")
+        lines.append(f"        reason: {paint.warn(reason)}")
+    return [*lines, ""]
+
+
+def repeat_lines(aws: Any, event: Mapping[str, Any], paint: Paint) -> list[str]:
+    """Put a finding that was forwarded again as it recurs, and write what of it the SIEM hears."""
+    detail = event["detail"]
+    service = detail["service"] | {"count": 99}
+    cases = {
+        "the very same event, delivered twice": detail,
+        "it recurs: a higher count, a later time": detail
+        | {"service": service, "updatedAt": "2026-12-30T00:00:00.000Z"},
+        "it recurs with a higher severity": detail
+        | {"service": service, "updatedAt": "2026-12-31T00:00:00.000Z", "severity": 9.5},
+    }
+    lines = []
+    for name, changed in cases.items():
+        aws.put_event({**event, "detail": changed})
+        aws.run_lambda()
+        told = paint.strong("forwarded") if "siem" in aws.received() else paint.dim("held back, nothing new")
+        lines.append(f"  {name}: {told}")
+    return [*lines, ""]
 
 
 def _wrap(text: str, indent: str) -> list[str]:

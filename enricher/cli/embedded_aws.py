@@ -86,6 +86,15 @@ class EmbeddedAws:
             )
             self.subscribers[name] = url
 
+    def _create_table(self) -> str:
+        boto3.client("dynamodb").create_table(
+            TableName="repeats",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return "repeats"
+
     def _arn(self, url: str) -> str:
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
             "QueueArn"
@@ -96,7 +105,12 @@ class EmbeddedAws:
         from enricher.authoring import bundle_of, read_mapping
 
         os.environ.update(
-            TOPIC_ARN=self.topic, POWERTOOLS_METRICS_NAMESPACE="Demo", POWERTOOLS_SERVICE_NAME="demo"
+            REPEATS_TABLE=self._create_table(),
+            TOPIC_ARN=self.topic,
+            QUEUE_URL=self.queue,
+            DEAD_LETTER_QUEUE_URL=self.dead_letter_queue,
+            POWERTOOLS_METRICS_NAMESPACE="Demo",
+            POWERTOOLS_SERVICE_NAME="demo",
         )
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(self._output):
             mapping.BUNDLE = Path(folder) / "bundle.json"
@@ -160,20 +174,18 @@ class EmbeddedAws:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return out
 
-    def dead_letters(self) -> list[str]:
-        """Give the bodies in the dead-letter queue."""
-        answer = self.sqs.receive_message(QueueUrl=self.dead_letter_queue, MaxNumberOfMessages=10)
-        return [message["Body"] for message in answer.get("Messages", [])]
+    def dead_letters(self) -> list[tuple[str, str]]:
+        """Give what is in the dead-letter queue: body and reason of each message."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.dead_letter_queue, MaxNumberOfMessages=10, MessageAttributeNames=["reason"]
+        )
+        return [
+            (message["Body"], message["MessageAttributes"]["reason"]["StringValue"])
+            for message in answer.get("Messages", [])
+        ]
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._output.getvalue().splitlines() if line.startswith("{")]
-
-    def last_refusal(self) -> str:
-        """Give the reason of the last refusal in the function's log."""
-        reasons = [
-            line["reason"] for line in self._lines() if line.get("level") == "ERROR" and "reason" in line
-        ]
-        return str(reasons[-1]) if reasons else ""
 
     def metrics(self) -> dict[str, float]:
         """Sum the counts in the function's embedded metrics."""

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 from enricher.alert import single_line
-from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
+from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping, report
 from enricher.enrich import EnrichedFinding, enrich
 from enricher.formats import FORMATS, load_format
 from enricher.intake import Refusal, read_file
@@ -27,16 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each finding enriched; name each refused input on stderr and give 1 if there was one."""
-    mapping = load_mapping(arguments)
+    """Print each finding enriched; name each refused input on stderr and go on.
+
+    Give 1 if something was refused, 2 if a file could not be read.
+    """
+    mapping, code = load_mapping(arguments)
     release = chosen_release(arguments, mapping)
     render = load_format(arguments.format)
-    code = 0
     for name in arguments.files:
         for item in read_file(name):
             if isinstance(item, Refusal):
-                print(f"enricher: refused: {item}", file=sys.stderr)
-                code = 1
+                code = max(code, report(item))
             else:
                 enriched = enrich(item, mapping, release)
                 print(render(enriched, MOST_LIMIT))

@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table."""
-    mapping = load_mapping(arguments)
+    """Print the table; give 1 if an override was refused."""
+    mapping, code = load_mapping(arguments)
     release = chosen_release(arguments, mapping)
     rows = list(table_rows(mapping, release))
     if arguments.format == "csv":
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         }
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         print(f'{json.dumps(head, ensure_ascii=False)[:-1]}, "rows": [\n{lines}\n]}}')
-    return 0
+    return code
 
 
 def table_rows(mapping: AttackMapping, release: str | None = None) -> Iterator[dict[str, Any]]:

@@ -26,8 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Bring the golden files up to date, or give 1 if one is not."""
+    """Bring the golden files up to date, or give 1 if one is not, 2 if there are no events."""
     wanted = dict(golden_files(arguments.events, read_mapping()))
+    if not wanted:
+        print(f"enricher: {arguments.events}: holds no event (*.json)", file=sys.stderr)
+        return 2
     present = {
         path
         for folder in {path.parent for path in wanted}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from enricher.alert import single_line
 from enricher.attack import Release, parent_id
 from enricher.authored import read_authored
 from enricher.authoring import ROOT
-from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
+from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping, report
 from enricher.enrich import attack_block, enrich, entries_of
 from enricher.entry import Entry
 from enricher.intake import Refusal, read_file
@@ -51,15 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the layer; name each refused input on stderr and give 1 if there was one."""
-    mapping = load_mapping(arguments)
+    """Print the layer; name each refused input on stderr.
+
+    Give 1 if something was refused, 2 if a file could not be read.
+    """
+    mapping, code = load_mapping(arguments)
     release = chosen_release(arguments, mapping)
-    code = 0
     if arguments.fired:
         cells, refusals = fired_cells(arguments.fired, mapping, release)
         for refusal in refusals:
-            print(f"enricher: refused: {refusal}", file=sys.stderr)
-            code = 1
+            code = max(code, report(refusal))
     else:
         cells = mapping_cells(mapping, release)
     print(

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from enricher.authoring import ROOT, read_mapping
+from enricher.intake import Refusal
 from enricher.mapping import Mapping
 from enricher.record_authoring import read_overrides
-from enricher.settings import InvalidSettings, check_attack_version
 
 
 def add_mapping_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,22 +22,39 @@ def add_mapping_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_mapping(arguments: argparse.Namespace) -> Mapping:
-    """Load the mapping with its overrides; each invalid override is named on stderr and left out."""
+def load_mapping(arguments: argparse.Namespace) -> tuple[Mapping, int]:
+    """Load the mapping with its overrides, and give the exit code so far.
+
+    Each invalid override is named on stderr and left out, and the code is then 1.
+    """
     mapping = read_mapping() if ROOT.is_dir() else Mapping.load()
     if not arguments.overrides:
-        return mapping
+        return mapping, 0
     path = Path(arguments.overrides)
-    records, faults = read_overrides(path.read_text(encoding="utf-8"), path.name, mapping.catalogue)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        print(
+            f"enricher: overrides refused: {path.name}: byte {error.start}: not UTF-8: save it as UTF-8",
+            file=sys.stderr,
+        )
+        return mapping, 1
+    records, faults = read_overrides(text, path.name, mapping.catalogue)
     for fault in faults:
         print(f"enricher: override refused: {fault}", file=sys.stderr)
-    return mapping.with_overrides(records)
+    return mapping.with_overrides(records), 1 if faults else 0
 
 
 def chosen_release(arguments: argparse.Namespace, mapping: Mapping) -> str | None:
     """Give the chosen ATT&CK release, None for the pinned one; exit with 2 for one that is not known."""
-    try:
-        return check_attack_version(arguments.attack_version or "", mapping.catalogue.versions)
-    except InvalidSettings as error:
-        print(f"enricher: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    version, known = arguments.attack_version or None, mapping.catalogue.versions
+    if version and version not in known:
+        print(f"enricher: --attack-version is {version!r}: expected {' or '.join(known)}", file=sys.stderr)
+        raise SystemExit(2)
+    return version
+
+
+def report(refusal: Refusal) -> int:
+    """Name a refused input on stderr and give the exit code it stands for: 2 if it could not be read, else 1."""
+    print(f"enricher: {'' if refusal.is_unread else 'refused: '}{refusal}", file=sys.stderr)
+    return 2 if refusal.is_unread else 1

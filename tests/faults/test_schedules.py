@@ -14,7 +14,7 @@ from tests.faults.schedule import DAYS, SCHEDULES_IN_CYCLE, Schedule, run_all
 
 #: Schedules in an ordinary run; FAULT_SCHEDULES=5000 makes it a long one.
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", 4 * SCHEDULES_IN_CYCLE))
-EVENTS = 1200
+EVENTS = 2000
 _STEP = SCHEDULES_IN_CYCLE // 4
 
 
