@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,16 @@ def aws() -> Iterator[EmbeddedAws]:
     """Give the embedded AWS, deployed."""
     with EmbeddedAws() as embedded:
         yield embedded
+
+
+def another(name: str) -> dict[str, Any]:
+    """Give an example event under an ARN of its own, as the table remembers those that were forwarded."""
+    event = examples.event(name)
+    event["detail"]["arn"] += f"-{next(_NUMBERS)}"
+    return event
+
+
+_NUMBERS = count()
 
 
 @pytest.mark.parametrize("name", examples.names())
@@ -35,6 +47,22 @@ def test_other_guardduty_events_are_left_alone(aws: EmbeddedAws) -> None:
     assert not aws.put_event(examples.event(examples.NOT_A_FINDING))
 
 
+def test_repeats_are_held_back(aws: EmbeddedAws) -> None:
+    """The same event once more must reach nobody; with a higher severity it must arrive."""
+    event = another("ec2-portscan")
+    arrived = []
+    for severity, updated in (
+        (5, "2026-10-01T00:00:00Z"),
+        (5, "2026-10-02T00:00:00Z"),
+        (8, "2026-10-03T00:00:00Z"),
+    ):
+        event["detail"] |= {"severity": severity, "updatedAt": updated}
+        aws.put_event(event)
+        aws.run_lambda()
+        arrived.append("siem" in aws.received())
+    assert [True, False, True] == arrived
+
+
 def test_poison_ends_in_the_dead_letter_queue(aws: EmbeddedAws) -> None:
     """A message that is no finding must end in the dead-letter queue, unchanged, with the reason."""
     aws.put_message(POISON)
@@ -46,7 +74,7 @@ def test_poison_ends_in_the_dead_letter_queue(aws: EmbeddedAws) -> None:
 
 def test_large_finding_arrives_slimmed(aws: EmbeddedAws) -> None:
     """300 kB of signals must arrive as valid JSON under the topic's limit, saying what was left out."""
-    event = examples.event("attack-sequence-compromised-credentials")
+    event = another("attack-sequence-compromised-credentials")
     sequence = event["detail"]["service"]["detection"]["sequence"]
     sequence["signals"] += [{"uid": str(place), "description": "é" * 1000} for place in range(150)]
     aws.put_message(json.dumps(event))
@@ -68,6 +96,6 @@ def test_large_finding_arrives_slimmed(aws: EmbeddedAws) -> None:
 )
 def test_filter_policies_choose(aws: EmbeddedAws, name: str, subscriber: str) -> None:
     """A subscriber with a filter policy must get what it asked for."""
-    aws.put_event(examples.event(name))
+    aws.put_event(another(name))
     aws.run_lambda()
     assert subscriber in aws.received()

@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Self
+from unittest.mock import patch
 
 import boto3
 import yaml
@@ -46,9 +47,11 @@ class EmbeddedAws:
         self.invocations = 0
         self._output = io.StringIO()
         self._mock = mock_aws()
+        self._environment = patch.dict(os.environ)
 
     def __enter__(self) -> Self:
         """Create everything and start the function."""
+        self._environment.start()
         os.environ.update(
             AWS_ACCESS_KEY_ID="demo", AWS_SECRET_ACCESS_KEY="demo", AWS_SESSION_TOKEN="demo",  # noqa: S106 - moto's
             AWS_DEFAULT_REGION=REGION, MOTO_ACCOUNT_ID=ACCOUNT,
@@ -64,6 +67,7 @@ class EmbeddedAws:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         """Take everything down."""
         self._mock.stop()
+        self._environment.stop()
 
     def _deploy(self) -> None:
         pattern, receives = read_template()

@@ -11,12 +11,13 @@ from typing import Any
 
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrich import attack_block, entries_of
+from enricher.entry import Entry
 from enricher.grammar import read_type
 from enricher.grounds import grounds_of, refinements
-from enricher.mapping import Mapping, Record
+from enricher.mapping import Mapping, Pair, Record
 
-#: Rules of one technique, and values of one condition, that are printed; docs/evidence.md has them all.
-_RULES_SHOWN, _VALUES_SHOWN = 3, 4
+#: Techniques with their rules, rules of one technique, and values of one condition, that are printed.
+_TECHNIQUES_SHOWN, _RULES_SHOWN, _VALUES_SHOWN = 6, 3, 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain one finding type; an unknown type is explained from its name, with near misses, and gives 1."""
-    mapping = load_mapping(arguments)
+    mapping, code = load_mapping(arguments)
     record = mapping.record_for(arguments.type)
     entries = entries_of(record) if record else read_type(arguments.type, mapping)
     attack = attack_block(entries, record, mapping, chosen_release(arguments, mapping))
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         near = near_misses(arguments.type, mapping)
         question = f"; did you mean {' or '.join(near)}?" if near else ""
         print(f"enricher: {arguments.type} is not known{question}", file=sys.stderr)
-    return 0 if known or arguments.json else 1
+    return code if known or arguments.json else 1
 
 
 def near_misses(finding_type: str, mapping: Mapping) -> list[str]:
@@ -78,29 +79,40 @@ def explain_lines(
             names = f"{other['tactic']['name']} · {other['name']} ({other['id']})"
             lines.append(f"    {key} in {other['version']}: {names}")
     if record:
-        lines += _wrapped("why", record.rationale)
+        said = attack["techniques"]
+        lines += _wrapped("why", said[0]["rationale"] if said else record.rationale)
         lines += _wrapped("but", record.caveats)
         lines += [f"  see      {url}" for url in record.references]
-    lines += _evidence_lines(finding_type, record, mapping)
+    lines += _evidence_lines(finding_type, record, mapping, attack["version"])
     if record:
         lines.append(f"  record   {_origin(record)}")
     lines.append(f"  release  mapping {mapping.version}, ATT&CK {attack['version']}")
     return lines
 
 
-def _evidence_lines(finding_type: str, record: Record | None, mapping: Mapping) -> list[str]:
+def _evidence_lines(finding_type: str, record: Record | None, mapping: Mapping, release: str) -> list[str]:
     found = refinements(finding_type, record, mapping)
     lines = ["  a finding can show more (docs/evidence.md has it all):"] if found else []
-    names = mapping.catalogue.pinned
-    for (tactic, technique, confidence, *_), rules in found:
-        name = f"{names.techniques[technique].name} ({technique})"
-        lines.append(f"    {names.tactics[tactic].name} · {name}, up to {confidence} confidence, if")
+    for reading, rules in found[:_TECHNIQUES_SHOWN]:
+        lines.append(f"    {_name_of(reading, mapping, release)}, up to {reading[2]} confidence, if")
         for rule in rules[:_RULES_SHOWN]:
             text = grounds_of(rule, mapping, most=_VALUES_SHOWN)
             lines += textwrap.wrap(text, 100, initial_indent="      ", subsequent_indent=" " * 8)
-        if len(rules) > _RULES_SHOWN:
-            lines.append(f"      or one of {len(rules) - _RULES_SHOWN} rules more")
+        if (more := len(rules) - _RULES_SHOWN) > 0:
+            lines.append(f"      or one of {more} rules more" if more > 1 else "      or one rule more")
+    if rest := [_name_of(reading, mapping, release) for reading, _ in found[_TECHNIQUES_SHOWN:]]:
+        text = f"and by other fields or calls: {'; '.join(dict.fromkeys(rest))}"
+        lines += textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent=" " * 6)
     return lines
+
+
+def _name_of(reading: list[Any], mapping: Mapping, release: str) -> str:
+    """Name the tactic and technique of a rule's reading in the words of a release."""
+    tactic, technique, confidence, *former = reading
+    entry = Entry(Pair(tactic, technique, *former), confidence, "evidence", "")
+    attack = attack_block([entry], None, mapping, release)
+    parts = [f"{row['tactic']['name']} · {row['name']} ({row['id']})" for row in attack["techniques"]]
+    return ", ".join(parts or [row["name"] for row in attack["tactics"]])
 
 
 def _standing_lines(finding_type: str, record: Record, mapping: Mapping) -> list[str]:
