@@ -37,21 +37,21 @@ class KnownType:
 
 
 def read_catalogue(root: Path = ROOT) -> Catalogue:
-    """Read the pinned ATT&CK release."""
-    return Catalogue.from_json(read_catalogue_json(root))
+    """Read the pinned ATT&CK release; raise InvalidMapping if the file is not what `attack import` writes."""
+    try:
+        return Catalogue.from_json(read_catalogue_json(root))
+    except (LookupError, TypeError, AttributeError) as error:
+        message = f"no catalogue as enricher attack import writes it ({error!r}): restore the file"
+        raise InvalidMapping([Fault("attack.json", "", message)]) from error
 
 
 def read_catalogue_json(root: Path = ROOT) -> dict[str, Any]:
-    """Read `attack.json` as it is; raise InvalidMapping if it is not what `attack import` writes."""
+    """Read `attack.json` as it is; raise InvalidMapping if it is no JSON."""
+    text = _read_text(root / "attack.json")
     try:
-        data = json.loads(_read_text(root / "attack.json"))
-        Catalogue.from_json(data)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        if isinstance(error, InvalidMapping):
-            raise
-        message = f"not a catalogue as enricher attack import writes it: restore it ({error!r})"
-        raise InvalidMapping([Fault("attack.json", "", message)]) from error
-    return cast("dict[str, Any]", data)
+        return cast("dict[str, Any]", json.loads(text))
+    except ValueError as error:
+        raise InvalidMapping([Fault("attack.json", "", f"not JSON: {error}: restore the file")]) from error
 
 
 def read_known_types(root: Path = ROOT) -> list[KnownType]:

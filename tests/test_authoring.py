@@ -222,14 +222,6 @@ def test_fault_beside_the_records_is_named(file: str, text: str, fault: Fault, t
     assert caught.value.faults == (fault,)
 
 
-def test_catalogue_that_is_no_json_is_named(tmp_path: Path) -> None:
-    """A damaged attack.json must be named with the command that makes it."""
-    root = write_mapping(tmp_path / "mapping", {}, {}, catalogue="{")
-    with pytest.raises(InvalidMapping) as caught:
-        read_mapping(root)
-    assert [fault.file for fault in caught.value.faults] == ["attack.json"]
-    assert "enricher attack import" in str(caught.value)
-
 
 @pytest.mark.parametrize(
     ("text", "message"),

@@ -55,6 +55,6 @@ def chosen_release(arguments: argparse.Namespace, mapping: Mapping) -> str | Non
 
 
 def report(refusal: Refusal) -> int:
-    """Name a refused input on stderr and give the exit code it stands for: 2 if it could not be read, else 1."""
+    """Name a refused input on stderr; give its exit code, 2 if it could not be read, else 1."""
     print(f"enricher: {'' if refusal.is_unread else 'refused: '}{refusal}", file=sys.stderr)
     return 2 if refusal.is_unread else 1

@@ -120,17 +120,17 @@ def test_override_is_explained_as_ones_own(tmp_path: Path, capsys: pytest.Captur
     assert main(["explain", "Recon:EC2/Portscan", "--overrides", str(own)]) == 0
     out = capsys.readouterr().out
     assert "    low confidence, from finding-type" in out
-    assert "  record   your override, own\n" in out
+    assert "  record   your override, own.toml\n" in out
 
 
 def test_refused_override_is_named_and_the_bundled_record_serves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An invalid override must be named on stderr, and the answer be the bundled record's."""
+    """An invalid override must be named on stderr and give 1, and the answer be the bundled record's."""
     own = tmp_path / "own.toml"
     own.write_text(record("Recon:EC2/Portscan", confidence='"maybe"'), encoding="utf-8")
     answer = _json(capsys, "Recon:EC2/Portscan")
-    assert main(["explain", "--json", "Recon:EC2/Portscan", "--overrides", str(own)]) == 0
+    assert main(["explain", "--json", "Recon:EC2/Portscan", "--overrides", str(own)]) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out) == answer
     assert captured.err.startswith(
@@ -148,3 +148,26 @@ def test_former_release_is_explained_in_its_own_words(capsys: pytest.CaptureFixt
     assert first["url"].startswith("https://attack.mitre.org/versions/v18/techniques/T1562/")
     assert first["since"]["id"].startswith("T1685")
     assert "T1685" not in first["rationale"]
+
+
+def test_former_release_is_spoken_in_the_evidence_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """In 18.1 the readable form must not name what only 19.2 knows, but for the lines that say so."""
+    assert main(["explain", "Stealth:IAMUser/CloudTrailLoggingDisabled", "--attack-version", "18.1"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "since in 19.2" not in line]
+    assert [line for line in lines if "T1685" in line or "Defense Impairment" in line] == []
+    assert "    Defense Evasion · Disable or Modify Tools (T1562.001), up to high confidence, if" in lines
+
+
+def test_no_refinement_is_promised_where_none_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """A type that the mapping leaves without a technique must not be said to show one."""
+    assert main(["explain", "Impact:IAMUser/PromptInjection.Direct"]) == 0
+    assert "can show more" not in capsys.readouterr().out
+
+
+def test_an_explanation_fits_a_screen_or_two(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """However many rules may refine a type, few techniques must be told at length, the others by name."""
+    counts = {}
+    for key in mapping.records:
+        main(["explain", key])
+        counts[key] = len(capsys.readouterr().out.splitlines())
+    assert {key: count for key, count in counts.items() if count > 80} == {}

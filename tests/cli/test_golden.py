@@ -66,6 +66,12 @@ def test_writing_removes_what_has_no_event(events: Path) -> None:
     assert not (events / "enriched" / "ec2-portscan.json").exists()
 
 
+def test_folder_without_events_gives_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that holds no event must be named, as checking nothing proves nothing."""
+    assert main(["golden", "--check", "--events", str(tmp_path / "absent")]) == 2
+    assert capsys.readouterr().err == f"enricher: {tmp_path / 'absent'}: holds no event (*.json)\n"
+
+
 def test_golden_files_are_current() -> None:
     """Every byte of the enriched example events must be as reviewed; `enricher golden` renews them."""
     assert main(["golden", "--check"]) == 0
