@@ -162,8 +162,9 @@ def _technique_row(
     else:
         key, release = "formerly", catalogue.former
         other = _same_before(entry.pair, catalogue) or (tactic, technique)
-    if other != (tactic, technique):
-        row[key] = _other_names(release.version, *other)
+    said = _other_names(release.version, *other)
+    if said != _other_names(release.version, tactic, technique):
+        row[key] = said
     return row
 
 

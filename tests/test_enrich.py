@@ -70,6 +70,17 @@ def test_formerly_only_where_releases_differ(mapping: Mapping) -> None:
     assert "formerly" not in block["techniques"][1]
 
 
+@pytest.mark.parametrize(("release", "key"), [(None, "formerly"), ("18.1", "since")])
+@pytest.mark.parametrize("pair", [("TA0002", "T1610"), ("TA0004", "T1548.005"), ("TA0006", "T1556")])
+def test_technique_that_changed_another_tactic_is_the_same(
+    mapping: Mapping, pair: tuple[str, str], release: str | None, key: str
+) -> None:
+    """Where id, name and tactic are alike, what became of the technique's other tactics is no difference."""
+    block = attack_block([entry(*pair)], None, mapping, release)
+    assert [pair] == [(row["id"], row["tactic"]["id"])[::-1] for row in block["techniques"]]
+    assert key not in block["techniques"][0]
+
+
 def test_renamed_tactic_counts_as_different(mapping: Mapping) -> None:
     """A technique that kept its id under a renamed tactic must still say what it was."""
     block = attack_block([entry("TA0005", "T1078.004")], None, mapping)

@@ -34,6 +34,7 @@ def _surprises(block: dict[str, Any], mapping: Mapping) -> list[str]:
             for key in re.findall(r"\bT\d{4}(?:\.\d{3})?\b", row["rationale"])
             if key not in former.techniques
         ]
+        found += re.findall(r"Stealth|Defense Impairment|TA0112", row["rationale"])
         if row["parent"] and former.techniques[row["parent"]["id"]].name != row["parent"]["name"]:
             found.append(row["parent"]["id"])
     return found
