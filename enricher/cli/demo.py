@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the pipeline over the events and print what came in and what went out."""
     try:
+        import_module("aws_lambda_powertools")
         from enricher.cli.demo_hub import hub_lines
         from enricher.cli.embedded_aws import ACCOUNT, EmbeddedAws
     except ModuleNotFoundError as error:
@@ -92,7 +94,7 @@ def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]]
         *_wrap(detail["title"], "        "),
         f"  {paint.dim('out')}  {paint.alert(alert['headline'], alert['severity'])}",
     ]
-    for row in attack["techniques"]:
+    for place, row in enumerate(attack["techniques"]):
         parent = f"{row['parent']['name']}: " if row["parent"] else ""
         lines.append(
             f"        {row['tactic']['name']} · {paint.strong(parent + row['name'])} {row['id']}  "
@@ -101,9 +103,9 @@ def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]]
         lines += [
             paint.dim(f"        because {item['field']} is {item['value']!r:.90}") for item in row["evidence"]
         ]
-    if attack["techniques"]:
-        lines += [paint.dim(line) for line in _wrap(attack["techniques"][0]["rationale"], "        ")]
-    else:
+        if place == 0:
+            lines += [paint.dim(line) for line in _wrap(row["rationale"], "        ")]
+    if not attack["techniques"]:
         tactics = ", ".join(row["name"] for row in attack["tactics"]) or "none"
         lines.append(f"        no technique ({attack['status']}), tactic: {tactics}")
     lines += [f"        MITRE ATLAS: {row['name']} {row['id']}" for row in attack.get("atlas", [])]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
@@ -25,7 +27,8 @@ def hub_lines(events: Sequence[Mapping[str, Any]], account: str) -> list[str]:
     """Annotate the findings of the events twice; write what it took and what one of them looks like."""
     mapping = read_mapping()
     batch = [enrich(Finding.from_event(dict(event)), mapping) for event in events]
-    with mock_aws(), extended_moto() as (stores, _):
+    account_of_moto = patch.dict(os.environ, MOTO_ACCOUNT_ID=account)
+    with account_of_moto, mock_aws(), extended_moto() as (stores, _):
         for enriched in batch:
             identity, finding = _native(enriched)
             hub = stores.hubs.setdefault((account, enriched.finding.region), Hub(account))
@@ -61,5 +64,6 @@ def _annotate(batch: Sequence[EnrichedFinding]) -> str:
 
     parcels = [Parcel(str(place), enriched) for place, enriched in enumerate(batch)]
     failures = AnnotateDestination(Hubs(make), call_seconds=1).deliver(parcels, lambda: 60.0)
-    skipped = f", {len(failures)} left alone (archived)" if failures else ""
-    return f"{calls['GetFindings']} look-ups, {calls['BatchUpdateFindings']} updates{skipped}"
+    reasons = Counter(failure.reason for failure in failures.values())
+    held = "".join(f", {count} held back ({reason})" for reason, count in reasons.items())
+    return f"{calls['GetFindings']} look-ups, {calls['BatchUpdateFindings']} updates{held}"
