@@ -1,7 +1,7 @@
 """Be the command line. Standard library only for everything that needs no AWS.
 
-Exit codes: 0 done, 1 some input was refused or some check failed (each named on stderr), 2 the call is wrong, or a file
-cannot be read or written.
+Exit codes: 0 done, 1 some input was refused or some check failed (each named on stderr), 2 the call is
+wrong or a file cannot be read or written.
 """
 
 from __future__ import annotations
