@@ -44,7 +44,8 @@ def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     def time_left() -> float:
         return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
-    if isinstance(event, dict) and isinstance(event.get("Records"), list):
+    # An event of EventBridge has a detail, whatever else it has; a batch of SQS has Records and no more.
+    if isinstance(event, dict) and isinstance(event.get("Records"), list) and "detail" not in event:
         return {
             "batchItemFailures": [{"itemIdentifier": key} for key in _route.run(event["Records"], time_left)]
         }

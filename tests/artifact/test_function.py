@@ -86,6 +86,14 @@ def test_a_bare_event_is_published(function: LambdaRuntime, siem: Deployment, ma
     assert [expected_body("ec2-spambot", mapping)] == [message["Body"] for message in siem.received()]
 
 
+def test_a_bare_event_with_records_is_no_batch(function: LambdaRuntime, siem: Deployment) -> None:
+    """A finding is delivered whatever stands beside its detail: it must not pass for an empty batch."""
+    function.invoke({**event("ec2-rdp-brute-force"), "Records": []})
+    assert [event("ec2-rdp-brute-force")["detail"]] == [
+        json.loads(message["Body"])["detail"] for message in siem.received()
+    ]
+
+
 def test_a_bare_event_that_is_no_finding_raises(function: LambdaRuntime) -> None:
     """A bare event that is not a finding fails the invocation, and the function lives on."""
     with pytest.raises(FunctionFailed, match="MalformedEvent"):
