@@ -56,6 +56,20 @@ class Failure:
     wait: int | None = None
     metric: str = ""
 
+    @classmethod
+    def unforeseen(cls, error: Exception, remedy: Remedy = Remedy.RETRY) -> Failure:
+        """Name an error by its kind and the line of ours it passed: its words may quote the finding.
+
+        A reason is logged, and logs hold nothing of what a finding says.
+        """
+        trace, place = error.__traceback__, ""
+        while trace:
+            module = str(trace.tb_frame.f_globals.get("__name__"))
+            if module.startswith("enricher."):
+                place = f" at {module}:{trace.tb_lineno}"
+            trace = trace.tb_next
+        return cls(f"{type(error).__name__}{place}", remedy)
+
 
 class Destination(Protocol):
     """Carry a batch to one place."""

@@ -95,7 +95,10 @@ def fail_all(subjects: Iterable[Subject], failure: Failure) -> dict[str, Failure
 
 def failure_of(operation: str, error: Exception) -> Failure:
     """Read the error of a whole call: what was wrong with the request cannot be cured by a retry."""
-    permanent = isinstance(error, ParamValidationError) or error_code(error) == "InvalidInputException"
+    if isinstance(error, ParamValidationError):
+        # Its words quote the parameters, which are the findings.
+        return Failure.unforeseen(error, Remedy.DEAD_LETTER)
+    permanent = error_code(error) == "InvalidInputException"
     reason = single_line(f"{operation}: {error}", 900)
     return Failure(reason, Remedy.DEAD_LETTER if permanent else Remedy.RETRY)
 

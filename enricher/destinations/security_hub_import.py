@@ -25,7 +25,7 @@ from enricher.destinations.security_hub import (
     latest_first,
     make_hubs,
 )
-from enricher.formats.asff import FINDING_LIMIT, to_asff
+from enricher.formats.asff import FINDING_LIMIT, Incomplete, to_asff
 
 if TYPE_CHECKING:
     from enricher.settings import Settings
@@ -122,11 +122,11 @@ def write_letter(region: str, parcels: tuple[Parcel, ...]) -> Letter | dict[str,
     try:
         finding = to_asff(parcels[0].enriched)
         size = len(json.dumps(finding))  # as botocore writes it: all in ASCII, which is never less than UTF-8
-    except ValueError as error:
+    except Incomplete as error:
         return subject.fail(Failure(str(error), Remedy.DEAD_LETTER))
     except Exception as error:
         # One finding that the format trips over must not hold back the others of its batch.
-        return subject.fail(Failure(f"{type(error).__name__}: {error}", Remedy.DEAD_LETTER))
+        return subject.fail(Failure.unforeseen(error, Remedy.DEAD_LETTER))
     if size > FINDING_LIMIT:
         return subject.fail(Failure(f"{size} bytes as ASFF: at most {FINDING_LIMIT}", Remedy.DEAD_LETTER))
     return Letter(subject, finding, size)

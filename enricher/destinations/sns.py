@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from enricher.alert import single_line
 from enricher.destinations import Failure, Parcel, Remedy, TimeLeft
 from enricher.enrich import EnrichedFinding
-from enricher.formats import Render, load_format
+from enricher.formats import Render, TooLarge, load_format
 from enricher.formats.json_text import utf8_size
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class SnsDestination:
         for parcel in batch:
             try:
                 messages.append(self.pack(parcel))
-            except ValueError as error:
+            except TooLarge as error:
                 failures[parcel.id] = Failure(str(error), Remedy.DEAD_LETTER)
             except Exception as error:
                 # One finding that a format trips over must not hold back the others of its batch.
-                failures[parcel.id] = Failure(f"{type(error).__name__}: {error}", Remedy.DEAD_LETTER)
+                failures[parcel.id] = Failure.unforeseen(error, Remedy.DEAD_LETTER)
         for group in group_messages(messages, self.limit):
             if time_left() < self.call_seconds:
                 late = Failure("not attempted: too little of the function's time was left")
@@ -74,7 +74,7 @@ class SnsDestination:
         return failures
 
     def pack(self, parcel: Parcel) -> Message:
-        """Render one parcel within the limit, attributes included; raise ValueError if it cannot be."""
+        """Render one parcel within the limit, attributes included; raise TooLarge if it cannot be."""
         attributes = attributes_of(parcel.enriched)
         overhead = attributes_size(attributes)
         body = self.render(parcel.enriched, self.limit - overhead)
@@ -84,6 +84,9 @@ class SnsDestination:
         entries = [self._entry(str(place), message) for place, message in enumerate(group)]
         try:
             answer = self.client.publish_batch(TopicArn=self.topic_arn, PublishBatchRequestEntries=entries)
+        except ParamValidationError as error:
+            # Its words quote the parameters, which are the findings.
+            return {message.parcel.id: Failure.unforeseen(error) for message in group}
         except (BotoCoreError, ClientError) as error:
             return {message.parcel.id: Failure(f"PublishBatch: {error}") for message in group}
         return {

@@ -17,7 +17,7 @@ FORMATS = ("guardduty", "ecs", "ocsf", "text", "chat")
 
 
 class TooLarge(ValueError):
-    """Say that a finding cannot be slimmed below the limit of its destination."""
+    """Say that a finding is beyond what its destination or JSON can carry, with no word of what it holds."""
 
 
 def load_format(name: str) -> Render:

@@ -97,23 +97,27 @@ def _join(values: Iterable[str], limit: int) -> str:
     return text
 
 
+class Incomplete(ValueError):
+    """Say what a finding lacks that ASFF needs."""
+
+
 def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
-    """Write an own finding of the finding's account; raise ValueError for what lacks something ASFF needs.
+    """Write an own finding of the finding's account; raise Incomplete for what lacks something ASFF needs.
 
     The ATT&CK fields are ProductFields: UserDefinedFields are the customer's, and no import updates them.
     """
     finding, alert = enriched.finding, enriched.alert
     if not finding.arn or len(finding.arn) > ID_LIMIT:
-        raise ValueError(
+        raise Incomplete(
             f"ASFF needs an Id of 1 to {ID_LIMIT} characters, the finding's ARN has {len(finding.arn)}"
         )
     if not re.fullmatch(r"[0-9]{12}", finding.account):
-        raise ValueError(f"ASFF needs an account of 12 digits, the finding has {finding.account!r:.40}")
+        raise Incomplete(f"ASFF needs an account of 12 digits, the finding has {finding.account!r:.40}")
     if not finding.region:
-        raise ValueError("ASFF needs a Region, the finding has none")
+        raise Incomplete("ASFF needs a Region, the finding has none")
     created, updated = _time(finding, "createdAt"), _time(finding, "updatedAt")
     if not updated:
-        raise ValueError(f"ASFF needs UpdatedAt, the finding's updatedAt is {finding.updated_at!r:.40}")
+        raise Incomplete(f"ASFF needs UpdatedAt, the finding's updatedAt is {finding.updated_at!r:.40}")
     optional = {
         "FirstObservedAt": _time(finding, "service.eventFirstSeen"),
         "LastObservedAt": _time(finding, "service.eventLastSeen"),

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import re
 
+from enricher.formats import TooLarge
+
 # SQS and SNS reject characters outside XML 1.0; JSON leaves these unescaped when asked for non-ASCII.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _REFUSED = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def dump_json(value: object) -> str:
-    """Serialise compactly; raise ValueError for numbers that JSON cannot carry and for too deep a nesting."""
+    """Serialise compactly; raise TooLarge for numbers that JSON cannot carry and for too deep a nesting."""
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         if _REFUSED.search(text):
             text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     except RecursionError:
-        raise ValueError("nested too deeply to be written as JSON") from None
+        raise TooLarge("nested too deeply to be written as JSON") from None
+    except ValueError:
+        raise TooLarge("holds a number that JSON cannot carry") from None
     return text
 
 

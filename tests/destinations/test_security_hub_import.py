@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ParamValidationError
 from moto import mock_aws
 
 from enricher.destinations import Remedy
@@ -100,6 +101,18 @@ def test_refused_call_is_narrowed_down(hub: HubClient) -> None:
     failures = destination(client).deliver([parcel(number) for number in range(8)], plenty)
     assert {"m3": Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
     assert 7 == len(hub.hub.findings)
+
+
+def test_reason_quotes_nothing_of_a_finding(hub: HubClient) -> None:
+    """A finding that botocore refuses must be set aside without a word of its content."""
+    error = ParamValidationError(report="Invalid type for parameter Findings[0].Title, value: secret")
+    client = Failing(
+        hub, "batch_import_findings", lambda request: error if "finding/3" in json.dumps(request) else None
+    )
+    failures = destination(client).deliver([parcel(number) for number in range(5)], plenty)
+    assert {
+        "m3": (Remedy.DEAD_LETTER, "ParamValidationError at enricher.destinations.security_hub_import")
+    } == {key: (failure.remedy, failure.reason.partition(":")[0]) for key, failure in failures.items()}
 
 
 def letter(size: int) -> Letter:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, ParamValidationError
 from moto import mock_aws
 
 from enricher.destinations import Failure, Parcel, Remedy
@@ -181,6 +181,23 @@ def test_a_call_that_fails_fails_its_entries(mapping: Mapping) -> None:
     failures = target.deliver([parcel(mapping, key=key) for key in "ab"], plenty)
     assert {"a": Remedy.RETRY, "b": Remedy.RETRY} == {
         key: failure.remedy for key, failure in failures.items()
+    }
+
+
+def test_reasons_quote_nothing_of_a_finding(mapping: Mapping) -> None:
+    """What botocore or a format says of a finding's content must not become a reason, which is logged."""
+    refusal = ParamValidationError(report="Invalid type for parameter Message, value: secret")
+    client = Recorder(error=refusal)
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    [failure] = target.deliver([parcel(mapping)], plenty).values()
+    assert ("ParamValidationError at enricher.destinations.sns", Remedy.RETRY) == (
+        failure.reason.partition(":")[0],
+        failure.remedy,
+    )
+    broken = replace(target, render=lambda enriched, limit: str(int("secret")))
+    assert {"m": Failure("ValueError at enricher.destinations.sns", Remedy.DEAD_LETTER)} == {
+        key: replace(failure, reason=failure.reason.partition(":")[0])
+        for key, failure in broken.deliver([parcel(mapping)], plenty).items()
     }
 
 
