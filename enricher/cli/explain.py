@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not known:
         near = near_misses(arguments.type, mapping)
         question = f"; did you mean {' or '.join(near)}?" if near else ""
-        print(f"enricher: {arguments.type} is not known{question}", file=sys.stderr)
+        print(f"enricher: {arguments.type or 'an empty type'} is not known{question}", file=sys.stderr)
     return code if known or arguments.json else 1
 
 
@@ -62,6 +62,8 @@ def explain_lines(
     lines = [finding_type]
     if record:
         lines += _standing_lines(finding_type, record, mapping)
+    else:
+        lines.append("  no record: read from its name; its findings are forwarded all the same")
     if not attack["techniques"]:
         lines.append("  no technique" + "".join(f", tactic {row['name']}" for row in attack["tactics"]))
     else:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from enricher.enrich import EnrichedFinding
 from enricher.finding import Finding
 from enricher.formats import TooLarge
-from enricher.formats.block import filled
-from enricher.formats.json_text import dump_json, utf8_size
+from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.plain import defang, plain
 from enricher.formats.scene import Scene, read_scene
 from enricher.formats.summary import full_name, other_names, scene_rows
@@ -143,18 +143,23 @@ _SAMPLE = "*Sample finding:* made by GuardDuty to try things out, nothing happen
 def _attack_lines(enriched: EnrichedFinding) -> list[str]:
     attack = enriched.attack
     lines = []
-    for row in attack["techniques"]:
+    for place, row in enumerate(attack["techniques"]):
         lines.append(f"*ATT&CK* {full_name(row)}, {row['tactic']['name']}, {row['confidence']} confidence")
         lines += other_names(row)
-    if attack["techniques"]:
-        first = attack["techniques"][0]
-        shown = ", ".join(unmarked(str(shown["value"]), 80) for shown in first["evidence"][:3])
-        lines[1:1] = [f"seen: {shown}"] if shown else []
-        lines.append(unmarked(first["rationale"], 600))
+        if place == 0:
+            shown = ", ".join(_shown(item) for item in row["evidence"][:3])
+            lines += [f"seen: {shown}"] if shown else []
+            lines.append(unmarked(row["rationale"], 600))
     if not attack["techniques"]:
         names = ", ".join(f"{tactic['name']} ({tactic['id']})" for tactic in attack["tactics"])
         lines.append(f"*ATT&CK* {names or 'nothing that the mapping could tell'}")
     return lines
+
+
+def _shown(item: Mapping[str, Any]) -> str:
+    # The last step of the field's path is enough to read the value by.
+    name = item["field"].rpartition(".")[2].partition("[")[0]
+    return f"{unmarked(name, 40)} {unmarked(str(item['value']), 80)}"
 
 
 def _next_steps(enriched: EnrichedFinding) -> list[str]:

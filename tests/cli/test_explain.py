@@ -82,7 +82,12 @@ def test_near_misses_are_suggested_beside_json(capsys: pytest.CaptureFixture[str
 def test_what_is_like_nothing_gets_no_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     """A word that is like no type must not be answered with a guess."""
     assert main(["explain", "Zzz:Qqq/Xxx"]) == 1
-    assert capsys.readouterr().err == "enricher: Zzz:Qqq/Xxx is not known\n"
+    captured = capsys.readouterr()
+    assert captured.err == "enricher: Zzz:Qqq/Xxx is not known\n"
+    assert captured.out.splitlines()[1:3] == [
+        "  no record: read from its name; its findings are forwarded all the same",
+        "  no technique",
+    ]
 
 
 def test_alias_is_explained(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
