@@ -7,10 +7,11 @@ S3 export (one camelCase finding a line). https://docs.aws.amazon.com/guardduty/
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from enricher.block import number_of, text_of, value_at
 
 DETAIL_TYPE = "GuardDuty Finding"
 SOURCE = "aws.guardduty"
@@ -93,19 +94,11 @@ class Finding:
 
     def at(self, path: str) -> Any:
         """Give the value at a dotted camelCase path of the detail, None where there is nothing."""
-        value: Any = self.view
-        for key in path.split("."):
-            if not isinstance(value, dict):
-                return None
-            value = value.get(key)
-        return value
+        return value_at(self.view, path)
 
     def text(self, path: str) -> str:
         """Give the string at a path; numbers as text; "" for anything else."""
-        value = self.at(path)
-        if isinstance(value, str):
-            return value
-        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+        return text_of(value_at(self.view, path))
 
     def flag(self, path: str) -> bool:
         """Give the boolean at a path; exports spell it "true" as well; False for anything else."""
@@ -114,15 +107,7 @@ class Finding:
 
     def number(self, path: str) -> float | None:
         """Give the finite number at a path, also where an export spelt it as a string."""
-        value = self.at(path)
-        if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return None
-        return value if not isinstance(value, float) or math.isfinite(value) else None
+        return number_of(value_at(self.view, path))
 
     @property
     def arn(self) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from enricher.block import TEXT_LIMIT, iso_time, text_at, time_at
 from enricher.enrich import EnrichedFinding
 from enricher.formats import TooLarge
-from enricher.formats.block import TEXT_LIMIT, filled, iso_time, text_at, time_at
 from enricher.formats.ecs_entities import entity_fields
 from enricher.formats.guardduty import slim_detail
-from enricher.formats.json_text import dump_json, utf8_size
+from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.scene import Scene, read_scene
 from enricher.formats.summary import full_name, other_names
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from enricher.block import Block, address_at, iso_time, rows_at, text_at, value_at
 from enricher.finding import Finding
-from enricher.formats.block import Block, address_at, iso_time, rows_at, text_at, value_at
 from enricher.formats.network import Connection, Endpoint
 from enricher.formats.scene import Container, Process, Scene, Threat
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from enricher.formats import TooLarge
 
@@ -28,3 +30,9 @@ def dump_json(value: object) -> str:
 def utf8_size(text: str) -> int:
     """Count the UTF-8 bytes of a text that `dump_json` wrote."""
     return len(text) if text.isascii() else len(text.encode("utf-8"))
+
+
+def filled(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a block without its empty values (None, "", [], {}), at every depth of objects."""
+    inner = {key: filled(value) if isinstance(value, dict) else value for key, value in block.items()}
+    return {key: value for key, value in inner.items() if value not in (None, "", [], {})}

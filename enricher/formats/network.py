@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from enricher.formats.block import Block, address_at, number_at, rows_at, text_at, value_at, whole_at
+from enricher.block import Block, address_at, number_at, rows_at, text_at, value_at, whole_at
 
 
 @dataclass(frozen=True, slots=True)

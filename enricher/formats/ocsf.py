@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from enricher.attack import archived_url
+from enricher.block import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
 from enricher.enrich import EnrichedFinding
 from enricher.finding import Finding
 from enricher.formats import TooLarge
-from enricher.formats.block import TEXT_LIMIT, epoch_milliseconds, filled, text_at, time_at, whole_at
 from enricher.formats.guardduty import slim_detail
-from enricher.formats.json_text import dump_json, utf8_size
+from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.ocsf_evidences import evidences_of, malware_of, resources_of
 from enricher.formats.scene import read_scene
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from enricher.block import TEXT_LIMIT, epoch_milliseconds
 from enricher.finding import Finding
-from enricher.formats.block import TEXT_LIMIT, epoch_milliseconds, filled
+from enricher.formats.json_text import filled
 from enricher.formats.network import Connection, Endpoint
 from enricher.formats.scene import Container, Principal, Process, Scene
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from enricher.block import Block, rows_at, text_at, time_at, value_at, whole_at
 from enricher.finding import Finding
-from enricher.formats.block import Block, rows_at, text_at, time_at, value_at, whole_at
 from enricher.formats.network import Connection, read_connections
 
 

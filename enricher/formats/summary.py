@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from enricher.block import text_at, time_at, whole_at
 from enricher.finding import Finding
-from enricher.formats.block import text_at, time_at, whole_at
 from enricher.formats.network import Endpoint
 from enricher.formats.scene import Call, Principal, Process, Resource, Scene
 

@@ -19,6 +19,8 @@ Block = Mapping[str, Any]
 
 def value_at(block: object, path: str) -> Any:
     """Give the value at a dotted path, None where there is nothing."""
+    if not isinstance(block, dict):
+        return None
     value: Any = block
     for key in path.split("."):
         if not isinstance(value, dict):
@@ -27,29 +29,40 @@ def value_at(block: object, path: str) -> Any:
     return value
 
 
-def text_at(block: object, path: str) -> str:
-    """Give the string or number at a path as text of at most TEXT_LIMIT characters; "" for anything else."""
-    value = value_at(block, path)
+def text_of(value: object) -> str:
+    """Give a string as it is and a number as text; "" for anything else."""
     if isinstance(value, str):
-        return value[:TEXT_LIMIT]
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
     try:
-        return str(value)[:TEXT_LIMIT]
+        return str(value)
     except ValueError:  # an integer of more digits than Python turns into text
         return ""
 
 
-def number_at(block: object, path: str) -> float | None:
-    """Give the finite number at a path, also where it is spelt as a string."""
-    value = value_at(block, path)
+def number_of(value: object) -> float | None:
+    """Give a finite number, also one that is spelt as a string; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    if not math.isfinite(number):
+        return None
+    return value if isinstance(value, int) else number
+
+
+def text_at(block: object, path: str) -> str:
+    """Give the string or number at a path as text of at most TEXT_LIMIT characters; "" for anything else."""
+    return text_of(value_at(block, path))[:TEXT_LIMIT]
+
+
+def number_at(block: object, path: str) -> float | None:
+    """Give the finite number at a path, also where it is spelt as a string."""
+    number = number_of(value_at(block, path))
+    return None if number is None else float(number)
 
 
 def whole_at(block: object, path: str, most: int = 2**53) -> int | None:
@@ -95,9 +108,3 @@ def iso_time(moment: datetime) -> str:
 def epoch_milliseconds(moment: datetime) -> int:
     """Give a time in whole milliseconds since 1970."""
     return int(moment.timestamp() * 1000)
-
-
-def filled(block: Block) -> dict[str, Any]:
-    """Copy a block without its empty values (None, "", [], {}), at every depth of objects."""
-    inner = {key: filled(value) if isinstance(value, dict) else value for key, value in block.items()}
-    return {key: value for key, value in inner.items() if value not in (None, "", [], {})}
