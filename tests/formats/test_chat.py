@@ -53,11 +53,14 @@ def test_has_the_shape_that_is_accepted(mapping: Mapping) -> None:
 
 def test_evidence_and_reason_stand_under_the_primary_technique(mapping: Mapping) -> None:
     """What was seen, each value with its field, and why must follow the technique that they are for."""
+    first, *others = enrich(Finding.from_event(examples.event("runtime-reverse-shell")), mapping).attack[
+        "techniques"
+    ]
     lines = notification(mapping, "runtime-reverse-shell")["content"]["description"].splitlines()
-    place = next(number for number, line in enumerate(lines) if line.startswith("*ATT&CK* T1059.004 "))
-    assert "seen: name bash, executablePath /usr/bin/bash" == lines[place + 1]
-    assert "The process is a Unix shell: somebody gives commands by hand or by script." == lines[place + 2]
-    assert ["T1095", "T1190"] == [line.split()[1] for line in lines[place + 3 :]]
+    place = next(number for number, line in enumerate(lines) if line.startswith(f"*ATT&CK* {first['id']} "))
+    assert lines[place + 1].startswith("seen: name bash, executablePath /usr/bin/bash")
+    assert unmarked(first["rationale"], 600) == lines[place + 2]
+    assert [row["id"] for row in others] == [line.split()[1] for line in lines[place + 3 :]]
 
 
 def test_updates_share_a_thread(mapping: Mapping) -> None:
