@@ -16,13 +16,17 @@ from enricher.block import number_of, text_of, value_at
 DETAIL_TYPE = "GuardDuty Finding"
 SOURCE = "aws.guardduty"
 
-#: The members whose EventBridge name is not the API's name with a small first letter
-#: (botocore's guardduty model, 2026-11).
+#: The members whose EventBridge name is not the API's name with a small first letter (botocore's guardduty
+#: model, 2026-11), but for two that are irregular in one place only and that nothing reads.
 _IRREGULAR = {
     "SourceIps": "sourceIPs",
     "TaskCreatedAt": "createdAt",
     "KubernetesResourcesTypes": "type",
     "LoginAttributes": "LoginAttributes",
+    "Latitude": "lat",
+    "Longitude": "lon",
+    "Code": "productCodeId",
+    "ProductType": "productCodeType",
 }
 _DEEPEST = 64
 

@@ -7,11 +7,12 @@ import json
 from typing import Any
 
 import pytest
+from botocore.session import get_session
 from hypothesis import given
 from hypothesis import strategies as st
 
 from enricher.enrich import enrich
-from enricher.finding import Finding, MalformedEvent, read_json
+from enricher.finding import Finding, MalformedEvent, _camel_key, read_json
 from enricher.formats.guardduty import render
 from enricher.mapping import Mapping
 from tests import examples
@@ -55,6 +56,30 @@ def test_both_spellings_agree(name: str, mapping: Mapping) -> None:
     bare = enrich(Finding.from_detail(event["detail"]), mapping)
     pascal = enrich(Finding.from_detail(examples.to_pascal(event["detail"])), mapping)
     assert (bare.attack, bare.alert) == (pascal.attack, pascal.alert)
+
+
+def test_names_of_the_api_become_those_of_the_event() -> None:
+    """Each member of the API's model of a finding must be read under its name in EventBridge events."""
+    wrong: list[str] = []
+    seen: set[str] = set()
+
+    def walk(shape: Any, path: str) -> None:
+        if shape.type_name == "list":
+            walk(shape.member, path)
+        if shape.type_name != "structure" or shape.name in seen:
+            return
+        seen.add(shape.name)
+        for name, member in shape.members.items():
+            if _camel_key(name) != member.serialization.get("name", name):
+                wrong.append(f"{path}.{name}")
+            walk(member, f"{path}.{name}")
+
+    walk(get_session().get_service_model("guardduty").shape_for("Finding"), "")
+    assert [
+        # Irregular in one place only, and not read.
+        ".Service.Detection.Sequence.Actors.User.Account.Name",
+        ".Service.Detection.Sequence.Resources.Data.Ec2Instance.IamInstanceProfile",
+    ] == sorted(wrong)
 
 
 def test_pascal_detail_is_kept_as_it_came() -> None:
