@@ -115,6 +115,15 @@ def test_impair_defenses_became_what_mitre_says(old: str, new: str) -> None:
     assert old in REAL.former_candidates(new)
 
 
+def test_heir_of_several_is_called_what_it_was_called() -> None:
+    """Of the former ids that became one technique, the one that had its name must speak for it unasked."""
+    catalogue = read_catalogue()
+    assert ("T1562", "T1562.001", "T1562.006") == catalogue.former_candidates("T1685")
+    before = catalogue.former_technique("T1685")
+    assert before is not None
+    assert ("T1562.001", "Disable or Modify Tools") == (before.id, before.name)
+
+
 def test_pinned_and_former_release_are_19_2_and_18_1() -> None:
     """The releases that docs and settings name must be those of the catalogue."""
     assert REAL.versions == ("19.2", "18.1")

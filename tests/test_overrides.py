@@ -110,6 +110,13 @@ def test_invalid_override_is_named_and_counted_and_the_others_serve(
 
 
 @pytest.mark.usefixtures("aws")
+def test_byte_order_mark_is_no_fault(mapping: Mapping, witness: Witness) -> None:
+    """An object that an editor saved with a byte order mark must serve as any other."""
+    _put("\ufeff" + LOW)
+    assert (_confidence(_build(SOURCES[0], mapping, witness).current()), []) == ("low", witness.counted)
+
+
+@pytest.mark.usefixtures("aws")
 def test_file_that_is_no_toml_leaves_the_bundled_mapping(mapping: Mapping, witness: Witness) -> None:
     """Overrides that cannot be read at all must be counted as refused, and every bundled record serve."""
     _put("confidence: low")

@@ -98,6 +98,16 @@ def test_tactic_alone_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_entries_that_fall_together_are_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two entries that the chosen release says alike must be one row, or a join would count them twice."""
+    own = tmp_path / "own.toml"
+    both = '[{ tactic = "TA0112" }, { tactic = "TA0005" }]'
+    own.write_text(record("Recon:EC2/Portscan", attack=both), encoding="utf-8")
+    rows = _export(capsys, "--overrides", str(own), "--attack-version", "18.1")
+    found = [row for row in rows if row["finding_type"] == "Recon:EC2/Portscan"]
+    assert [(row["rank"], row["tactic"]) for row in found] == [("1", "Defense Evasion")]
+
+
 def test_rank_is_the_order_of_the_record(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
     """Rank 1 must be the primary entry of each record, also where that is a tactic alone."""
     first = {row["finding_type"]: row for row in _export(capsys) if row["rank"] == "1"}

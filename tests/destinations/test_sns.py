@@ -174,6 +174,15 @@ def test_only_failed_entries_fail(mapping: Mapping) -> None:
     assert {"b": Failure("PublishBatch: InternalError: try again")} == target.deliver(batch, plenty)
 
 
+def test_attributes_count_as_sns_counts_them() -> None:
+    """Name, data type and value of each attribute must count towards the size, in UTF-8 bytes."""
+    attributes = {
+        "region": {"DataType": "String", "StringValue": "é"},
+        "severity": {"DataType": "Number", "StringValue": "9"},
+    }
+    assert (6 + 6 + 2) + (8 + 6 + 1) == attributes_size(attributes)
+
+
 def test_a_call_that_fails_fails_its_entries(mapping: Mapping) -> None:
     """When the call itself fails, each of its entries must be retried."""
     client = Recorder(error=EndpointConnectionError(endpoint_url="https://sns.example.com"))
