@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from enricher.block import rows_at, text_at
 from enricher.deed import deed_of
 from enricher.finding import Finding
 
@@ -74,10 +75,7 @@ def subject_of(finding: Finding) -> str:
 
 def _first_name(finding: Finding, path: str) -> str:
     head, _, key = path.rpartition(".")
-    items = finding.at(head)
-    first = items[0] if isinstance(items, list) and items else None
-    name = first.get(key) if isinstance(first, dict) else None
-    return name if isinstance(name, str) else ""
+    return next((text_at(row, key) for row in rows_at(finding.view, head)), "")
 
 
 _SUBJECTS: dict[str, tuple[str, ...]] = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
+from enricher.block import Block, rows_at, text_at, value_at, whole_at
 from enricher.finding import Finding
 
 _ACTION = "service.action."
@@ -57,10 +55,10 @@ def _logged_in(finding: Finding, subject: str) -> str:
     action = finding.at(_LOGIN[:-1])
     if not isinstance(action, dict):
         return ""
-    row = _first(action.get("LoginAttributes") or action.get("loginAttributes"))
-    failed, succeeded = _whole(row.get("failedLoginAttempts")), _whole(row.get("successfulLoginAttempts"))
-    user = row.get("user")
-    who = f" as {user}" if isinstance(user, str) and user and user != subject else ""
+    row = _first(action, "LoginAttributes") or _first(action, "loginAttributes")
+    failed, succeeded = (whole_at(row, f"{how}LoginAttempts") or 0 for how in ("failed", "successful"))
+    user = text_at(row, "user")
+    who = f" as {user}" if user and user != subject else ""
     return f"{failed} failed and {succeeded} successful log-ins{who}{_from(finding, _LOGIN)}"
 
 
@@ -72,7 +70,7 @@ def _ran(finding: Finding, _: str) -> str:
 
 
 def _connected(finding: Finding, _: str) -> str:
-    address = _address(finding, _NETWORK)
+    address = _address(finding.view, _NETWORK)
     if not address:
         return ""
     if finding.text(f"{_NETWORK}connectionDirection") == "INBOUND":
@@ -83,11 +81,9 @@ def _connected(finding: Finding, _: str) -> str:
 
 
 def _probed(finding: Finding, _: str) -> str:
-    row = _first(finding.at(f"{_ACTION}portProbeAction.portProbeDetails"))
-    port, remote = row.get("localPortDetails"), row.get("remoteIpDetails")
-    number = _whole(port.get("port")) if isinstance(port, dict) else 0
-    address = remote.get("ipAddressV4") or remote.get("ipAddressV6") if isinstance(remote, dict) else ""
-    return f"port {number} probed from {address}" if number and isinstance(address, str) and address else ""
+    row = _first(finding.view, f"{_ACTION}portProbeAction.portProbeDetails")
+    port, address = whole_at(row, "localPortDetails.port"), _address(row, "")
+    return f"port {port} probed from {address}" if port and address else ""
 
 
 def _looked_up(finding: Finding, _: str) -> str:
@@ -97,25 +93,22 @@ def _looked_up(finding: Finding, _: str) -> str:
 
 def _found(finding: Finding, _: str) -> str:
     by_name = "service.ebsVolumeScanDetails.scanDetections.threatDetectedByName.threatNames"
-    threat = _first(finding.at(by_name)) or _first(finding.at("service.malwareScanDetails.threats"))
-    name = threat.get("name")
-    file = _first(threat.get("filePaths") or threat.get("itemPaths"))
-    path = file.get("filePath") or file.get("nestedItemPath")
-    where = f" in {path}" if isinstance(path, str) and path else ""
-    return f"{name}{where}" if isinstance(name, str) and name else ""
+    threat = _first(finding.view, by_name) or _first(finding.view, "service.malwareScanDetails.threats")
+    file = _first(threat, "filePaths") or _first(threat, "itemPaths")
+    name, path = text_at(threat, "name"), text_at(file, "filePath") or text_at(file, "nestedItemPath")
+    return f"{name} in {path}" if name and path else name
 
 
 def _followed(finding: Finding, subject: str) -> str:
-    sequence = "service.detection.sequence."
-    signals = finding.at(f"{sequence}signals")
+    sequence = finding.at("service.detection.sequence")
+    signals = value_at(sequence, "signals")
     if not isinstance(signals, list) or not signals:
         return ""
-    names = list(_names(finding.at(f"{sequence}actors")))
-    only = _first(signals).get("name") if len(signals) == 1 else None
-    many = only if isinstance(only, str) and only else f"{len(signals)} signals"
-    address = _first(finding.at(f"{sequence}endpoints")).get("ip")
-    where = f" from {address}" if isinstance(address, str) and address else ""
-    return f"{many}{_by(names[0] if names else '', subject)}{where}"
+    names = (text_at(actor, "user.name") for actor in rows_at(sequence, "actors"))
+    only = text_at(_first(sequence, "signals"), "name") if len(signals) == 1 else ""
+    address = text_at(_first(sequence, "endpoints"), "ip")
+    where = f" from {address}" if address else ""
+    return f"{only or f'{len(signals)} signals'}{_by(next(filter(None, names), ''), subject)}{where}"
 
 
 _TELLERS = (
@@ -131,34 +124,20 @@ _TELLERS = (
 )
 
 
-def _names(actors: object) -> Iterator[str]:
-    for actor in actors if isinstance(actors, list) else ():
-        user = actor.get("user") if isinstance(actor, dict) else None
-        name = user.get("name") if isinstance(user, dict) else None
-        if isinstance(name, str) and name:
-            yield name
-
-
 def _by(who: str, subject: str) -> str:
     return f" by {who}" if who and who != subject else ""
 
 
 def _from(finding: Finding, action: str) -> str:
-    address = _address(finding, action)
+    address = _address(finding.view, action)
     return f" from {address}" if address else ""
 
 
-def _address(finding: Finding, action: str) -> str:
-    remote = f"{action}remoteIpDetails."
-    return finding.text(f"{remote}ipAddressV4") or finding.text(f"{remote}ipAddressV6")
+def _address(block: Block, action: str) -> str:
+    return text_at(block, f"{action}remoteIpDetails.ipAddressV4") or text_at(
+        block, f"{action}remoteIpDetails.ipAddressV6"
+    )
 
 
-def _first(value: object) -> dict[str, Any]:
-    first = value[0] if isinstance(value, list) and value else None
-    return first if isinstance(first, dict) else {}
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9 else 0
+def _first(block: Block, path: str) -> Block:
+    return next(iter(rows_at(block, path)), {})
