@@ -222,7 +222,6 @@ def test_fault_beside_the_records_is_named(file: str, text: str, fault: Fault, t
     assert caught.value.faults == (fault,)
 
 
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
