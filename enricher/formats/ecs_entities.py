@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from enricher.block import Block, address_at, iso_time, rows_at, text_at, value_at
 from enricher.finding import Finding
 from enricher.formats.network import Connection, Endpoint
-from enricher.formats.scene import Container, Process, Scene, Threat
-
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+from enricher.formats.scene import Container, Process, Scene, Threat, name_tag
 
 
 def entity_fields(finding: Finding, scene: Scene) -> dict[str, Any]:
@@ -41,7 +38,7 @@ def entity_fields(finding: Finding, scene: Scene) -> dict[str, Any]:
             "hosts": _distinct(
                 [host.get("name", ""), scene.domain, *(it.remote.domain for it in scene.connections)]
             ),
-            "hash": _distinct(_sha256(threat.sha256) for threat in scene.threats),
+            "hash": _distinct(threat.sha256 for threat in scene.threats),
         },
     }
 
@@ -91,10 +88,9 @@ def _host_fields(instance: Block | None) -> dict[str, Any]:
     if not identity:
         return {}
     faces = rows_at(instance, "networkInterfaces")
-    name = next((text_at(tag, "value") for tag in rows_at(instance, "tags") if tag.get("key") == "Name"), "")
     return {
         "id": identity,
-        "name": name or identity,
+        "name": name_tag(instance) or identity,
         "hostname": next((text_at(face, "privateDnsName") for face in faces), ""),
         "ip": _distinct(address_at(face, key) for face in faces for key in ("privateIpAddress", "publicIp")),
         "type": text_at(instance, "instanceType"),
@@ -105,7 +101,7 @@ def _process_fields(process: Process, parent: Process | None) -> dict[str, Any]:
     return {
         "name": process.name,
         "executable": process.path,
-        "hash": {"sha256": _sha256(process.sha256)},
+        "hash": {"sha256": process.sha256},
         "pid": process.pid,
         "entity_id": process.uid,
         "user": {"name": process.user, "id": "" if process.user_id is None else str(process.user_id)},
@@ -151,9 +147,5 @@ def _file_fields(threat: Threat) -> dict[str, Any]:
     return {
         "path": threat.path,
         "name": threat.path.rpartition("/")[2],
-        "hash": {"sha256": _sha256(threat.sha256)},
+        "hash": {"sha256": threat.sha256},
     }
-
-
-def _sha256(text: str) -> str:
-    return text if _SHA256.fullmatch(text) else ""

@@ -65,6 +65,8 @@ def read_connections(view: Block) -> list[Connection]:
 def _endpoint(block: object, side: str) -> Endpoint:
     details = value_at(block, f"{side}IpDetails")
     port = value_at(block, f"{side}PortDetails")
+    if details is None and port is None:
+        return Endpoint()
     port_name = text_at(port, "portName")
     return Endpoint(
         ip=address_at(details, "ipAddressV4") or address_at(details, "ipAddressV6"),

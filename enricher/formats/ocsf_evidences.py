@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from enricher.block import TEXT_LIMIT, epoch_milliseconds
@@ -11,7 +10,6 @@ from enricher.formats.json_text import filled
 from enricher.formats.network import Connection, Endpoint
 from enricher.formats.scene import Container, Principal, Process, Scene
 
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _ROLES = {"TARGET": 1, "ACTOR": 2}
 _USER_ACCOUNTS = {
     "IAMUser": (3, "AWS IAM User"),
@@ -101,7 +99,6 @@ def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
     if process is None or (process.pid is None and not process.uid):
         return {}
     name = process.path.rpartition("/")[2]
-    hashes = [_hash(process.sha256)] if _SHA256.fullmatch(process.sha256) else []
     return {
         "name": process.name,
         "path": process.path,
@@ -109,7 +106,13 @@ def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
         "uid": process.uid,
         "working_directory": process.directory,
         "created_time": epoch_milliseconds(process.started) if process.started else None,
-        "file": {"name": name, "path": process.path, "type_id": 1, "type": "Regular File", "hashes": hashes}
+        "file": {
+            "name": name,
+            "path": process.path,
+            "type_id": 1,
+            "type": "Regular File",
+            "hashes": _hashes(process.sha256),
+        }
         if name
         else {},
         "user": {"name": process.user, "uid": "" if process.user_id is None else str(process.user_id)},
@@ -117,8 +120,8 @@ def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
     }
 
 
-def _hash(value: str) -> dict[str, Any]:
-    return {"algorithm_id": 3, "algorithm": "SHA-256", "value": value}
+def _hashes(sha256: str) -> list[dict[str, Any]]:
+    return [{"algorithm_id": 3, "algorithm": "SHA-256", "value": sha256}] if sha256 else []
 
 
 def _container(container: Container | None) -> dict[str, Any]:
@@ -151,8 +154,8 @@ def malware_of(scene: Scene) -> list[dict[str, Any]]:
     for threat in scene.threats:
         listed = files.setdefault(threat.name, [])
         if name := threat.path.rpartition("/")[2]:
-            hashes = [_hash(threat.sha256)] if _SHA256.fullmatch(threat.sha256) else []
-            listed.append(filled({"name": name, "path": threat.path, "type_id": 1, "hashes": hashes}))
+            file = {"name": name, "path": threat.path, "type_id": 1, "hashes": _hashes(threat.sha256)}
+            listed.append(filled(file))
     return [
         filled({"name": name, "classification_ids": [0], "classifications": ["Unknown"], "files": listed})
         for name, listed in files.items()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from enricher.block import Block, rows_at, text_at, time_at, value_at, whole_at
 from enricher.finding import Finding
 from enricher.formats.network import Connection, read_connections
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Hold a process; started is None where the finding does not say."""
+    """Hold a process; sha256 is 64 digits or "", started None where the finding does not say."""
 
     name: str
     path: str = ""
@@ -158,7 +161,7 @@ def _process(block: object) -> Process | None:
     process = Process(
         name=text_at(block, "name"),
         path=text_at(block, "executablePath"),
-        sha256=text_at(block, "executableSha256"),
+        sha256=_sha256(block, "executableSha256"),
         pid=whole_at(block, "pid", 2**31 - 1),
         uid=text_at(block, "uuid"),
         user=text_at(block, "user"),
@@ -201,7 +204,7 @@ def _resources(view: Block) -> list[Resource]:
     for path, kind, uid, name in _KINDS:
         block = value_at(view, f"resource.{path}")
         for row in rows_at(view, f"resource.{path}") if isinstance(block, list) else [block] if block else []:
-            found.append(Resource(kind, text_at(row, uid), text_at(row, name) if name else _name_tag(row)))
+            found.append(Resource(kind, text_at(row, uid), text_at(row, name) if name else name_tag(row)))
             found += [
                 Resource("AWS::S3::Object", text_at(item, "objectArn"), text_at(item, "key"))
                 for item in rows_at(row, "s3ObjectDetails")
@@ -213,14 +216,15 @@ def _resources(view: Block) -> list[Resource]:
     return [resource for resource in found if resource.uid or resource.name]
 
 
-def _name_tag(block: object) -> str:
+def name_tag(block: object) -> str:
+    """Give the value of the tag Name, by which people know a resource; "" where it has none."""
     return next((text_at(tag, "value") for tag in rows_at(block, "tags") if tag.get("key") == "Name"), "")
 
 
 def _threats(view: Block) -> list[Threat]:
     volume = "service.ebsVolumeScanDetails.scanDetections.threatDetectedByName.threatNames"
     on_volumes = [
-        Threat(text_at(row, "name"), text_at(file, "filePath"), text_at(file, "hash"))
+        Threat(text_at(row, "name"), text_at(file, "filePath"), _sha256(file, "hash"))
         for row in rows_at(view, volume)
         for file in rows_at(row, "filePaths") or [{}]
     ]
@@ -228,9 +232,14 @@ def _threats(view: Block) -> list[Threat]:
         Threat(
             text_at(row, "name"),
             text_at(item, "itemPath") or text_at(item, "nestedItemPath"),
-            text_at(item, "hash") or text_at(row, "hash"),
+            _sha256(item, "hash") or _sha256(row, "hash"),
         )
         for row in rows_at(view, "service.malwareScanDetails.threats")
         for item in rows_at(row, "itemDetails") or rows_at(row, "itemPaths") or [{}]
     ]
     return [threat for threat in (*on_volumes, *in_objects) if threat.name]
+
+
+def _sha256(block: object, path: str) -> str:
+    text = text_at(block, path)
+    return text if _SHA256.fullmatch(text) else ""
