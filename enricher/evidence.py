@@ -75,7 +75,9 @@ def find_evidence(finding: Finding, record: Record | None, mapping: Mapping) -> 
     meaning = Meaning.of(name.purpose, record, tables)
     matches = [*_match_calls(finding, tables), *_match_fields(finding, name, tables)]
     refusal = _cluster_refusal(finding)
-    graded = [_judge(match, meaning, refusal) for match in matches]
+    # A family that says who called leaves it to the purpose what the call was for.
+    led = bool(meaning.aim) and name.family in tables.get("caller_families", ())
+    graded = [_judge(match, meaning, refusal, 1 if led else 2) for match in matches]
     graded.sort(key=lambda item: item[0])
     return _merge([entry for _, entry in graded])
 
@@ -193,12 +195,16 @@ def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, 
             hits.append(hit)
     for number in rule.show:
         hits += islice(reader.places(number, key[0]), 1)
-    return tuple(ground for hit in hits if (ground := shown(*hit)))
+    return tuple(dict.fromkeys(ground for hit in hits if (ground := shown(*hit))))
 
 
 def choose_reading(rule: Rule, meaning: Meaning) -> list[Any]:
-    """Choose what a rule means in this finding: the reading that fits best, of equals the most usual."""
-    return max(rule.readings, key=meaning.fit)
+    """Choose what a rule means in this finding: the reading that fits best, of equals the most usual.
+
+    A tactic that only the record names is no reason to leave the most usual reading: a read object is
+    collection, though stolen credentials read it.
+    """
+    return max(rule.readings, key=lambda reading: max(meaning.fit(reading), 1))
 
 
 def _cluster_refusal(finding: Finding) -> Shown | None:
@@ -208,14 +214,19 @@ def _cluster_refusal(finding: Finding) -> Shown | None:
     return shown(path, finding.at(path)) if refused else None
 
 
-def _judge(match: _Match, meaning: Meaning, refusal: Shown | None) -> tuple[tuple[int, int, bool], Entry]:
-    """Turn a match into an entry, with its rank: surer first, then what fits better, then what is limited."""
+def _judge(
+    match: _Match, meaning: Meaning, refusal: Shown | None, by_family: int
+) -> tuple[tuple[int, int, bool], Entry]:
+    """Turn a match into an entry, with its rank: surer first, then what fits better, then what is limited.
+
+    by_family: how well a rule for the finding's very family fits at least.
+    """
     rule = match.rule
     tactic, technique, confidence, *former = choose_reading(rule, meaning)
     fit = min(meaning.fit((tactic, technique)), 2)
     if rule.scope and rule.scope[2]:
         # A rule for this very family was written knowing what the finding means.
-        fit = 2
+        fit = max(fit, by_family)
     rank, rationale = CONFIDENCES.index(confidence), rule.rationale
     # GuardDuty judged the aim; what has another aim is a side of the matter.
     lowered = 1 if meaning.aim and not fit else 0

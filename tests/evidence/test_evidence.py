@@ -56,6 +56,52 @@ def test_purpose_chooses_the_reading(purpose: str, tactic: str, mapping: Mapping
     assert [(tactic, "T1098.001")] == pairs(entries)
 
 
+def test_purpose_leads_where_the_family_says_who_called(mapping: Mapping) -> None:
+    """Looking round from a listed address must be discovery first, by a valid account second."""
+    fields = {
+        f"{CALL}.api": "DescribeInstances",
+        f"{CALL}.serviceName": "ec2.amazonaws.com",
+        "resource.accessKeyDetails.userType": "IAMUser",
+    }
+    looking = found("Recon:IAMUser/MaliciousIPCaller", fields, mapping)
+    assert [("TA0007", "T1580"), ("TA0001", "T1078.004")] == pairs(looking)
+    acting = found("UnauthorizedAccess:IAMUser/MaliciousIPCaller", fields, mapping)
+    assert [("TA0001", "T1078.004"), ("TA0007", "T1580")] == pairs(acting)
+
+
+def test_most_usual_reading_stands_where_the_purpose_is_no_aim(mapping: Mapping) -> None:
+    """An object that stolen credentials read must be collection, not a search for passwords in files."""
+    fields = {f"{CALL}.api": "GetObject", f"{CALL}.serviceName": "s3.amazonaws.com"}
+    entries = found("UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS", fields, mapping)
+    assert [("TA0009", "T1530")] == pairs(entries)
+
+
+def test_field_is_named_once_in_an_entry(mapping: Mapping) -> None:
+    """A field that meets two conditions of a rule must be named as evidence once."""
+    command = "service.runtimeDetails.context.commandLineExample"
+    (entry,) = found("DefenseEvasion:Runtime/SuspiciousCommand", {command: "iptables -F"}, mapping)
+    assert (Shown(command, "iptables -F"),) == entry.evidence
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tar czf /backup/id.tgz /srv/www",
+        "chmod u+x deploy.sh",
+        "yum install amazon-cloudwatch-agent",
+        "curl -O https://www.example.com/setup.sh.asc -d w",
+        "./start.sh >> /var/log/shop.log",
+        "systemctl restart ssh",
+        "ls /var/lib/docker",
+    ],
+)
+def test_ordinary_commands_are_no_evasion_and_no_movement(command: str, mapping: Mapping) -> None:
+    """A word of an attack that stands in a path or a harmless option must give no technique but a download."""
+    fields = {"service.runtimeDetails.context.commandLineExample": command}
+    entries = found("Trojan:Runtime/DropPoint", fields, mapping)
+    assert {("TA0011", "T1105")} >= set(pairs(entries))
+
+
 def test_call_outside_the_purpose_is_less_sure(mapping: Mapping) -> None:
     """A call that has no reading in the purpose's tactic must be kept, one step less sure."""
     entries = found("Discovery:IAMUser/AnomalousBehavior", KEY, mapping)
