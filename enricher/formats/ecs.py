@@ -6,17 +6,16 @@ Fields: https://www.elastic.co/docs/reference/ecs/ecs-field-reference
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from enricher.block import TEXT_LIMIT, iso_time, text_at, time_at
 from enricher.enrich import EnrichedFinding
 from enricher.formats import TooLarge
 from enricher.formats.ecs_entities import entity_fields
-from enricher.formats.guardduty import slim_detail
+from enricher.formats.guardduty import give_up, slim_detail
 from enricher.formats.json_text import dump_json, filled, utf8_size
-from enricher.formats.scene import Scene, read_scene
-from enricher.formats.summary import full_name, other_names
+from enricher.formats.scene import Scene, moment_of, read_scene
+from enricher.formats.summary import full_name, other_names, parent_of
 
 ECS_VERSION = "9.4.0"
 
@@ -63,24 +62,15 @@ def _ever_smaller(
     yield {**document, "event": {**event, "original": dump_json(detail)}}, []
     for slimmed, removed in slim_detail(detail):
         yield {**document, "event": {**event, "original": dump_json(slimmed)}}, removed
-    gone = ["event.original"]
-    yield document, gone
-    for field in SLIMMING_ORDER:
-        if field in document:
-            document = {key: value for key, value in document.items() if key != field}
-            gone = [*gone, field]
-            yield document, gone
+    yield from give_up(document, "event.original", SLIMMING_ORDER)
 
 
 def _document(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, scene = enriched.finding, read_scene(enriched.finding)
     purpose, _, rest = finding.type[:TEXT_LIMIT].partition(":")
-    times = ("updatedAt", "createdAt", "service.eventLastSeen")
-    moments = (time_at(finding.view, path) for path in times)
-    moment = next(filter(None, moments), None) or time_at(finding.event, "time")
     return filled(
         {
-            "@timestamp": iso_time(moment or datetime.fromtimestamp(0, UTC)),
+            "@timestamp": iso_time(moment_of(finding)),
             "message": _message(enriched),
             "ecs": {"version": ECS_VERSION},
             "event": _event_fields(enriched, scene),
@@ -148,7 +138,7 @@ def _threat_fields(attack: Mapping[str, Any]) -> dict[str, Any]:
     for row in attack["techniques"]:
         if row["parent"]:
             children.append(row)
-            techniques.append({**row["parent"], "url": row["url"].rstrip("/").rpartition("/")[0] + "/"})
+            techniques.append(parent_of(row))
         else:
             techniques.append(row)
     if not attack["tactics"]:

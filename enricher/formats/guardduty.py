@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from enricher.enrich import EnrichedFinding
@@ -71,6 +71,19 @@ def slim_detail(detail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], 
         detail = smaller
         removed = [*(done for done in removed if not done.startswith(f"detail.{path}.")), f"detail.{path}"]
         yield detail, removed
+
+
+def give_up(
+    document: Mapping[str, Any], removed: str, order: Iterable[str]
+) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    """Give ever smaller copies of a document that lacks `removed` already: its keys go in `order`."""
+    gone = [removed]
+    yield document, gone
+    for name in order:
+        if name in document:
+            document = {key: value for key, value in document.items() if key != name}
+            gone = [*gone, name]
+            yield document, gone
 
 
 def without(block: Mapping[str, Any], keys: list[str]) -> Mapping[str, Any]:

@@ -14,10 +14,11 @@ from enricher.block import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, who
 from enricher.enrich import EnrichedFinding
 from enricher.finding import Finding
 from enricher.formats import TooLarge
-from enricher.formats.guardduty import slim_detail
+from enricher.formats.guardduty import give_up, slim_detail
 from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.ocsf_evidences import evidences_of, malware_of, resources_of
-from enricher.formats.scene import read_scene
+from enricher.formats.scene import moment_of, read_scene
+from enricher.formats.summary import parent_of
 
 OCSF_VERSION = "1.8.0"
 _CLASS, _CATEGORY = 2004, 2
@@ -57,13 +58,7 @@ def _ever_smaller(
     yield {**event, "raw_data": dump_json(detail)}, []
     for slimmed, removed in slim_detail(detail):
         yield {**event, "raw_data": dump_json(slimmed)}, removed
-    gone = ["raw_data"]
-    yield event, gone
-    for name in SLIMMING_ORDER:
-        if name in event:
-            event = {key: value for key, value in event.items() if key != name}
-            gone = [*gone, name]
-            yield event, gone
+    yield from give_up(event, "raw_data", SLIMMING_ORDER)
 
 
 def _event(enriched: EnrichedFinding) -> dict[str, Any]:
@@ -87,7 +82,7 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
             "severity": alert["severity"].capitalize(),
             "status_id": status,
             "status": _STATUSES[status],
-            "time": _time_of(finding),
+            "time": epoch_milliseconds(moment_of(finding)),
             "start_time": _milliseconds(time_at(view, "service.eventFirstSeen")),
             "end_time": _milliseconds(time_at(view, "service.eventLastSeen")),
             "count": whole_at(view, "service.count", 2**31 - 1),
@@ -177,8 +172,7 @@ def attacks_of(attack: Mapping[str, Any]) -> list[dict[str, Any]]:
         tactic = next(tactic for tactic in attack["tactics"] if tactic["id"] == row["tactic"]["id"])
         entry = {"tactic": _named(tactic, version), "version": version}
         if row["parent"]:
-            parent = {**row["parent"], "url": row["url"].rstrip("/").rpartition("/")[0] + "/"}
-            entry |= {"technique": _named(parent, version), "sub_technique": _named(row, version)}
+            entry |= {"technique": _named(parent_of(row), version), "sub_technique": _named(row, version)}
         else:
             entry["technique"] = _named(row, version)
         attacks.append(entry)
@@ -192,14 +186,6 @@ def _named(row: Mapping[str, Any], version: str) -> dict[str, str]:
     # OCSF asks for the versioned permalink.
     url = row["url"] if "/versions/" in row["url"] else archived_url(row["url"], version)
     return {"uid": row["id"], "name": row["name"], "src_url": url}
-
-
-def _time_of(finding: Finding) -> int:
-    """Give the time of the event, which OCSF requires: of the last update, else the nearest there is."""
-    for path in ("updatedAt", "createdAt", "service.eventLastSeen"):
-        if moment := time_at(finding.view, path):
-            return epoch_milliseconds(moment)
-    return _milliseconds(time_at(finding.event, "time")) or 0
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from enricher.block import Block, rows_at, text_at, time_at, value_at, whole_at
 from enricher.finding import Finding
@@ -112,6 +112,13 @@ def read_scene(finding: Finding) -> Scene:
             for action in ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
         ),
     )
+
+
+def moment_of(finding: Finding) -> datetime:
+    """Give the time of the last update, else the nearest there is; 1970 where a finding has none at all."""
+    paths = ("updatedAt", "createdAt", "service.eventLastSeen")
+    moments = [*(time_at(finding.view, path) for path in paths), time_at(finding.event, "time")]
+    return next(filter(None, moments), datetime.fromtimestamp(0, UTC))
 
 
 _ACTOR = ("user.name", "user.uid", "user.type", "user.credentialUid")

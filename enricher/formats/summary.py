@@ -53,6 +53,11 @@ def full_name(row: Mapping[str, Any]) -> str:
     return f"{row['id']} {parent}{row['name']}"
 
 
+def parent_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the parent of a sub-technique's row, with its page, which is above that of the sub-technique."""
+    return {**row["parent"], "url": row["url"].rstrip("/").rpartition("/")[0] + "/"}
+
+
 def other_names(row: Mapping[str, Any]) -> list[str]:
     """Say what a technique is called in the other ATT&CK release, where that differs."""
     return [
