@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from enricher.formats.summary import Rows, full_name, minor_rows, other_names, s
 WIDTH = 78
 _LABEL = 10
 _INDENT = "  "
+_TYPE = re.compile(r"[A-Z]\w*:[A-Z]\w*/[A-Z][\w.!&]*", re.ASCII)
 #: Techniques that are explained; the others are named.
 _EXPLAINED = 2
 #: What is given up, in this order, when the text exceeds the limit. Headline, link and ids are never.
@@ -56,8 +58,8 @@ def _join(parts: Mapping[str, list[str]]) -> str:
 
 def _headline(enriched: EnrichedFinding) -> list[str]:
     severity, what, *rest = enriched.alert["headline"].split(" · ")
-    # Both are from the catalogue or GuardDuty's own; a name like C&CActivity.B stays as one searches for it.
-    first = plain if plain(enriched.finding.type) else defang
+    # From the catalogue, or a type of GuardDuty's: a name like C&CActivity.B stays as one searches for it.
+    first = plain if _TYPE.fullmatch(enriched.finding.type) else defang
     lines = [f"{plain(severity)} | {first(what)}", *(defang(part) for part in rest)]
     if enriched.alert["sample"]:
         lines[:0] = ["*** SAMPLE FINDING - made by GuardDuty to try things out, nothing happened ***", ""]

@@ -111,6 +111,15 @@ def test_finding_cannot_forge_a_line(mapping: Mapping) -> None:
     assert len([line for line in lines if line.startswith("Type ")]) == 1
 
 
+def test_type_that_is_none_cannot_link(mapping: Mapping) -> None:
+    """A type that GuardDuty would not spell so must not become a link, in the headline of a sample either."""
+    finding = enriched(
+        mapping, "awkward-sample-finding", type="see https://example.com", title="", description=""
+    )
+    headline = render(finding, LIMIT).splitlines()[2]
+    assert "HIGH | see hxxps[:]//example[.]com" == headline
+
+
 @settings(max_examples=150)
 @given(event=odd.events())
 def test_nothing_hides_and_nothing_links(event: dict[str, Any], mapping: Mapping) -> None:
