@@ -96,7 +96,7 @@ def test_field_is_named_once_in_an_entry(mapping: Mapping) -> None:
     ],
 )
 def test_ordinary_commands_are_no_evasion_and_no_movement(command: str, mapping: Mapping) -> None:
-    """A word of an attack that stands in a path or a harmless option must give no technique but a download."""
+    """A word of an attack that stands in a path or a harmless option must show a download at most."""
     fields = {"service.runtimeDetails.context.commandLineExample": command}
     entries = found("Trojan:Runtime/DropPoint", fields, mapping)
     assert {("TA0011", "T1105")} >= set(pairs(entries))
