@@ -6,12 +6,12 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from enricher import source_queue
+from enricher.block import time_at
 from enricher.destinations import DESTINATIONS, Destination, Failure, Parcel, Remedy, TimeLeft
 from enricher.enrich import EnrichedFinding, enrich
 from enricher.finding import Finding, MalformedEvent
@@ -176,14 +176,9 @@ class Route:
         self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
 
     def _count_age(self, enriched: EnrichedFinding) -> None:
-        try:
-            updated = datetime.fromisoformat(enriched.finding.updated_at)
-        except ValueError:
-            return
-        if updated.tzinfo is None:
-            updated = updated.replace(tzinfo=UTC)
-        age = (datetime.now(UTC) - updated).total_seconds()
-        self.metrics.add_metric(name="FindingAge", unit=MetricUnit.Seconds, value=max(age, 0.0))
+        if updated := time_at(enriched.finding.view, "updatedAt"):
+            age = time.time() - updated.timestamp()
+            self.metrics.add_metric(name="FindingAge", unit=MetricUnit.Seconds, value=max(age, 0.0))
 
 
 def _build_overrides(

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from enricher.alert import single_line
+from enricher.alert import UNKNOWN, single_line
+from enricher.block import iso_time, time_at
 from enricher.enrich import EnrichedFinding
 from enricher.finding import Finding
 from enricher.formats.asff_resources import resources_of
 
 #: What the keys of our fields begin with; nothing else is ever touched.
 PREFIX = "attack/"
-KEY_LIMIT, USER_VALUE_LIMIT, PRODUCT_VALUE_LIMIT = 128, 1024, 2048
+USER_VALUE_LIMIT, PRODUCT_VALUE_LIMIT = 1024, 2048
 ID_LIMIT, TITLE_LIMIT, DESCRIPTION_LIMIT = 512, 256, 1024
 TYPES_LIMIT = 50
 #: The largest finding, in bytes; Security Hub says "240 KB", and the smaller reading is the safe one.
@@ -179,7 +179,7 @@ def _place(tactic: dict[str, str], technique: str) -> str:
 def _severity(enriched: EnrichedFinding) -> dict[str, str]:
     label = enriched.alert["severity"]
     number = enriched.finding.number("severity")
-    severity = {"Label": label if label in ("LOW", "MEDIUM", "HIGH", "CRITICAL") else "INFORMATIONAL"}
+    severity = {"Label": "INFORMATIONAL" if label == UNKNOWN else label}
     return severity if number is None else {**severity, "Original": f"{number:g}"}
 
 
@@ -201,13 +201,5 @@ def _product_fields(enriched: EnrichedFinding) -> dict[str, str]:
 
 
 def _time(finding: Finding, path: str) -> str:
-    """Give a time as RFC 3339 in UTC with milliseconds; "" if there is none that can be read."""
-    try:
-        moment = datetime.fromisoformat(finding.text(path))
-    except ValueError:
-        return ""
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    try:
-        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    except OverflowError:
-        return ""
+    moment = time_at(finding.view, path)
+    return iso_time(moment) if moment else ""
