@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -113,9 +113,7 @@ def note_archived(before: Picture, after: Picture) -> Picture:
     Without it the finding could not be seen to be un-archived.
     """
     if after.archived and not before.archived and is_later(after.updated_at, before.updated_at):
-        return Picture(
-            after.updated_at, before.severity, True, before.techniques, before.addresses, before.principals
-        )
+        return replace(before, updated_at=after.updated_at, archived=True)
     return before
 
 
