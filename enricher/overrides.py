@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parameters import BaseProvider, SSMProvider
-from botocore.config import Config
 
 from enricher.mapping import Mapping
+from enricher.patience import Patience
 from enricher.record_authoring import read_overrides
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ MAX_AGE = 300
 MOST_BYTES = 1_048_576
 
 # Short, so that a source that does not answer can use up neither Lambda's init time nor the batch's.
-_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"})
+_PATIENCE = Patience(connect=1, read=2)
 
 
 class S3Provider(BaseProvider):
     """Read an S3 object, named BUCKET/KEY, as Powertools reads a parameter: with its cache."""
 
     def __init__(self) -> None:
-        self.client = boto3.client("s3", config=_CONFIG)
+        self.client = boto3.client("s3", config=_PATIENCE.config())
         super().__init__(client=self.client)  # type: ignore[no-untyped-call]
 
     def _get(self, name: str, **_sdk_options: Any) -> str:
@@ -102,7 +102,7 @@ def build(source: str, bundled: Mapping, logger: Logger, metrics: Metrics) -> Ov
     if source.startswith("s3://"):
         read = partial(S3Provider().get, source.removeprefix("s3://"), max_age=MAX_AGE)
     else:
-        ssm = SSMProvider(boto_config=_CONFIG)
+        ssm = SSMProvider(boto_config=_PATIENCE.config())
         read = partial(ssm.get, source.removeprefix("ssm:"), max_age=MAX_AGE, decrypt=True)
     overrides = Overrides(source, read, bundled, logger, metrics)
     overrides.current()

@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 
 from enricher.destinations import TimeLeft
+from enricher.patience import Patience
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 #: the 14 days that it was kept in the queue.
 KEPT_SECONDS = 90 * 24 * 3600
 
-#: The time limits of one call, in seconds, and what it can take with its one retry and a second of back-off.
-CONNECT_SECONDS, READ_SECONDS, CALL_ATTEMPTS = 1, 1, 2
-CALL_SECONDS = CALL_ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + 1
+PATIENCE = Patience(connect=1, read=1)
 
 #: The most that a slow table may take of one batch, in seconds: ten times what a batch of a hundred needs.
 BATCH_SECONDS = 10.0
@@ -91,7 +90,7 @@ class RepeatsTable:
 
     def _ask(self, call: Callable[[], _Result], default: _Result) -> _Result:
         start = self.time_left()
-        if not self.fault and start < CALL_SECONDS:
+        if not self.fault and start < PATIENCE.seconds:
             self.fault = "too little of the function's time was left"
         if self.fault:
             return default
@@ -108,16 +107,7 @@ class RepeatsTable:
 
 def build(settings: Settings) -> Callable[[TimeLeft], RepeatsTable]:
     """Make the table's client; give what opens the table for a batch."""
-    from botocore.config import Config
-
-    layer = DynamoDBPersistenceLayer(
-        settings.repeats_table,
-        boto_config=Config(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": CALL_ATTEMPTS},
-        ),
-    )
+    layer = DynamoDBPersistenceLayer(settings.repeats_table, boto_config=PATIENCE.config())
     return opener(layer, settings.route)
 
 

@@ -127,7 +127,7 @@ class Route:
         """Apply the remedy of a failed record; tell whether SQS must deliver it again."""
         if failure.remedy in _DONE:
             return False
-        if time_left() < source_queue.CALL_SECONDS:
+        if time_left() < source_queue.PATIENCE.seconds:
             return True
         try:
             if self.queue and failure.remedy is Remedy.DEAD_LETTER:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from enricher.destinations import DESTINATIONS
 from enricher.formats import FORMATS
 
-DESTINATION_NAMES = ("sns", "security-hub-annotate", "security-hub-import")
 UPDATE_MODES = ("material", "every", "first")
 
 #: MaximumMessageSize of an SNS topic: default, least and most, in bytes.
@@ -26,8 +26,7 @@ class InvalidSettings(ValueError):
 class Settings:
     """Hold what one function is told by its environment (see docs/settings.md).
 
-    account_id: the function's own; message_limit: bytes; *_seconds: the time limits of one call to the
-    destination.
+    account_id: the function's own; message_limit: bytes.
     """
 
     route: str = "siem"
@@ -42,14 +41,6 @@ class Settings:
     attack_version: str = ""
     mapping_overrides: str = ""
     message_limit: int = DEFAULT_LIMIT
-    connect_seconds: float = 3
-    read_seconds: float = 7
-    call_attempts: int = 2
-
-    @property
-    def call_seconds(self) -> float:
-        """Give the longest that one call can take: every attempt, with a second of back-off between two."""
-        return self.call_attempts * (self.connect_seconds + self.read_seconds + 1)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -76,7 +67,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             faults.append(f"ACCOUNT_ID is {value!r}: expected the function's own account, 12 digits")
         return value
 
-    destination = choose("DESTINATION", "sns", DESTINATION_NAMES)
+    destination = choose("DESTINATION", "sns", tuple(DESTINATIONS))
     settings = Settings(
         route=environment.get("ROUTE") or "siem",
         destination=destination,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from enricher.alert import single_line
+from enricher.patience import Patience
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
 LONGEST_WAIT = 43_200
 
-#: The time limits of one call, in seconds, and what it can take with its one retry and a second of back-off.
 #: Short, as it comes after the delivery, and the queue itself deals with what is not postponed or set aside.
-CONNECT_SECONDS, READ_SECONDS, CALL_ATTEMPTS = 1, 1, 2
-CALL_SECONDS = CALL_ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + 1
+PATIENCE = Patience(connect=1, read=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,6 @@ def build(settings: Settings) -> SourceQueue | None:
     if not (settings.queue_url and settings.dead_letter_queue_url):
         return None
     import boto3
-    from botocore.config import Config
 
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": CALL_ATTEMPTS},
-    )
-    return SourceQueue(boto3.client("sqs", config=config), settings.queue_url, settings.dead_letter_queue_url)
+    client = boto3.client("sqs", config=PATIENCE.config())
+    return SourceQueue(client, settings.queue_url, settings.dead_letter_queue_url)

@@ -18,7 +18,7 @@ from enricher.enrich import enrich
 from enricher.formats import load_format
 from enricher.route import Route
 from enricher.settings import InvalidSettings, Settings, read_settings
-from enricher.source_queue import CALL_SECONDS, SourceQueue, build
+from enricher.source_queue import PATIENCE, SourceQueue, build
 from tests import examples
 from tests.faults.findings import small_mapping
 from tests.faults.plant import Witness
@@ -125,7 +125,7 @@ def test_unknown_id_in_an_answer_is_ignored() -> None:
 def test_remedy_waits_for_the_next_time_when_time_is_short(failure: Failure) -> None:
     """With less time left than a call to the queue can take, the record must be returned without one."""
     aside = Aside()
-    failed = route(Target({"a": failure}), aside).run([record("a")], lambda: CALL_SECONDS - 0.1)
+    failed = route(Target({"a": failure}), aside).run([record("a")], lambda: PATIENCE.seconds - 0.1)
     assert (["a"], []) == (failed, aside.did)
 
 
@@ -206,7 +206,7 @@ def test_calls_to_the_queue_are_bounded() -> None:
     assert queue is not None
     config: Any = queue.client.meta.config
     attempts = config.retries["total_max_attempts"]
-    assert attempts * (config.connect_timeout + config.read_timeout) + attempts - 1 <= CALL_SECONDS
+    assert attempts * (config.connect_timeout + config.read_timeout) + attempts - 1 <= PATIENCE.seconds
 
 
 @pytest.mark.parametrize("environment", [{"ACCOUNT_ID": "111122223333"}, {"QUEUE_URL": QUEUE_URL}])

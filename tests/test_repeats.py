@@ -17,7 +17,7 @@ from enricher.destinations import Failure, Parcel, Remedy, TimeLeft
 from enricher.enrich import enrich
 from enricher.finding import Finding
 from enricher.repeats import QuietRepeats, guard, split_wave
-from enricher.repeats_table import CALL_SECONDS, RepeatsTable, build, opener
+from enricher.repeats_table import PATIENCE, RepeatsTable, build, opener
 from enricher.settings import Settings
 from tests import examples
 from tests.faults.findings import small_mapping
@@ -282,7 +282,7 @@ def test_slow_table_is_given_up() -> None:
 def test_no_call_to_the_table_outlasts_the_function() -> None:
     """With less time left than a call can take, the table must not be asked."""
     layer: Any = None
-    table = RepeatsTable(layer, lambda: CALL_SECONDS - 0.1)
+    table = RepeatsTable(layer, lambda: PATIENCE.seconds - 0.1)
     assert ("unusable", None, False) == (table.claim({}), table.read({}), table.finish({}, {}))
 
 

@@ -12,9 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from enricher.enrich import EnrichedFinding
+from enricher.patience import Patience
 
 if TYPE_CHECKING:
     from enricher.settings import Settings
+
+#: With one call to a destination.
+PATIENCE = Patience(connect=3, read=7)
 
 #: Give the seconds left for the batch; a destination starts no call that could outlast them.
 TimeLeft = Callable[[], float]
@@ -85,10 +89,10 @@ def _build_sns(settings: Settings) -> Destination:
     return build(settings)
 
 
-def _build_annotate(settings: Settings) -> Destination:
+def _build_annotate(_: Settings) -> Destination:
     from enricher.destinations.security_hub_annotate import build
 
-    return build(settings)
+    return build()
 
 
 def _build_import(settings: Settings) -> Destination:

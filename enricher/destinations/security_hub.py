@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from enricher.alert import single_line
-from enricher.destinations import Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft
 from enricher.picture import is_later
 
 if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
-
-    from enricher.settings import Settings
 
 #: For one finding, in the answer of a call that succeeded: the codes that no retry changes.
 PERMANENT_CODES = frozenset(
@@ -151,16 +149,11 @@ def has_time(time_left: TimeLeft, seconds: float) -> Callable[[], bool]:
     return lambda: time_left() >= seconds
 
 
-def make_hubs(settings: Settings) -> Hubs:
+def make_hubs() -> Hubs:
     """Make the clients' maker, and at once the client of the function's own Region."""
     import boto3
-    from botocore.config import Config
 
-    config = Config(
-        connect_timeout=settings.connect_seconds,
-        read_timeout=settings.read_seconds,
-        retries={"mode": "standard", "total_max_attempts": settings.call_attempts},
-    )
+    config = PATIENCE.config()
     session: Any = boto3.session.Session()
     hubs = Hubs(lambda region: session.client("securityhub", region_name=region, config=config))
     if session.region_name:

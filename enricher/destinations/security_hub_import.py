@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 
-from enricher.destinations import Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft
 from enricher.destinations.security_hub import (
     Hubs,
     Subject,
@@ -149,4 +149,4 @@ def group_letters(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
 
 def build(settings: Settings) -> ImportDestination:
     """Make the destination and the client of the function's own Region."""
-    return ImportDestination(make_hubs(settings), settings.account_id, settings.call_seconds)
+    return ImportDestination(make_hubs(), settings.account_id, PATIENCE.seconds)

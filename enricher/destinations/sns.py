@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from enricher.alert import single_line
-from enricher.destinations import Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft
 from enricher.enrich import EnrichedFinding
 from enricher.formats import Render, TooLarge, load_format
 from enricher.formats.json_text import utf8_size
@@ -177,18 +177,12 @@ def attributes_size(attributes: Attributes) -> int:
 def build(settings: Settings) -> SnsDestination:
     """Make the destination and its client from the settings."""
     import boto3
-    from botocore.config import Config
 
-    config = Config(
-        connect_timeout=settings.connect_seconds,
-        read_timeout=settings.read_seconds,
-        retries={"mode": "standard", "total_max_attempts": settings.call_attempts},
-    )
     return SnsDestination(
-        client=boto3.client("sns", config=config),
+        client=boto3.client("sns", config=PATIENCE.config()),
         topic_arn=settings.topic_arn,
         render=load_format(settings.format),
         limit=settings.message_limit,
-        call_seconds=settings.call_seconds,
+        call_seconds=PATIENCE.seconds,
         subject=settings.format in PEOPLE_FORMATS,
     )

@@ -23,7 +23,6 @@ from enricher.destinations.security_hub_annotate import (
 from enricher.enrich import enrich
 from enricher.finding import Finding
 from enricher.formats.asff import attack_fields
-from enricher.settings import Settings
 from tests import examples
 from tests.faults.clock import Clock
 from tests.faults.findings import small_mapping
@@ -324,7 +323,7 @@ def test_findings_of_two_regions_go_to_their_own(hub: HubClient) -> None:
 
 def test_impossible_region_is_set_aside() -> None:
     """A Region that can be none must be refused for its own findings only, not break the batch."""
-    target = build(Settings(destination="security-hub-annotate"))
+    target = build()
     failures = target.deliver([parcel(1, region="no region\n")], plenty)
     assert {"m1": Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
 
@@ -339,7 +338,7 @@ def real() -> Iterator[Any]:
 
 def test_real_client_annotates(real: Any) -> None:
     """The built destination must annotate through botocore, whose parameter checks then hold too."""
-    target = build(Settings(destination="security-hub-annotate"))
+    target = build()
     for number in range(25):
         real.findings[(arn_of(number), PRODUCT)] = {"Id": arn_of(number), "ProductArn": PRODUCT}
     failures = target.deliver([parcel(number) for number in range(26)], plenty)
