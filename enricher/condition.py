@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from enricher.place import Scalar
@@ -21,9 +22,15 @@ def key_of(value: Scalar) -> str:
     return str(value) if not isinstance(value, int) or abs(value) < 1 << 64 else ""
 
 
-def words_of(text: str) -> set[str]:
+def words_of(text: str) -> frozenset[str]:
     """Give the words of a text in small letters; only the beginning of a very long one is read."""
-    return set(_WORD.findall(text[:_LONGEST_TEXT].lower()))
+    return _words(text[:_LONGEST_TEXT])
+
+
+# Dozens of rules ask for the words of one command line.
+@lru_cache(maxsize=4)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower()))
 
 
 def _number_above(value: Scalar, operand: float) -> bool:

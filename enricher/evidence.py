@@ -13,10 +13,9 @@ purposes: threat purpose -> the tactics it may mean, none where it is no aim.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Mapping as ReadMapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any, NamedTuple
 
 from enricher.attack import parent_id
@@ -32,7 +31,7 @@ CEILING = 5
 #: Fields named for one entry; what more of them would say is the same.
 _MOST_SHOWN = 6
 _CLUSTER = "service.action.kubernetesApiCallAction"
-REFUSED = "The call was refused, so this is an attempt that failed."
+REFUSED = "The call was refused, so this is an attempt that failed. What it stands for:"
 ON_BEHALF = "An AWS service made the call on somebody's behalf, which is often routine."
 
 
@@ -138,7 +137,8 @@ def _candidates(leaf: ReadMapping[str, Any], value: Scalar) -> list[int]:
         for word in words_of(value) & by_word.keys():
             found += by_word[word]
     found += leaf.get("try", ())
-    return sorted(found)
+    found.sort()
+    return found
 
 
 def in_scope(scope: list[list[str]], name: TypeName) -> bool:
@@ -153,20 +153,27 @@ def in_scope(scope: list[list[str]], name: TypeName) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Read a finding's fields by their numbers, those outside lists once: many rules ask for the same."""
+    """Read a finding's fields by their numbers, each once: many rules ask for the same."""
 
     view: ReadMapping[str, Any]
     fields: list[list[str]]
-    known: dict[int, list[tuple[str, Scalar]]] = field(default_factory=dict)
+    known: dict[tuple[int, str], list[tuple[str, Scalar]]] = field(default_factory=dict)
 
-    def places(self, number: int, near: str) -> Iterable[tuple[str, Scalar]]:
-        if number in self.known:
-            return self.known[number]
+    def places(self, number: int, near: str) -> list[tuple[str, Scalar]]:
         steps = self.fields[number]
-        if ANY_ITEM in steps:
-            return places_of(self.view, steps, near)
-        places = self.known[number] = list(places_of(self.view, steps, near))
+        # Of a place only the lists it goes into matter, and only to a field in lists.
+        key = (number, near[: near.rfind("]") + 1] if ANY_ITEM in steps else "")
+        if (places := self.known.get(key)) is None:
+            places = self.known[key] = list(places_of(self.view, steps, near))
         return places
+
+    def first(self, numbers: list[int], near: str, kind: str, operand: Any) -> tuple[str, Scalar] | None:
+        """Give the first place of the fields that meets a condition."""
+        for number in numbers:
+            for place in self.places(number, near):
+                if meets(kind, place[1], operand):
+                    return place
+        return None
 
 
 def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, ...] | None:
@@ -180,22 +187,14 @@ def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, 
         return None
     hits = [key]
     for numbers, kind, operand in others:
-        hit = next(
-            (
-                place
-                for number in numbers
-                for place in reader.places(number, key[0])
-                if meets(kind, place[1], operand)
-            ),
-            None,
-        )
+        hit = reader.first(numbers, key[0], kind, operand)
         if (hit is None) != (kind == "present" and not operand):
             return None
         if hit:
             hits.append(hit)
     for number in rule.show:
-        hits += islice(reader.places(number, key[0]), 1)
-    return tuple(dict.fromkeys(ground for hit in hits if (ground := shown(*hit))))
+        hits += reader.places(number, key[0])[:1]
+    return tuple(ground for hit in dict.fromkeys(hits) if (ground := shown(*hit)))
 
 
 def choose_reading(rule: Rule, meaning: Meaning) -> list[Any]:
@@ -234,7 +233,7 @@ def _judge(
     if refusal and any(ground.field.startswith(_CLUSTER) for ground in grounds):
         grounds = tuple(dict.fromkeys((*grounds, refusal)))
     if (match.call and match.call.error) or refusal in grounds:
-        lowered, rationale = lowered + 1, f"{rationale} {REFUSED}"
+        lowered, rationale = lowered + 1, f"{REFUSED} {rationale}"
     if match.call and match.call.by_service:
         lowered, rationale = lowered + 1, f"{rationale} {ON_BEHALF}"
     rank = min(rank + lowered, len(CONFIDENCES) - 1)
@@ -255,5 +254,6 @@ def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
             (entry.pair.tactic, entry.pair.technique) != (tactic, parent_id(technique or ""))
             for tactic, technique in merged
         ):
-            merged[key] = replace(entry, evidence=entry.evidence[:_MOST_SHOWN])
+            short = len(entry.evidence) <= _MOST_SHOWN
+            merged[key] = entry if short else replace(entry, evidence=entry.evidence[:_MOST_SHOWN])
     return tuple(merged.values())
