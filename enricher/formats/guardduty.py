@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
 from enricher.enrich import EnrichedFinding
 from enricher.formats import TooLarge
 from enricher.formats.json_text import dump_json, utf8_size
-
-#: What is given up, in this order, when the event exceeds the limit: first what an analyst would look up in
-#: the console anyway, last what names the resource. Identity, `attack` and `alert` are never given up.
-SLIMMING_ORDER = (
-    "service.detection.sequence.signals",
-    "service.detection.anomaly",
-    "service.detection.sequence.sequenceIndicators",
-    "service.detection.sequence.endpoints",
-    "service.detection.sequence.resources",
-    "service.detection.sequence.actors",
-    "service.malwareScanDetails",
-    "service.ebsVolumeScanDetails.scanDetections",
-    "service.ebsVolumeScanDetails",
-    "service.runtimeDetails.process.lineage",
-    "service.runtimeDetails.context",
-    "service.additionalInfo",
-    "service.evidence",
-    "service.detection",
-    "service.runtimeDetails",
-    "resource.instanceDetails.tags",
-    "resource.s3BucketDetails",
-    "resource.kubernetesDetails",
-    "service.action",
-    "resource",
-    "description",
-    "service",
-)
-_IDENTITY = frozenset(
-    (
-        "schemaVersion", "accountId", "region", "partition", "id", "arn", "type", "severity",
-        "createdAt", "updatedAt", "title",
-    )
-)  # fmt: skip
+from enricher.formats.slimming import slim_detail
 
 
 def render(enriched: EnrichedFinding, limit: int) -> str:
     """Give the enriched event as JSON of at most `limit` UTF-8 bytes.
 
-    Above the limit, parts of `detail` are left out in SLIMMING_ORDER and named in a third key, `slimmed`:
+    Above the limit `slim_detail` leaves out parts of `detail`, and a third key, `slimmed`, names them:
     {"bytes": size of the whole, "removed": [paths]}. Raise TooLarge if what must stay is larger than that.
     """
     event = enriched.as_event()
@@ -59,46 +24,3 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
         if utf8_size(text) <= limit:
             return text
     raise TooLarge(f"{whole} bytes, and {utf8_size(text)} without what can be left out: the limit is {limit}")
-
-
-def slim_detail(detail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    """Give ever smaller copies of a detail, each with the paths of what it lacks (`detail.…`)."""
-    removed: list[str] = []
-    for path in (*SLIMMING_ORDER, *sorted(detail.keys() - {_spelling(detail, key) for key in _IDENTITY})):
-        smaller = without(detail, path.split("."))
-        if smaller is detail:
-            continue
-        detail = smaller
-        removed = [*(done for done in removed if not done.startswith(f"detail.{path}.")), f"detail.{path}"]
-        yield detail, removed
-
-
-def give_up(
-    document: Mapping[str, Any], removed: str, order: Iterable[str]
-) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    """Give ever smaller copies of a document that lacks `removed` already: its keys go in `order`."""
-    gone = [removed]
-    yield document, gone
-    for name in order:
-        if name in document:
-            document = {key: value for key, value in document.items() if key != name}
-            gone = [*gone, name]
-            yield document, gone
-
-
-def without(block: Mapping[str, Any], keys: list[str]) -> Mapping[str, Any]:
-    """Copy `block` without the value at the path `keys`, in either case; give `block` if none is there."""
-    key = _spelling(block, keys[0])
-    if key not in block:
-        return block
-    if len(keys) == 1:
-        return {name: value for name, value in block.items() if name != key}
-    inner = block[key]
-    if not isinstance(inner, dict):
-        return block
-    smaller = without(inner, keys[1:])
-    return block if smaller is inner else {**block, key: smaller}
-
-
-def _spelling(block: Mapping[str, Any], key: str) -> str:
-    return key if key in block else key[0].upper() + key[1:]

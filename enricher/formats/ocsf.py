@@ -14,10 +14,10 @@ from enricher.block import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, who
 from enricher.enrich import EnrichedFinding
 from enricher.finding import Finding
 from enricher.formats import TooLarge
-from enricher.formats.guardduty import give_up, slim_detail
 from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.ocsf_evidences import evidences_of, malware_of, resources_of
 from enricher.formats.scene import moment_of, read_scene
+from enricher.formats.slimming import give_up, slim_detail
 from enricher.formats.summary import parent_of
 
 OCSF_VERSION = "1.8.0"
@@ -64,24 +64,10 @@ def _ever_smaller(
 def _event(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, alert = enriched.finding, enriched.alert
     view, scene = finding.view, read_scene(finding)
-    archived, repeat = finding.flag("service.archived"), alert["occurrence"] == "repeat"
-    activity = 3 if archived else 2 if repeat else 1
-    status = 5 if archived else 1
     number = finding.number("severity")
     return filled(
         {
-            "activity_id": activity,
-            "activity_name": _ACTIVITIES[activity],
-            "category_uid": _CATEGORY,
-            "category_name": "Findings",
-            "class_uid": _CLASS,
-            "class_name": "Detection Finding",
-            "type_uid": _CLASS * 100 + activity,
-            "type_name": f"Detection Finding: {_ACTIVITIES[activity]}",
-            "severity_id": _SEVERITIES[alert["severity"]],
-            "severity": alert["severity"].capitalize(),
-            "status_id": status,
-            "status": _STATUSES[status],
+            **_classification(enriched),
             "time": epoch_milliseconds(moment_of(finding)),
             "start_time": _milliseconds(time_at(view, "service.eventFirstSeen")),
             "end_time": _milliseconds(time_at(view, "service.eventLastSeen")),
@@ -119,6 +105,26 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
             },
         }
     )
+
+
+def _classification(enriched: EnrichedFinding) -> dict[str, Any]:
+    alert, archived = enriched.alert, enriched.finding.flag("service.archived")
+    activity = 3 if archived else 2 if alert["occurrence"] == "repeat" else 1
+    status = 5 if archived else 1
+    return {
+        "activity_id": activity,
+        "activity_name": _ACTIVITIES[activity],
+        "category_uid": _CATEGORY,
+        "category_name": "Findings",
+        "class_uid": _CLASS,
+        "class_name": "Detection Finding",
+        "type_uid": _CLASS * 100 + activity,
+        "type_name": f"Detection Finding: {_ACTIVITIES[activity]}",
+        "severity_id": _SEVERITIES[alert["severity"]],
+        "severity": alert["severity"].capitalize(),
+        "status_id": status,
+        "status": _STATUSES[status],
+    }
 
 
 def _metadata(enriched: EnrichedFinding) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from enricher.enrich import EnrichedFinding, enrich
 from enricher.finding import Finding
 from enricher.formats import TooLarge
-from enricher.formats.guardduty import SLIMMING_ORDER, render
+from enricher.formats.guardduty import render
 from enricher.formats.json_text import dump_json, utf8_size
+from enricher.formats.slimming import SLIMMING_ORDER
 from enricher.mapping import Mapping
 from tests import examples
 
