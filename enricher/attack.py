@@ -114,6 +114,10 @@ class Catalogue:
         """Give the two releases it can speak in, the pinned one first."""
         return self.pinned.version, self.former.version
 
+    def release(self, version: str | None) -> Release:
+        """Give the release to speak in: the former one for its version, the pinned one for all else."""
+        return self.former if version == self.former.version else self.pinned
+
     def resolve(self, technique_id: str) -> str | None:
         """Follow revocations to an active id of the pinned release; None if the id leads nowhere."""
         seen = set()

@@ -87,7 +87,7 @@ def attack_block(
     changed; what the former release did not know falls back to its parent, then to the tactic.
     """
     catalogue = mapping.catalogue
-    spoken = catalogue.former if release == catalogue.former.version else catalogue.pinned
+    spoken = catalogue.release(release)
     techniques: dict[tuple[str, str], dict[str, Any]] = {}
     tactics: dict[str, dict[str, Any]] = {}
     for entry in entries:

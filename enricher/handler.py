@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 RESERVE_SECONDS = 2.0
 
 _settings = read_settings(os.environ)
-logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "guardduty-attack-enricher"))
+_service = os.environ.get("POWERTOOLS_SERVICE_NAME", "guardduty-attack-enricher")
+logger = Logger(service=_service)
 metrics = Metrics(
     namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "GuardDutyAttackEnricher"),
-    service=os.environ.get("POWERTOOLS_SERVICE_NAME", "guardduty-attack-enricher"),
+    service=_service,
 )
 metrics.set_default_dimensions(route=_settings.route)
 _route = Route.build(_settings, logger, metrics)

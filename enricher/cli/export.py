@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         head = {
             "framework": FRAMEWORK,
-            "version": release or mapping.catalogue.pinned.version,
+            "version": mapping.catalogue.release(release).version,
             "mapping": mapping.version,
         }
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)

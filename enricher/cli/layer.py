@@ -119,8 +119,7 @@ def _pairs(attack: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def layer_of(cells: Cells, mapping: AttackMapping, version: str | None, *, fired: bool) -> dict[str, Any]:
     """Write the layer: a score for each cell, and the parents without one, unfolded, that hold them."""
-    catalogue = mapping.catalogue
-    release = catalogue.former if version == catalogue.former.version else catalogue.pinned
+    release = mapping.catalogue.release(version)
     counted = "findings" if fired else "finding types"
     return {
         "name": f"GuardDuty: {'what fired' if fired else 'what it can show'}",
