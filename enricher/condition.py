@@ -1,12 +1,14 @@
-"""Test one condition of an evidence rule against one value: the whole vocabulary."""
+"""Test the conditions of evidence rules: the whole vocabulary, and the values they speak of."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from enricher.place import Scalar
+from enricher.place import ANY_ITEM, Scalar, places_of
 
 #: Characters of a text whose words are read.
 _LONGEST_TEXT = 4096
@@ -57,3 +59,29 @@ KINDS = (*_TESTS, "present")
 def meets(kind: str, value: Scalar, operand: Any) -> bool:
     """Tell whether a value meets a condition; `present` is met by any value."""
     return kind == "present" or bool(_TESTS[kind](value, operand))
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Read a finding's fields by their numbers, each once: many rules ask for the same."""
+
+    view: Mapping[str, Any]
+    fields: list[list[str]]
+    known: dict[tuple[int, str], list[tuple[str, Scalar]]] = field(default_factory=dict)
+
+    def places(self, number: int, near: str) -> list[tuple[str, Scalar]]:
+        """Give every place of a field, in lists that `near` goes into at its item of them."""
+        steps = self.fields[number]
+        # Of a place only the lists it goes into matter, and only to a field in lists.
+        key = (number, near[: near.rfind("]") + 1] if ANY_ITEM in steps else "")
+        if (places := self.known.get(key)) is None:
+            places = self.known[key] = list(places_of(self.view, steps, near))
+        return places
+
+    def first(self, numbers: list[int], near: str, kind: str, operand: Any) -> tuple[str, Scalar] | None:
+        """Give the first place of the fields that meets a condition."""
+        for number in numbers:
+            for place in self.places(number, near):
+                if meets(kind, place[1], operand):
+                    return place
+        return None

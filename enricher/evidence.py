@@ -15,17 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as ReadMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from enricher.attack import parent_id
 from enricher.calls import Call, calls_of
-from enricher.condition import key_of, meets, words_of
+from enricher.condition import Reader, key_of, meets, words_of
 from enricher.entry import Entry, Shown
 from enricher.finding import Finding
 from enricher.mapping import CONFIDENCES, Mapping, Pair, Record
 from enricher.meaning import Meaning, TypeName, parse_type
-from enricher.place import ANY_ITEM, MOST_ITEMS, Scalar, places_of, scalar, shown
+from enricher.place import ANY_ITEM, MOST_ITEMS, Scalar, scalar, shown
 
 CEILING = 5
 #: Fields named for one entry; what more of them would say is the same.
@@ -99,7 +99,7 @@ def _match_calls(finding: Finding, tables: ReadMapping[str, Any]) -> Iterator[_M
 
 
 def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any]) -> Iterator[_Match]:
-    reader, rules, done = _Reader(finding.view, tables["fields"]), tables["rules"], set()
+    reader, rules, done = Reader(finding.view, tables["fields"]), tables["rules"], set()
     found: list[_Found] = []
     _walk_tree(finding.view, tables["tree"], "", found)
     for leaf, place, value in found:
@@ -151,32 +151,7 @@ def in_scope(scope: list[list[str]], name: TypeName) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Read a finding's fields by their numbers, each once: many rules ask for the same."""
-
-    view: ReadMapping[str, Any]
-    fields: list[list[str]]
-    known: dict[tuple[int, str], list[tuple[str, Scalar]]] = field(default_factory=dict)
-
-    def places(self, number: int, near: str) -> list[tuple[str, Scalar]]:
-        steps = self.fields[number]
-        # Of a place only the lists it goes into matter, and only to a field in lists.
-        key = (number, near[: near.rfind("]") + 1] if ANY_ITEM in steps else "")
-        if (places := self.known.get(key)) is None:
-            places = self.known[key] = list(places_of(self.view, steps, near))
-        return places
-
-    def first(self, numbers: list[int], near: str, kind: str, operand: Any) -> tuple[str, Scalar] | None:
-        """Give the first place of the fields that meets a condition."""
-        for number in numbers:
-            for place in self.places(number, near):
-                if meets(kind, place[1], operand):
-                    return place
-        return None
-
-
-def _test(rule: Rule, reader: _Reader, key: tuple[str, Scalar]) -> tuple[Shown, ...] | None:
+def _test(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Shown, ...] | None:
     """Test every condition of a rule; give what decided, or None. `key` is where its first one was found.
 
     Lists that the first condition has already gone into are read at the same item, so that the conditions
@@ -239,7 +214,9 @@ def _judge(
     rank = min(rank + lowered, len(CONFIDENCES) - 1)
     pair = Pair(tactic, technique, *former)
     entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, grounds)
-    return (rank, -fit, not rule.scope), entry
+    # As sure as it may be, another aim than the purpose's does not lead.
+    aside = bool(meaning.aim) and fit == 1
+    return (max(rank, aside), -fit, not rule.scope), entry
 
 
 def _merge(entries: list[Entry]) -> tuple[Entry, ...]:

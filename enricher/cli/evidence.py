@@ -27,7 +27,7 @@ than 256 characters is cut and is then the beginning of the real one.
 * A refused call, a call that an AWS service made on somebody's behalf, and a reading of another tactic than
   the finding's purpose means each lower the confidence by one step. Of calls the rationale says so.
 * Entries are ordered surest first, then what fits the finding's meaning, then the call the finding is about;
-  five at most.
+  five at most. However sure, what has another aim than the purpose names does not lead what is usual for it.
 * A command line is text that anybody may write: alone it never gives high confidence.
 """
 

@@ -69,6 +69,19 @@ def test_purpose_leads_where_the_family_says_who_called(mapping: Mapping) -> Non
     assert [("TA0001", "T1078.004"), ("TA0007", "T1580")] == pairs(acting)
 
 
+def test_other_aim_does_not_lead_however_sure(mapping: Mapping) -> None:
+    """A privileged container in a finding on escalation must lead, before the deployment."""
+    call = "service.action.kubernetesApiCallAction"
+    fields = {
+        f"{call}.verb": "create",
+        f"{call}.resource": "pods",
+        f"{WORKLOAD}.containers[0].securityContext.privileged": True,
+    }
+    entries = found("PrivilegeEscalation:Kubernetes/PrivilegedContainer", fields, mapping)
+    assert [("TA0004", "T1611"), ("TA0002", "T1610")] == pairs(entries)
+    assert ["medium", "high"] == [entry.confidence for entry in entries]
+
+
 def test_most_usual_reading_stands_where_the_purpose_is_no_aim(mapping: Mapping) -> None:
     """An object that stolen credentials read must be collection, not a search for passwords in files."""
     fields = {f"{CALL}.api": "GetObject", f"{CALL}.serviceName": "s3.amazonaws.com"}
