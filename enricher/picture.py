@@ -23,7 +23,8 @@ class Picture:
     """Hold what is told about one finding, as far as it can become news.
 
     updated_at: as GuardDuty wrote it; severity: a label of SEVERITIES; techniques: ATT&CK ids;
-    addresses: remote IP addresses and domains; principals: who acted, as far as the finding names anyone.
+    addresses: remote IP addresses and domains; principals: who acted, as far as the finding names anyone;
+    severity_at: the time of the update that told the severity, "" where it is `updated_at`.
     """
 
     updated_at: str = ""
@@ -32,6 +33,7 @@ class Picture:
     techniques: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     principals: tuple[str, ...] = ()
+    severity_at: str = ""
 
     @classmethod
     def of(cls, enriched: EnrichedFinding) -> Picture:
@@ -52,21 +54,22 @@ class Picture:
         if not isinstance(data, dict):
             return None
         lists = [data.get(key) for key in ("techniques", "addresses", "principals")]
-        texts = [data.get(key) for key in ("updatedAt", "severity")]
+        texts = [data.get(key) for key in ("updatedAt", "severity", "severityAt")]
         if not all(isinstance(item, list) for item in lists) or not all(
             isinstance(item, str) for item in texts
         ):
             return None
         techniques, addresses, principals = (_distinct(item) for item in lists if isinstance(item, list))
-        return cls(
-            str(texts[0]), str(texts[1]), data.get("archived") is True, techniques, addresses, principals
-        )
+        updated_at, severity, severity_at = map(str, texts)
+        archived = data.get("archived") is True
+        return cls(updated_at, severity, archived, techniques, addresses, principals, severity_at)
 
     def as_json(self) -> dict[str, Any]:
         """Give the facts as JSON types."""
         return {
             "updatedAt": self.updated_at,
             "severity": self.severity,
+            "severityAt": self.severity_at,
             "archived": self.archived,
             "techniques": list(self.techniques),
             "addresses": list(self.addresses),
@@ -97,9 +100,12 @@ def material_changes(before: Picture, after: Picture) -> list[str]:
 def merge_pictures(before: Picture, after: Picture) -> Picture:
     """Give what someone knows who was told both; severity and archived are those of the later update."""
     last = before if is_later(before.updated_at, after.updated_at) else after
+    # Not `last`: what is noted of an update that was not told moves the time on, but told no severity.
+    graded = before if is_later(_severity_time(before), _severity_time(after)) else after
     return Picture(
         updated_at=last.updated_at,
-        severity=last.severity,
+        severity=graded.severity,
+        severity_at=_severity_time(graded) if graded is not last else last.severity_at,
         archived=last.archived,
         techniques=_distinct((*before.techniques, *after.techniques)),
         addresses=_distinct((*before.addresses, *after.addresses)),
@@ -113,8 +119,12 @@ def note_archived(before: Picture, after: Picture) -> Picture:
     Without it the finding could not be seen to be un-archived.
     """
     if after.archived and not before.archived and is_later(after.updated_at, before.updated_at):
-        return replace(before, updated_at=after.updated_at, archived=True)
+        return replace(before, updated_at=after.updated_at, archived=True, severity_at=_severity_time(before))
     return before
+
+
+def _severity_time(picture: Picture) -> str:
+    return picture.severity_at or picture.updated_at
 
 
 def is_later(one: str, other: str) -> bool:

@@ -95,8 +95,7 @@ class QuietRepeats:
         try:
             return self.destination.deliver(parcels, time_left)
         except Exception as error:
-            self.logger.exception("destination failed")
-            return {parcel.id: Failure(f"{type(error).__name__}: {error}") for parcel in parcels}
+            return {parcel.id: Failure.unforeseen(error) for parcel in parcels}
 
     def _judge(self, parcel: Parcel, table: RepeatsTable) -> Claim | Failure:
         finding = parcel.enriched.finding

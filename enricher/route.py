@@ -80,8 +80,9 @@ class Route:
                 failures[key] = self._refuse(key, error, attempt)
             except Exception as error:
                 # One record that the code trips over must not hold back the others of its batch.
-                self.logger.exception("record failed", extra={"record": key})
-                failures[key] = Failure(f"{type(error).__name__}: {error}")
+                failures[key] = Failure.unforeseen(error)
+                self._log_failed("record failed", key, error)
+                self._count("Failed")
         failures |= self._deliver(parcels, time_left)
         return [
             record["messageId"]
@@ -113,14 +114,13 @@ class Route:
             failures = dict(self.destination.deliver(parcels, time_left))
         except Exception as error:
             # A destination that breaks its contract may have delivered some: rather twice than never.
-            self.logger.exception("destination failed")
-            failures = {parcel.id: Failure(f"{type(error).__name__}: {error}") for parcel in parcels}
+            failures = {parcel.id: Failure.unforeseen(error) for parcel in parcels}
         for parcel in parcels:
             try:
                 self._report(parcel, failures.get(parcel.id))
-            except Exception:
+            except Exception as error:
                 # It is delivered: nothing may raise from here on, or SQS would deliver it again.
-                self.logger.exception("report failed", extra={"record": parcel.id})
+                self._log_failed("report failed", parcel.id, error)
         return failures
 
     def _must_return(self, record: Mapping[str, Any], failure: Failure, time_left: TimeLeft) -> bool:
@@ -135,12 +135,14 @@ class Route:
                 return False
             if self.queue and failure.wait is not None:
                 self.queue.postpone(record, failure.wait)
-        except Exception:
+        except Exception as error:
             # Not postponed or not set aside: the queue's own visibility timeout and redrive do it later.
-            self.logger.exception(
-                "remedy failed", extra={"record": record["messageId"], "remedy": failure.remedy}
-            )
+            self._log_failed(f"remedy {failure.remedy} failed", record["messageId"], error)
         return True
+
+    def _log_failed(self, what: str, record: str, error: Exception) -> None:
+        """Log an error without its words and those of its traceback, which may quote the finding."""
+        self.logger.error(what, extra={"record": record, "reason": Failure.unforeseen(error).reason})
 
     def _refuse(self, key: str, error: MalformedEvent, attempt: int) -> Failure:
         """Give back once a message that is no finding, as any failed record; then set it aside."""

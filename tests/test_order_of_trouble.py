@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -231,3 +232,37 @@ def test_real_logger_and_metrics_take_every_fate() -> None:
     returned = real.run([record(key) for key in fates], plenty)
     assert ["retry", "dead-letter"] == returned
     metrics.clear_metrics()
+
+
+@pytest.mark.parametrize("place", ["record", "destination", "report"])
+def test_no_error_quotes_the_finding_in_the_log(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks, the log must name the error and the line, and nothing that the error says."""
+    marker = "sensitive-marker"
+
+    def trip(*_: Any, **__: Any) -> Any:
+        raise KeyError(marker)
+
+    target, log = Target(), io.StringIO()
+    if place == "record":
+        monkeypatch.setattr("enricher.route.enrich", trip)
+    elif place == "destination":
+        monkeypatch.setattr(target, "deliver", trip)
+    else:
+        monkeypatch.setattr(Route, "_report", trip)
+    logger = Logger(service=f"trouble-{place}", stream=log)
+    metrics = Metrics(namespace="test", service="test")
+    Route(small_mapping(), None, target, None, logger, metrics).run([record("a")], plenty)
+    assert "KeyError" in log.getvalue()
+    assert marker not in log.getvalue()
+
+
+def test_record_that_breaks_the_code_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that the code trips over must be counted as failed, as an alarm may watch for that."""
+
+    def trip(*_: Any) -> Any:
+        raise KeyError("bug")
+
+    monkeypatch.setattr("enricher.route.enrich", trip)
+    witness = Witness()
+    assert ["a"] == route(Target(), witness=witness).run([record("a")], plenty)
+    assert 1 == witness.counted["Failed"]

@@ -83,7 +83,7 @@ def test_older_update_does_not_unarchive() -> None:
 def test_archiving_is_noted_without_being_told() -> None:
     """Archiving must leave its mark, or un-archiving could not be seen; the rest of the picture stays."""
     noted = note_archived(BEFORE, later(archived=True, severity="LOW", addresses=()))
-    assert replace(BEFORE, archived=True, updated_at=LATE) == noted
+    assert replace(BEFORE, archived=True, updated_at=LATE, severity_at=BEFORE.updated_at) == noted
     assert ["un-archived"] == material_changes(noted, replace(BEFORE, updated_at="2026-11-02T00:00:00Z"))
 
 
@@ -180,3 +180,14 @@ def test_session_names_and_temporary_keys_are_no_principals(mapping: Mapping) ->
     )
     pictures = [Picture.of(enrich(Finding.from_event(event), mapping)) for event in (first, second)]
     assert pictures[0] == pictures[1]
+
+
+def test_severity_told_after_a_quiet_archiving_is_remembered() -> None:
+    """A severity that is told late must count as told, though a later update was noted as archived before."""
+    noted = note_archived(BEFORE, later(archived=True, severity="LOW"))
+    told_late = replace(BEFORE, severity="CRITICAL", updated_at=BEFORE.updated_at.replace("T00", "T01"))
+    merged = merge_pictures(noted, told_late)
+    assert ("CRITICAL", True, LATE) == (merged.severity, merged.archived, merged.updated_at)
+    assert [] == material_changes(
+        merged, replace(told_late, archived=True, updated_at="2026-11-02T00:00:00Z")
+    )

@@ -72,7 +72,9 @@ class Failure:
             if module.startswith("enricher."):
                 place = f" at {module}:{trace.tb_lineno}"
             trace = trace.tb_next
-        return cls(f"{type(error).__name__}{place}", remedy)
+        # The code of an AWS error is AWS's own word.
+        code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+        return cls(" ".join(filter(None, (type(error).__name__, code))) + place, remedy)
 
 
 class Destination(Protocol):
