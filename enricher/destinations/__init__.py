@@ -73,7 +73,8 @@ class Failure:
                 place = f" at {module}:{trace.tb_lineno}"
             trace = trace.tb_next
         # The code of an AWS error is AWS's own word.
-        code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+        answer = getattr(error, "response", None)
+        code = str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
         return cls(" ".join(filter(None, (type(error).__name__, code))) + place, remedy)
 
 
