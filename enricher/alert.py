@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -50,9 +51,11 @@ def alert_block(finding: Finding, attack: Mapping[str, Any]) -> dict[str, Any]:
 def headline(finding: Finding, attack: Mapping[str, Any], label: str) -> str:
     """Write one line: how bad, which technique, what happened, to whom; safe for a mail subject."""
     subject = subject_of(finding)
-    where = f"{subject} in {finding.account}/{finding.region}"
-    parts = [label, _what(finding, attack), deed_of(finding, subject), where]
-    return " · ".join(filter(None, map(single_line, parts)))
+    place = "/".join(filter(None, map(single_line, (finding.account, finding.region))))
+    parts = [*map(single_line, (label, _what(finding, attack), deed_of(finding, subject)))]
+    # Not cut as a whole: a long name must not push the account out.
+    parts.append(f"{subject} in {place}" if place else subject)
+    return " · ".join(filter(None, parts))
 
 
 def _what(finding: Finding, attack: Mapping[str, Any]) -> str:
@@ -111,9 +114,19 @@ def single_line(text: str, limit: int = _PART_LIMIT) -> str:
 
 
 def dedup_id(finding: Finding) -> str:
-    """Give the hex sha256 of `ARN|updatedAt`: the same for every copy of one update of one finding."""
-    identity = f"{finding.arn}|{finding.updated_at}"
+    """Give the hex sha256 of `ARN|updatedAt`: the same for every copy of one update of one finding.
+
+    Of the whole detail where it names no ARN: two findings without a name must not pass for one.
+    """
+    identity = f"{finding.arn}|{finding.updated_at}" if finding.arn else _text_of(finding)
     return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _text_of(finding: Finding) -> str:
+    try:
+        return json.dumps(finding.event["detail"], sort_keys=True)
+    except RecursionError:
+        return finding.type
 
 
 def console_url(finding: Finding) -> str:

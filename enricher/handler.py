@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
+from enricher.mapping import Mapping as AttackMapping
 from enricher.route import Route
 from enricher.settings import read_settings
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 #: Left of the function's own time when the last call to a destination may end, in seconds: to answer and log.
 RESERVE_SECONDS = 2.0
 
-_settings = read_settings(os.environ)
+_mapping = AttackMapping.load()
+_settings = read_settings(os.environ, _mapping.catalogue.versions)
 _service = os.environ.get("POWERTOOLS_SERVICE_NAME", "guardduty-attack-enricher")
 logger = Logger(service=_service)
 metrics = Metrics(
@@ -30,7 +32,7 @@ metrics = Metrics(
     service=_service,
 )
 metrics.set_default_dimensions(route=_settings.route)
-_route = Route.build(_settings, logger, metrics)
+_route = Route.build(_settings, _mapping, logger, metrics)
 
 
 @metrics.log_metrics(raise_on_empty_metrics=False)

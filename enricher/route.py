@@ -17,7 +17,6 @@ from enricher.enrich import EnrichedFinding, enrich
 from enricher.finding import Finding, MalformedEvent
 from enricher.mapping import Mapping as AttackMapping
 from enricher.repeats import guard
-from enricher.settings import check_attack_version
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
@@ -54,12 +53,11 @@ class Route:
     overrides: Overrides | None = None
 
     @classmethod
-    def build(cls, settings: Settings, logger: Logger, metrics: Metrics) -> Route:
+    def build(cls, settings: Settings, mapping: AttackMapping, logger: Logger, metrics: Metrics) -> Route:
         """Make the route's parts from its settings."""
-        mapping = AttackMapping.load()
         return cls(
             mapping=mapping,
-            release=check_attack_version(settings.attack_version, mapping.catalogue.versions),
+            release=settings.attack_version or None,
             destination=guard(DESTINATIONS[settings.destination](settings), settings, logger, metrics),
             queue=source_queue.build(settings),
             logger=logger,

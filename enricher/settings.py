@@ -43,14 +43,17 @@ class Settings:
     message_limit: int = DEFAULT_LIMIT
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; raise InvalidSettings with every fault: the variable, its value, the remedy."""
+def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ...] = ()) -> Settings:
+    """Read the settings; raise InvalidSettings with every fault: the variable, its value, the remedy.
+
+    attack_versions: the ATT&CK releases that the mapping speaks.
+    """
     faults: list[str] = []
 
     def choose(name: str, default: str, choices: tuple[str, ...]) -> str:
         value = environment.get(name) or default
         if value not in choices:
-            faults.append(f"{name} is {value!r}: expected one of {', '.join(choices)}")
+            faults.append(f"{name} is {value!r}: expected one of {', '.join(filter(None, choices))}")
         return value
 
     def arn(name: str, prefix: str, *, needed: bool) -> str:
@@ -78,23 +81,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         updates=choose("UPDATES", "material", UPDATE_MODES),
         repeats_table=environment.get("REPEATS_TABLE", ""),
         account_id=account(needed=destination == "security-hub-import"),
-        attack_version=environment.get("ATTACK_VERSION", ""),
+        attack_version=choose("ATTACK_VERSION", "", ("", *attack_versions)),
         mapping_overrides=_overrides(environment.get("MAPPING_OVERRIDES", ""), faults),
         message_limit=_limit(environment.get("MESSAGE_LIMIT", ""), faults),
     )
     if faults:
         raise InvalidSettings("; ".join(faults))
     return settings
-
-
-def check_attack_version(version: str, known: tuple[str, ...]) -> str | None:
-    """Give the ATT&CK release to speak in, None for the pinned one; raise InvalidSettings if it is not known.
-
-    known: the releases of the mapping's catalogue, which is loaded after the settings.
-    """
-    if version and version not in known:
-        raise InvalidSettings(f"ATTACK_VERSION is {version!r}: expected {' or '.join(known)}")
-    return version or None
 
 
 def _account_of_queue(url: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.alert import console_url, headline, severity_label, single_line, subject_of
+from enricher.alert import console_url, dedup_id, headline, severity_label, single_line, subject_of
 from enricher.enrich import enrich
 from enricher.finding import Finding
 from enricher.mapping import Mapping
@@ -65,6 +65,28 @@ def test_dedup_id_is_arn_and_update(mapping: Mapping) -> None:
     detail = examples.event("ec2-portscan")["detail"]
     expected = hashlib.sha256(f"{detail['arn']}|{detail['updatedAt']}".encode()).hexdigest()
     assert expected == alert_of("ec2-portscan", mapping)["dedupId"]
+
+
+def test_findings_without_an_arn_have_ids_of_their_own() -> None:
+    """Two findings that name no ARN must not have the same id, or a SIEM would take them for one."""
+    ids = {dedup_id(Finding.from_detail({"type": "x", "title": title})) for title in ("one", "other")}
+    assert 2 == len(ids)
+
+
+def test_long_name_does_not_push_the_account_out() -> None:
+    """However long the resource's name, the headline must end with the account and Region."""
+    detail = {
+        "type": "x", "accountId": "111122223333", "region": "eu-west-1",
+        "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"userName": "u" * 300}},
+    }  # fmt: skip
+    line = headline(Finding.from_detail(detail), {"techniques": [], "tactics": []}, "LOW")
+    assert line.endswith("… in 111122223333/eu-west-1")
+
+
+def test_headline_names_no_place_where_there_is_none() -> None:
+    """A finding without account and Region must not get an empty place."""
+    line = headline(Finding.from_detail({"type": "x"}), {"techniques": [], "tactics": []}, "UNKNOWN")
+    assert "UNKNOWN · x · unnamed resource" == line
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from enricher.attack import Catalogue, Tactic, Technique, archived_url, parent_id
 from enricher.attack_import import catalogue_json, read_release
 from enricher.authoring import read_catalogue
-from enricher.settings import InvalidSettings, check_attack_version
 from tests import tiny_attack
 
 TINY = Catalogue.from_json(
@@ -129,17 +128,3 @@ def test_pinned_and_former_release_are_19_2_and_18_1() -> None:
     assert REAL.pinned.tactics["TA0005"].name == "Stealth"
     assert REAL.former.tactics["TA0005"].name == "Defense Evasion"
     assert "TA0112" not in REAL.former.tactics
-
-
-@pytest.mark.parametrize(("version", "release"), [("", None), ("19.2", "19.2"), ("18.1", "18.1")])
-def test_known_release_is_accepted(version: str, release: str | None) -> None:
-    """The two releases of the catalogue must be accepted, and no setting mean the pinned one."""
-    assert check_attack_version(version, REAL.versions) == release
-
-
-@pytest.mark.parametrize("version", ["18", "17.1", "20.0", "18.1 "])
-def test_unknown_release_is_refused_with_the_known_ones(version: str) -> None:
-    """A release that the mapping does not know must stop the function, and the error name those it knows."""
-    with pytest.raises(InvalidSettings) as caught:
-        check_attack_version(version, REAL.versions)
-    assert str(caught.value) == f"ATTACK_VERSION is {version!r}: expected 19.2 or 18.1"

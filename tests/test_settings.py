@@ -28,10 +28,26 @@ def test_every_fault_is_named_at_once() -> None:
         "UPDATES": "some",
         "MAPPING_OVERRIDES": "file.toml",
         "MESSAGE_LIMIT": "12",
+        "ATTACK_VERSION": "17.1",
     }
     with pytest.raises(InvalidSettings) as fault:
         read_settings(environment)
     assert [] == [name for name in environment if f"{name} is " not in str(fault.value)]
+
+
+@pytest.mark.parametrize("version", ["", "19.2", "18.1"])
+def test_known_release_is_accepted(version: str) -> None:
+    """The releases that the mapping speaks must be accepted, and none be the pinned one."""
+    settings = read_settings({"TOPIC_ARN": TOPIC, "ATTACK_VERSION": version}, ("19.2", "18.1"))
+    assert version == settings.attack_version
+
+
+@pytest.mark.parametrize("version", ["18", "17.1", "20.0", "18.1 "])
+def test_unknown_release_is_refused_with_the_known_ones(version: str) -> None:
+    """A release that the mapping does not speak must stop the function, and the error name those it does."""
+    with pytest.raises(InvalidSettings) as fault:
+        read_settings({"TOPIC_ARN": TOPIC, "ATTACK_VERSION": version}, ("19.2", "18.1"))
+    assert f"ATTACK_VERSION is {version!r}: expected one of 19.2, 18.1" == str(fault.value)
 
 
 def test_missing_topic_is_a_fault() -> None:

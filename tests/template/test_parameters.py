@@ -84,7 +84,7 @@ def test_every_choice_makes_valid_settings() -> None:
         choices("SiemFormat"), choices("Updates"), choices("AttackVersion")
     ):
         stack = Stack(SiemFormat=siem_format, Updates=updates, AttackVersion=version)
-        settings = read_settings(variables(stack, "Siem"))
+        settings = read_settings(variables(stack, "Siem"), ("19.2", "18.1"))
         got = (
             settings.route,
             settings.destination,
@@ -94,10 +94,10 @@ def test_every_choice_makes_valid_settings() -> None:
         )
         assert ("siem", "sns", siem_format, updates, version) == got
     for mode in ("annotate", "import"):
-        settings = read_settings(variables(Stack(SecurityHubRoute=mode), "SecurityHub"))
+        settings = read_settings(variables(Stack(SecurityHubRoute=mode), "SecurityHub"), ("19.2", "18.1"))
         assert ("security-hub", f"security-hub-{mode}") == (settings.route, settings.destination)
     for kind in ("text", "chat"):
-        settings = read_settings(variables(Stack(PeopleRoute=kind), "People"))
+        settings = read_settings(variables(Stack(PeopleRoute=kind), "People"), ("19.2", "18.1"))
         assert ("people", "sns", kind) == (settings.route, settings.destination, settings.format)
 
 
