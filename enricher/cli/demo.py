@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         forwarded = [event for path in paths if (event := show_event(aws, path, paint))]
         show(paint, "a message that is no finding, put into the queue by hand", poison_lines(aws, paint))
         if forwarded:
-            show(paint, "the same finding again", repeat_lines(aws, forwarded[0], paint))
+            again = f"the same finding again: {forwarded[0]['detail']['type']}"
+            show(paint, again, repeat_lines(aws, forwarded[0], paint))
         counted = ", ".join(f"{name} {value:g}" for name, value in sorted(aws.metrics().items()))
         invocations = aws.invocations
     if forwarded:
