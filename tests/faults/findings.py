@@ -56,7 +56,10 @@ class Update:
     @property
     def dedup_id(self) -> str:
         """Give what names the update in what is published."""
-        return hashlib.sha256(f"{self.arn}|{self.updated_at}".encode()).hexdigest()
+        identity = f"{self.arn}|{self.updated_at}"
+        if self.updated_at and not self.arn:
+            identity = json.dumps(json.loads(self.body)["detail"], sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def make_updates(chance: random.Random, count: int, start: float, spacing: float) -> list[Update]:
