@@ -1,51 +1,80 @@
-"""Measure the cold start of a built artifact: python -m bench.cold_start .aws-sam/build/SiemFunction [RUNS].
+"""Measure the cold start of a built artifact, and as a ratio to what the least SNS publisher would take.
 
 From the start of the process to its first request for work, run by Lambda's own runtime client. What Lambda
-adds (fetching and unpacking the artifact, starting the machine) is not in it.
+adds (fetching and unpacking the artifact, starting the machine) is not in it. The baseline, in the same run:
+a whole process of the same Python that makes `boto3.client("sns")` of this environment, and nothing else.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from moto.server import ThreadedMotoServer
 
-from tests.artifact.deployment import deploy
+from tests.artifact.deployment import Deployment, deploy
 from tests.artifact.runtime import LambdaRuntime
 from tests.template.stack import Stack
 
 ROUTES = {"siem": "Siem", "people": "People", "annotate": "SecurityHub", "import": "SecurityHub"}
+BASELINE = 'import boto3; boto3.client("sns", region_name="eu-west-1")'
 
 
-def main(artifact: Path, runs: int) -> None:
-    """Print the median of each route's init in milliseconds and its peak of memory in MB."""
+def measure_baseline(runs: int) -> float:
+    """Give the median seconds of the baseline process."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", BASELINE], check=True, env=dict(os.environ))
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def measure_route(artifact: Path, made: Deployment, runs: int) -> tuple[float, float]:
+    """Give a route's init in seconds, the median, and its peak of memory in MB."""
+    seconds, peak = [], 0
+    handler = Stack().globals["Handler"]
+    for _ in range(runs):
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            LambdaRuntime(artifact, handler, made.environment, Path(scratch)) as running,
+        ):
+            running.invoke({"Records": []})
+            seconds.append(running.init_seconds)
+            status = Path(f"/proc/{running.process.pid}/status").read_text(encoding="utf-8")
+            peak = max(peak, int(status.partition("VmHWM:")[2].split()[0]))
+    return statistics.median(seconds), peak / 1024
+
+
+def main() -> None:
+    """Print a line for each route, after the baseline."""
+    parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description=__doc__)
+    parser.add_argument("artifact", type=Path, help="a built function, such as .aws-sam/build/SiemFunction")
+    parser.add_argument("--runs", type=int, default=11, help="starts of each, of which the median is printed")
+    options = parser.parse_args()
+    if not (options.artifact / "enricher" / "bundle.json").is_file():
+        parser.error(f"{options.artifact}: no built function, run `sam build` (or `make build`) first")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    print(f"{'route':<10}{'init ms':>9}{'peak MB':>9}")
+    baseline = measure_baseline(options.runs)
+    print(f"{'':<12}{'init ms':>9}{'ratio':>8}{'peak MB':>9}")
+    print(f"{'baseline':<12}{baseline * 1000:>9.0f}{1:>8.2f}")
     for name, route in ROUTES.items():
         mode = {"SecurityHubRoute": name} if route == "SecurityHub" else {}
         made = deploy(f"http://{host}:{port}", route, name, **mode)
-        seconds, peak = [], 0
-        for _ in range(runs):
-            with (
-                tempfile.TemporaryDirectory() as scratch,
-                LambdaRuntime(
-                    artifact, Stack().globals["Handler"], made.environment, Path(scratch)
-                ) as running,
-            ):
-                running.invoke({"Records": []})
-                seconds.append(running.init_seconds)
-                status = Path(f"/proc/{running.process.pid}/status").read_text(encoding="utf-8")
-                peak = max(peak, int(status.partition("VmHWM:")[2].split()[0]))
-        print(f"{name:<10}{statistics.median(seconds) * 1000:>9.0f}{peak / 1024:>9.0f}")
+        seconds, peak = measure_route(options.artifact.resolve(), made, options.runs)
+        print(f"{name:<12}{seconds * 1000:>9.0f}{seconds / baseline:>8.2f}{peak:>9.0f}")
     server.stop()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 11)
+    main()
