@@ -6,10 +6,10 @@ A destination answers for every parcel of a batch on its own: what it does not n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from enricher.enrich import EnrichedFinding
 from enricher.patience import Patience
@@ -22,6 +22,7 @@ PATIENCE = Patience(connect=3, read=7)
 
 #: Give the seconds left for the batch; a destination starts no call that could outlast them.
 TimeLeft = Callable[[], float]
+_Item = TypeVar("_Item")
 
 
 class Remedy(StrEnum):
@@ -76,6 +77,25 @@ class Failure:
         answer = getattr(error, "response", None)
         code = str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
         return cls(" ".join(filter(None, (type(error).__name__, code))) + place, remedy)
+
+
+def cut_by_size(
+    items: Iterable[_Item], most: int, limit: int, size_of: Callable[[_Item], int]
+) -> Iterator[list[_Item]]:
+    """Cut into calls of at most `most` items and `limit` bytes in total, in order.
+
+    An item larger than the limit is a call of its own: whoever made it has refused what cannot be sent.
+    """
+    call: list[_Item] = []
+    size = 0
+    for item in items:
+        if call and (len(call) == most or size + size_of(item) > limit):
+            yield call
+            call, size = [], 0
+        call.append(item)
+        size += size_of(item)
+    if call:
+        yield call
 
 
 class Destination(Protocol):

@@ -8,13 +8,13 @@ https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 
-from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft, cut_by_size
 from enricher.destinations.security_hub import (
     Hubs,
     Subject,
@@ -132,19 +132,10 @@ def write_letter(region: str, parcels: tuple[Parcel, ...]) -> Letter | dict[str,
     return Letter(subject, finding, size)
 
 
-def group_letters(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
+def group_letters(letters: Sequence[Letter]) -> Iterable[Sequence[Letter]]:
     """Cut into calls of at most 100 findings and 6 MB in total, in order."""
-    group: list[Letter] = []
-    size = 0
-    for letter in letters:
-        # Two bytes more for the comma and blank that botocore puts between two findings.
-        if group and (len(group) == FINDINGS_PER_CALL or size + letter.size + 2 > CALL_LIMIT):
-            yield group
-            group, size = [], 0
-        group.append(letter)
-        size += letter.size + 2
-    if group:
-        yield group
+    # Two bytes more for the comma and blank that botocore puts between two findings.
+    return cut_by_size(letters, FINDINGS_PER_CALL, CALL_LIMIT, lambda letter: letter.size + 2)
 
 
 def build(settings: Settings) -> ImportDestination:

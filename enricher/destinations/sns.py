@@ -8,14 +8,14 @@ limit for one message and for the sum); https://docs.aws.amazon.com/sns/latest/d
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from enricher.alert import single_line
-from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft, cut_by_size
 from enricher.enrich import EnrichedFinding
 from enricher.formats import Render, TooLarge, load_format
 from enricher.formats.json_text import utf8_size
@@ -65,7 +65,7 @@ class SnsDestination:
             except Exception as error:
                 # One finding that a format trips over must not hold back the others of its batch.
                 failures[parcel.id] = Failure.unforeseen(error, Remedy.DEAD_LETTER)
-        for group in group_messages(messages, self.limit):
+        for group in cut_by_size(messages, ENTRIES_PER_CALL, self.limit, lambda message: message.size):
             if time_left() < self.call_seconds:
                 late = Failure("not attempted: too little of the function's time was left")
                 failures |= {message.parcel.id: late for message in group}
@@ -108,20 +108,6 @@ def subject_line(enriched: EnrichedFinding) -> str:
     line = single_line(enriched.alert["headline"].replace(" · ", " | "), 4 * SUBJECT_LIMIT)
     plain = line.encode("ascii", "replace").decode("ascii")
     return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."
-
-
-def group_messages(messages: Sequence[Message], limit: int) -> Iterator[list[Message]]:
-    """Cut messages into calls of at most ten entries and `limit` bytes in total, in order."""
-    group: list[Message] = []
-    size = 0
-    for message in messages:
-        if group and (len(group) == ENTRIES_PER_CALL or size + message.size > limit):
-            yield group
-            group, size = [], 0
-        group.append(message)
-        size += message.size
-    if group:
-        yield group
 
 
 def attributes_of(enriched: EnrichedFinding) -> Attributes:

@@ -8,7 +8,8 @@ from typing import Any
 from enricher.block import Block, address_at, iso_time, rows_at, text_at, value_at
 from enricher.finding import Finding
 from enricher.formats.network import Connection, Endpoint
-from enricher.formats.scene import Container, Process, Scene, Threat, name_tag
+from enricher.formats.resources import name_tag
+from enricher.formats.scene import Container, Process, Scene, Threat
 
 
 def entity_fields(finding: Finding, scene: Scene) -> dict[str, Any]:

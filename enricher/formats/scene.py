@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enricher.block import Block, rows_at, text_at, time_at, value_at, whole_at
 from enricher.finding import Finding
 from enricher.formats.network import Connection, read_connections
+from enricher.formats.resources import Resource, read_resources
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -60,15 +61,6 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
-    """Hold a resource: its CloudFormation type where there is one, its id or ARN, its name."""
-
-    kind: str
-    uid: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Threat:
     """Hold a piece of malware and one file that carries it."""
 
@@ -100,7 +92,7 @@ def read_scene(finding: Finding) -> Scene:
     return Scene(
         connections=tuple(read_connections(view)),
         principals=tuple(dict.fromkeys(_principals(view))),
-        resources=tuple(dict.fromkeys(_resources(view))),
+        resources=tuple(dict.fromkeys(read_resources(view))),
         threats=tuple(dict.fromkeys(_threats(view))),
         call=_call(view),
         domain=_domain(view),
@@ -183,49 +175,6 @@ def _container(view: Block) -> Container | None:
     block = value_at(view, "resource.containerDetails")
     container = Container(*(text_at(block, key) for key in ("id", "name", "image", "containerRuntime")))
     return container if container.id or container.name else None
-
-
-#: path under `resource` of an object or a list of objects, type, keys of the id and of the name.
-_KINDS = (
-    ("instanceDetails", "AWS::EC2::Instance", "instanceId", ""),
-    ("accessKeyDetails", "AWS::IAM::AccessKey", "accessKeyId", "userName"),
-    ("s3BucketDetails", "AWS::S3::Bucket", "arn", "name"),
-    ("eksClusterDetails", "AWS::EKS::Cluster", "arn", "name"),
-    ("kubernetesDetails.kubernetesWorkloadDetails", "Kubernetes workload", "uid", "name"),
-    ("ecsClusterDetails", "AWS::ECS::Cluster", "arn", "name"),
-    ("ecsClusterDetails.taskDetails", "AWS::ECS::Task", "arn", ""),
-    ("containerDetails", "Container", "id", "name"),
-    ("lambdaDetails", "AWS::Lambda::Function", "functionArn", "functionName"),
-    ("rdsDbInstanceDetails", "AWS::RDS::DBInstance", "dbInstanceArn", "dbInstanceIdentifier"),
-    ("rdsLimitlessDbDetails", "AWS::RDS::DBShardGroup", "dbShardGroupArn", "dbShardGroupIdentifier"),
-    ("ebsSnapshotDetails", "AWS::EC2::Snapshot", "snapshotArn", ""),
-    ("ec2ImageDetails", "AWS::EC2::Image", "imageArn", ""),
-    ("recoveryPointDetails", "AWS::Backup::RecoveryPoint", "recoveryPointArn", "backupVaultName"),
-    ("bedrockGuardrailDetails", "AWS::Bedrock::Guardrail", "guardrailArn", ""),
-    ("modelDetails", "Bedrock model", "modelId", ""),
-)
-
-
-def _resources(view: Block) -> list[Resource]:
-    found = []
-    for path, kind, uid, name in _KINDS:
-        block = value_at(view, f"resource.{path}")
-        for row in rows_at(view, f"resource.{path}") if isinstance(block, list) else [block] if block else []:
-            found.append(Resource(kind, text_at(row, uid), text_at(row, name) if name else name_tag(row)))
-            found += [
-                Resource("AWS::S3::Object", text_at(item, "objectArn"), text_at(item, "key"))
-                for item in rows_at(row, "s3ObjectDetails")
-            ]
-    found += [
-        Resource(text_at(row, "resourceType"), text_at(row, "uid"), text_at(row, "name"))
-        for row in rows_at(view, "service.detection.sequence.resources")
-    ]
-    return [resource for resource in found if resource.uid or resource.name]
-
-
-def name_tag(block: object) -> str:
-    """Give the value of the tag Name, by which people know a resource; "" where it has none."""
-    return next((text_at(tag, "value") for tag in rows_at(block, "tags") if tag.get("key") == "Name"), "")
 
 
 def _threats(view: Block) -> list[Threat]:

@@ -8,7 +8,8 @@ from typing import Any
 from enricher.block import text_at, time_at, whole_at
 from enricher.finding import Finding
 from enricher.formats.network import Endpoint
-from enricher.formats.scene import Call, Principal, Process, Resource, Scene
+from enricher.formats.resources import Resource
+from enricher.formats.scene import Call, Principal, Process, Scene
 
 #: Resources that are listed; the others are counted.
 _RESOURCES = 3

@@ -12,14 +12,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ParamValidationError
 from moto import mock_aws
 
-from enricher.destinations import Failure, Parcel, Remedy
+from enricher.destinations import Failure, Parcel, Remedy, cut_by_size
 from enricher.destinations.sns import (
     ENTRIES_PER_CALL,
-    Message,
     SnsDestination,
     attributes_of,
     attributes_size,
-    group_messages,
     subject_line,
 )
 from enricher.enrich import enrich
@@ -234,12 +232,20 @@ def test_a_finding_that_cannot_be_written_fails_alone(mapping: Mapping) -> None:
     ("sizes", "groups"),
     [([10] * 11, [10, 1]), ([60, 40, 1], [2, 1]), ([100, 100], [1, 1]), ([50, 51], [1, 1]), ([], [])],
 )
-def test_calls_are_cut_at_both_limits(sizes: list[int], groups: list[int], mapping: Mapping) -> None:
+def test_calls_are_cut_at_both_limits(sizes: list[int], groups: list[int]) -> None:
     """A call must hold at most ten entries and at most the limit's bytes in total."""
-    one = Message(parcel(mapping), "", {}, 0)
-    messages = [replace(one, size=size) for size in sizes]
-    assert groups == [len(group) for group in group_messages(messages, 100)]
+    calls = cut_by_size(sizes, ENTRIES_PER_CALL, 100, lambda size: size)
+    assert groups == [len(call) for call in calls]
     assert 10 == ENTRIES_PER_CALL
+
+
+def test_messages_of_one_call_stay_below_the_topics_limit(mapping: Mapping) -> None:
+    """Messages must be cut by what SNS counts of them: three that fit by twos only must take two calls."""
+    client = Recorder()
+    batch = [parcel(mapping, key=key) for key in "abc"]
+    size = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20).pack(batch[0]).size  # type: ignore[arg-type]
+    SnsDestination(client, "arn", load_format("guardduty"), 2 * size, 20).deliver(batch, plenty)  # type: ignore[arg-type]
+    assert [2, 1] == [len(call) for call in client.calls]
 
 
 def test_subject_fits_an_e_mail(mapping: Mapping) -> None:
