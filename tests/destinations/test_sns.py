@@ -239,13 +239,17 @@ def test_calls_are_cut_at_both_limits(sizes: list[int], groups: list[int]) -> No
     assert 10 == ENTRIES_PER_CALL
 
 
-def test_messages_of_one_call_stay_below_the_topics_limit(mapping: Mapping) -> None:
-    """Messages must be cut by what SNS counts of them: three that fit by twos only must take two calls."""
+@pytest.mark.parametrize(("spare", "calls"), [(0, [2, 1]), (-1, [1, 1, 1])])
+def test_messages_of_one_call_stay_below_the_topics_limit(
+    mapping: Mapping, spare: int, calls: list[int]
+) -> None:
+    """Messages must be cut by what SNS counts of them, attributes too: two of a call fit to the byte."""
     client = Recorder()
     batch = [parcel(mapping, key=key) for key in "abc"]
     size = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20).pack(batch[0]).size  # type: ignore[arg-type]
-    SnsDestination(client, "arn", load_format("guardduty"), 2 * size, 20).deliver(batch, plenty)  # type: ignore[arg-type]
-    assert [2, 1] == [len(call) for call in client.calls]
+    target = SnsDestination(client, "arn", load_format("guardduty"), 2 * size + spare, 20)  # type: ignore[arg-type]
+    target.deliver(batch, plenty)
+    assert calls == [len(call) for call in client.calls]
 
 
 def test_subject_fits_an_e_mail(mapping: Mapping) -> None:
