@@ -11,7 +11,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/ready ## Run the whole pipeline against an embedded AWS and show what a SIEM receives
-	@$(VENV)/python -m enricher demo
+	@$(VENV)/python -m demo
 
 test: .venv/ready ## Run the tests
 	@$(VENV)/python -m pytest

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from enricher.authoring import ROOT, read_mapping
-from enricher.evidence import find_evidence
-from enricher.finding import Finding, MalformedEvent
+from enricher.authoring.loader import ROOT, read_mapping
+from enricher.enrichment.evidence import find_evidence
+from enricher.finding.event import Finding, MalformedEvent
 
 ROUNDS, REPEATS = 7, 100
 

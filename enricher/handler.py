@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from enricher.mapping import Mapping as AttackMapping
-from enricher.route import Route
+from enricher.delivery.pipeline import Route
+from enricher.mapping.model import Mapping as AttackMapping
 from enricher.settings import read_settings
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from enricher.destinations import DESTINATIONS
-from enricher.formats import FORMATS
-
+#: What a route can send to, and in which body; each is a module of `destinations` and of `formats`.
+DESTINATIONS = ("sns", "security-hub-annotate", "security-hub-import")
+FORMATS = ("guardduty", "ecs", "ocsf", "text", "chat")
 UPDATE_MODES = ("material", "every", "first")
 
 #: MaximumMessageSize of an SNS topic: default, least and most, in bytes.
@@ -70,7 +70,7 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
             faults.append(f"ACCOUNT_ID is {value!r}: expected the function's own account, 12 digits")
         return value
 
-    destination = choose("DESTINATION", "sns", tuple(DESTINATIONS))
+    destination = choose("DESTINATION", "sns", DESTINATIONS)
     settings = Settings(
         route=environment.get("ROUTE") or "siem",
         destination=destination,

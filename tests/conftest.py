@@ -7,8 +7,8 @@ import os
 import pytest
 from hypothesis import settings
 
-from enricher.authoring import read_mapping
-from enricher.mapping import Mapping
+from enricher.authoring.loader import read_mapping
+from enricher.mapping.model import Mapping
 
 # moto answers every call, but botocore wants credentials and a Region before it asks.
 os.environ.update(

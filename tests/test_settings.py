@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from enricher.destinations import PATIENCE
+from enricher.destinations.base import PATIENCE
 from enricher.settings import InvalidSettings, read_settings
 
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:findings"

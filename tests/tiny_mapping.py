@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from enricher.authoring import ROOT
+from enricher.authoring.loader import ROOT
 
 RECORD = """
 [[finding]]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from enricher import __version__
-from enricher.fault import InvalidMapping
+from enricher.mapping.problems import InvalidMapping
 
 #: One module each, `add_arguments(parser)` and `run(arguments) -> exit code`; imported when asked for.
 COMMANDS = {
@@ -27,7 +27,6 @@ COMMANDS = {
     "evidence": "write or check docs/evidence.md, the table of the evidence rules",
     "golden": "write or check what the example events become",
     "compile": "write the compact mapping that the Lambda loads",
-    "demo": "run the whole pipeline against an embedded AWS and show what a SIEM receives",
 }
 
 

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from enricher.attack import Catalogue
-from enricher.attack_import import (
+from enricher.attack.catalog import Catalogue
+from enricher.authoring.attack_import import (
     ReleaseFacts,
     UnreadableRelease,
     catalogue_json,
@@ -17,9 +17,9 @@ from enricher.attack_import import (
     former_facts_of,
     read_release,
 )
-from enricher.attack_moves import find_moves, tactic_changes
-from enricher.authored import read_authored
-from enricher.authoring import ROOT, read_catalogue_json
+from enricher.authoring.attack_upgrade import find_moves, tactic_changes
+from enricher.authoring.authored_entries import read_authored
+from enricher.authoring.loader import ROOT, read_catalogue_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

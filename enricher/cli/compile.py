@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from enricher.authoring import ROOT, bundle_of, read_mapping
-from enricher.mapping import BUNDLE
+from enricher.authoring.loader import ROOT, bundle_of, read_mapping
+from enricher.mapping.model import BUNDLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

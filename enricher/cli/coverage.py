@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from enricher.authoring import ROOT, KnownType, read_all_records, read_catalogue, read_known_types
-from enricher.fault import Fault
-from enricher.mapping import Record
+from enricher.authoring.loader import ROOT, KnownType, read_all_records, read_catalogue, read_known_types
+from enricher.mapping.model import Record
+from enricher.mapping.problems import Fault
 
 COLUMNS = ("mapped", "tactic-only", "unmappable", "missing", "total")
 BEGIN, END = "<!-- coverage:begin -->", "<!-- coverage:end -->"

@@ -6,12 +6,12 @@ import argparse
 import sys
 import textwrap
 
-from enricher.alert import single_line
+from enricher.cli.saved_findings import Refusal, read_file
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping, report
-from enricher.enrich import EnrichedFinding, enrich
-from enricher.formats import FORMATS, load_format
-from enricher.intake import Refusal, read_file
-from enricher.settings import MOST_LIMIT
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.finding.safe_text import single_line
+from enricher.formats import load_format
+from enricher.settings import FORMATS, MOST_LIMIT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

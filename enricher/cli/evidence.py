@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from enricher.authoring import ROOT, read_mapping
-from enricher.evidence import Rule
-from enricher.grounds import calls_by_rule, grounds_of, rules_of, scope_of
-from enricher.mapping import Mapping
+from enricher.authoring.loader import ROOT, read_mapping
+from enricher.authoring.rule_docs import calls_by_rule, grounds_of, rules_of, scope_of
+from enricher.enrichment.evidence import Rule
+from enricher.mapping.model import Mapping
 
 PAGE = ROOT.parent / "docs" / "evidence.md"
 _INTRODUCTION = """# Evidence: what a finding itself shows

@@ -9,12 +9,13 @@ import textwrap
 from difflib import get_close_matches
 from typing import Any
 
+from enricher.attack.catalog import Pair
+from enricher.authoring.rule_docs import grounds_of, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrich import attack_block, entries_of
-from enricher.entry import Entry
-from enricher.grammar import read_type
-from enricher.grounds import grounds_of, refinements
-from enricher.mapping import Mapping, Pair, Record
+from enricher.enrichment.enrich import attack_block, entries_of
+from enricher.enrichment.tag import Entry
+from enricher.enrichment.unknown_type import read_type
+from enricher.mapping.model import Mapping, Record
 
 #: Techniques with their rules, rules of one technique, and values of one condition, that are printed.
 _TECHNIQUES_SHOWN, _RULES_SHOWN, _VALUES_SHOWN = 6, 3, 4

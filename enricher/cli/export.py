@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from enricher.attack import FRAMEWORK
+from enricher.attack.catalog import FRAMEWORK
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrich import attack_block, entries_of
-from enricher.mapping import Mapping as AttackMapping
-from enricher.mapping import Record
+from enricher.enrichment.enrich import attack_block, entries_of
+from enricher.mapping.model import Mapping as AttackMapping
+from enricher.mapping.model import Record
 
 COLUMNS = (
     "finding_type", "status", "recorded_as", "rank", "tactic_id", "tactic", "technique_id", "technique",

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from enricher.authoring import ROOT, read_mapping
-from enricher.enrich import EnrichedFinding, enrich
-from enricher.finding import Finding, MalformedEvent
-from enricher.mapping import Mapping
+from enricher.authoring.loader import ROOT, read_mapping
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.finding.event import Finding, MalformedEvent
+from enricher.mapping.model import Mapping
 
 EVENTS = ROOT.parent / "events"
 

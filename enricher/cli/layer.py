@@ -12,16 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from enricher.alert import single_line
-from enricher.attack import Release, parent_id
-from enricher.authored import read_authored
-from enricher.authoring import ROOT
+from enricher.attack.catalog import Release, parent_id
+from enricher.authoring.authored_entries import read_authored
+from enricher.authoring.loader import ROOT
+from enricher.cli.saved_findings import Refusal, read_file
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping, report
-from enricher.enrich import attack_block, enrich, entries_of
-from enricher.entry import Entry
-from enricher.intake import Refusal, read_file
-from enricher.mapping import Mapping as AttackMapping
-from enricher.record_authoring import read_pair
+from enricher.enrichment.enrich import attack_block, enrich, entries_of
+from enricher.enrichment.tag import Entry
+from enricher.finding.safe_text import single_line
+from enricher.mapping.model import Mapping as AttackMapping
+from enricher.mapping.records import read_pair
 
 #: From one finding type to the most; the palest is also for what evidence alone shows.
 COLOURS = ("#fde9c9", "#f28c28", "#a61c00")

@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from enricher.authoring import ROOT, read_mapping
-from enricher.intake import Refusal
-from enricher.mapping import Mapping
-from enricher.record_authoring import read_overrides
+from enricher.authoring.loader import ROOT, read_mapping
+from enricher.cli.saved_findings import Refusal
+from enricher.mapping.model import Mapping
+from enricher.mapping.records import read_overrides
 
 
 def add_mapping_arguments(parser: argparse.ArgumentParser) -> None:

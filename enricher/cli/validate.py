@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from enricher.authoring import ROOT, read_mapping
-from enricher.fault import InvalidMapping
+from enricher.authoring.loader import ROOT, read_mapping
+from enricher.mapping.problems import InvalidMapping
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

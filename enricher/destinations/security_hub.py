@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from enricher.alert import single_line
-from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft
-from enricher.picture import is_later
+from enricher.destinations.base import PATIENCE, Failure, Parcel, Remedy, TimeLeft
+from enricher.enrichment.finding_state import is_later
+from enricher.finding.safe_text import single_line
 
 if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient

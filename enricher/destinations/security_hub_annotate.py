@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 
-from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations.base import PATIENCE, Failure, Parcel, Remedy, TimeLeft
 from enricher.destinations.security_hub import (
     ID_LIMIT,
     Hubs,
@@ -30,6 +30,9 @@ from enricher.destinations.security_hub import (
     make_hubs,
 )
 from enricher.formats.asff import PREFIX, attack_fields
+
+if TYPE_CHECKING:
+    from enricher.settings import Settings
 
 #: GetFindings takes at most 20 values for one field of a filter, BatchUpdateFindings 100 identifiers.
 IDS_PER_LOOK, IDS_PER_UPDATE = 20, 100
@@ -212,6 +215,6 @@ def merge_fields(there: Mapping[str, str], ours: Mapping[str, str]) -> _Fields |
     return {**others, **fitting}
 
 
-def build() -> AnnotateDestination:
+def build(_: Settings) -> AnnotateDestination:
     """Make the destination and the client of the function's own Region."""
     return AnnotateDestination(make_hubs(), PATIENCE.seconds)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 
-from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft, cut_by_size
+from enricher.destinations.base import PATIENCE, Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations.batching import cut_by_size
 from enricher.destinations.security_hub import (
     Hubs,
     Subject,

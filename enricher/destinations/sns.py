@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from enricher.alert import single_line
-from enricher.destinations import PATIENCE, Failure, Parcel, Remedy, TimeLeft, cut_by_size
-from enricher.enrich import EnrichedFinding
-from enricher.formats import Render, TooLarge, load_format
+from enricher.destinations.base import PATIENCE, Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations.batching import cut_by_size
+from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.safe_text import single_line
+from enricher.formats import load_format
+from enricher.formats.base import Render, TooLarge
 from enricher.formats.json_text import utf8_size
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from enricher.alert import UNKNOWN, single_line
-from enricher.block import iso_time, time_at
-from enricher.enrich import EnrichedFinding
-from enricher.finding import Finding
+from enricher.enrichment.alert import UNKNOWN
+from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.event import Finding
+from enricher.finding.fields import iso_time, time_at
+from enricher.finding.safe_text import single_line
 from enricher.formats.asff_resources import resources_of
 
 #: What the keys of our fields begin with; nothing else is ever touched.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from enricher.alert import single_line
-from enricher.finding import Finding
+from enricher.finding.event import Finding
+from enricher.finding.safe_text import single_line
 
 RESOURCES_LIMIT, RESOURCE_ID_LIMIT = 32, 512
 _PARTITIONS = frozenset(("aws", "aws-cn", "aws-us-gov"))

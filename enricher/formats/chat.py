@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from enricher.enrich import EnrichedFinding
-from enricher.finding import Finding
-from enricher.formats import TooLarge
+from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.context import Scene, read_scene
+from enricher.finding.event import Finding
+from enricher.finding.safe_text import defang, plain
+from enricher.formats.base import TooLarge
 from enricher.formats.json_text import dump_json, filled, utf8_size
-from enricher.formats.plain import defang, plain
-from enricher.formats.scene import Scene, read_scene
 from enricher.formats.summary import full_name, other_names, scene_rows
 
 #: Our own bounds. A section of a Slack message holds 3,000 characters; a title is one line of a phone or two.

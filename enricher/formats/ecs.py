@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from enricher.block import TEXT_LIMIT, iso_time, text_at, time_at
-from enricher.enrich import EnrichedFinding
-from enricher.formats import TooLarge
+from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.context import Scene, moment_of, read_scene
+from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
+from enricher.formats.base import TooLarge
 from enricher.formats.ecs_entities import entity_fields
 from enricher.formats.json_text import dump_json, filled, utf8_size
-from enricher.formats.scene import Scene, moment_of, read_scene
 from enricher.formats.slimming import give_up, slim_detail
 from enricher.formats.summary import full_name, other_names, parent_of
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from enricher.block import Block, address_at, iso_time, rows_at, text_at, value_at
-from enricher.finding import Finding
-from enricher.formats.network import Connection, Endpoint
-from enricher.formats.resources import name_tag
-from enricher.formats.scene import Container, Process, Scene, Threat
+from enricher.finding.context import Container, Process, Scene, Threat
+from enricher.finding.event import Finding
+from enricher.finding.fields import Block, address_at, iso_time, rows_at, text_at, value_at
+from enricher.finding.network import Connection, Endpoint
+from enricher.finding.resources import name_tag
 
 
 def entity_fields(finding: Finding, scene: Scene) -> dict[str, Any]:

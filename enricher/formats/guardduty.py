@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from enricher.enrich import EnrichedFinding
-from enricher.formats import TooLarge
+from enricher.enrichment.enrich import EnrichedFinding
+from enricher.formats.base import TooLarge
 from enricher.formats.json_text import dump_json, utf8_size
 from enricher.formats.slimming import slim_detail
 

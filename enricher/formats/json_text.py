@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from enricher.formats import TooLarge
+from enricher.formats.base import TooLarge
 
 # SQS and SNS reject characters outside XML 1.0; JSON leaves these unescaped when asked for non-ASCII.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html

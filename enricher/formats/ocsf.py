@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from enricher.attack import archived_url
-from enricher.block import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
-from enricher.enrich import EnrichedFinding
-from enricher.finding import Finding
-from enricher.formats import TooLarge
+from enricher.attack.catalog import archived_url
+from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.context import moment_of, read_scene
+from enricher.finding.event import Finding
+from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
+from enricher.formats.base import TooLarge
 from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.ocsf_evidences import evidences_of, malware_of, resources_of
-from enricher.formats.scene import moment_of, read_scene
 from enricher.formats.slimming import give_up, slim_detail
 from enricher.formats.summary import parent_of
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from enricher.block import TEXT_LIMIT, epoch_milliseconds
-from enricher.finding import Finding
+from enricher.finding.context import Container, Principal, Process, Scene
+from enricher.finding.event import Finding
+from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds
+from enricher.finding.network import Connection, Endpoint
 from enricher.formats.json_text import filled
-from enricher.formats.network import Connection, Endpoint
-from enricher.formats.scene import Container, Principal, Process, Scene
 
 _ROLES = {"TARGET": 1, "ACTOR": 2}
 _USER_ACCOUNTS = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from enricher.block import text_at, time_at, whole_at
-from enricher.finding import Finding
-from enricher.formats.network import Endpoint
-from enricher.formats.resources import Resource
-from enricher.formats.scene import Call, Principal, Process, Scene
+from enricher.finding.context import Call, Principal, Process, Scene
+from enricher.finding.event import Finding
+from enricher.finding.fields import text_at, time_at, whole_at
+from enricher.finding.network import Endpoint
+from enricher.finding.resources import Resource
 
 #: Resources that are listed; the others are counted.
 _RESOURCES = 3

@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from enricher.enrich import EnrichedFinding
-from enricher.finding import Finding
-from enricher.formats import TooLarge
-from enricher.formats.plain import defang, plain
-from enricher.formats.scene import read_scene
+from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.context import read_scene
+from enricher.finding.event import Finding
+from enricher.finding.safe_text import defang, plain
+from enricher.formats.base import TooLarge
 from enricher.formats.summary import Rows, full_name, minor_rows, other_names, scene_rows
 
 WIDTH = 78

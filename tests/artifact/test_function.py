@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from enricher.enrich import enrich
-from enricher.finding import Finding
+from enricher.enrichment.enrich import enrich
+from enricher.finding.event import Finding
 from enricher.formats import load_format
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests.artifact.deployment import Deployment, batch, client, deploy
 from tests.artifact.runtime import FunctionFailed, LambdaRuntime
 from tests.examples import event, text_of

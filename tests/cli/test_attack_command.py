@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from enricher.attack_import import catalogue_json, format_catalogue, read_release
-from enricher.authoring import ROOT
+from enricher.authoring.attack_import import catalogue_json, format_catalogue, read_release
+from enricher.authoring.loader import ROOT
 from enricher.cli import main
 from tests import tiny_attack
 from tests.tiny_mapping import record, write_mapping

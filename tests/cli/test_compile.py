@@ -6,7 +6,7 @@ from pathlib import Path
 
 from enricher.cli import main
 from enricher.cli.golden import golden_files
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 
 

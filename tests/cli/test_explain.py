@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from enricher.cli import main
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests.tiny_mapping import record
 
 DATA = Path(__file__).parent.parent / "data"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from enricher.cli import main
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests.tiny_mapping import record
 
 HEADER = (

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from enricher.attack import Release
-from enricher.authoring import ROOT
+from enricher.attack.catalog import Release
+from enricher.authoring.loader import ROOT
 from enricher.cli import main
 from enricher.cli.layer import LEAST_MAXIMUM, shortname
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 from tests.tiny_mapping import record
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from enricher.cli import main
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests.tiny_mapping import record, write_mapping
 
 FAULTY = {

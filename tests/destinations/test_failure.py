@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from enricher.destinations import Failure
+from enricher.destinations.base import Failure
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from enricher.destinations import Failure, Parcel, Remedy
+from enricher.destinations.base import Failure, Parcel, Remedy
 from enricher.destinations.security_hub import Hubs
 from enricher.destinations.security_hub_annotate import (
     WAITS,
@@ -20,16 +20,17 @@ from enricher.destinations.security_hub_annotate import (
     merge_fields,
     product_arn,
 )
-from enricher.enrich import enrich
-from enricher.finding import Finding
+from enricher.enrichment.enrich import enrich
+from enricher.finding.event import Finding
 from enricher.formats.asff import attack_fields
+from enricher.settings import Settings
 from tests import examples
-from tests.faults.clock import Clock
-from tests.faults.findings import small_mapping
-from tests.faults.hub import Hub
-from tests.faults.hub_client import HubClient
-from tests.faults.moto_extension import extended_moto
-from tests.faults.weather import Rates, Weather, client_error
+from tests.fault_injection.clock import Clock
+from tests.fault_injection.findings import small_mapping
+from tests.fault_injection.hub import Hub
+from tests.fault_injection.hub_client import HubClient
+from tests.fault_injection.moto_extension import extended_moto
+from tests.fault_injection.weather import Rates, Weather, client_error
 
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 PRODUCT = product_arn("aws", REGION)
@@ -323,7 +324,7 @@ def test_findings_of_two_regions_go_to_their_own(hub: HubClient) -> None:
 
 def test_impossible_region_is_set_aside() -> None:
     """A Region that can be none must be refused for its own findings only, not break the batch."""
-    target = build()
+    target = build(Settings())
     failures = target.deliver([parcel(1, region="no region\n")], plenty)
     assert {"m1": Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
 
@@ -338,7 +339,7 @@ def real() -> Iterator[Any]:
 
 def test_real_client_annotates(real: Any) -> None:
     """The built destination must annotate through botocore, whose parameter checks then hold too."""
-    target = build()
+    target = build(Settings())
     for number in range(25):
         real.findings[(arn_of(number), PRODUCT)] = {"Id": arn_of(number), "ProductArn": PRODUCT}
     failures = target.deliver([parcel(number) for number in range(26)], plenty)

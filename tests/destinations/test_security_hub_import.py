@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ParamValidationError
 from moto import mock_aws
 
-from enricher.destinations import Remedy
+from enricher.destinations.base import Remedy
 from enricher.destinations.security_hub import Hubs, Subject
 from enricher.destinations.security_hub_import import (
     CALL_LIMIT,
@@ -24,9 +24,9 @@ from enricher.destinations.security_hub_import import (
 )
 from enricher.settings import Settings
 from tests.destinations.test_security_hub_annotate import ACCOUNT, REGION, Failing, hub, parcel, plenty
-from tests.faults.hub_client import HubClient
-from tests.faults.moto_extension import extended_moto
-from tests.faults.weather import client_error
+from tests.fault_injection.hub_client import HubClient
+from tests.fault_injection.moto_extension import extended_moto
+from tests.fault_injection.weather import client_error
 
 __all__ = ["hub"]  # the fixture, shared
 

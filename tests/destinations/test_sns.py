@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ParamValidationError
 from moto import mock_aws
 
-from enricher.destinations import Failure, Parcel, Remedy, cut_by_size
+from enricher.destinations.base import Failure, Parcel, Remedy
+from enricher.destinations.batching import cut_by_size
 from enricher.destinations.sns import (
     ENTRIES_PER_CALL,
     SnsDestination,
@@ -20,10 +21,10 @@ from enricher.destinations.sns import (
     attributes_size,
     subject_line,
 )
-from enricher.enrich import enrich
-from enricher.finding import Finding
+from enricher.enrichment.enrich import enrich
+from enricher.finding.event import Finding
 from enricher.formats import load_format
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 
 if TYPE_CHECKING:

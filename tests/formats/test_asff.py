@@ -10,13 +10,13 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.enrich import enrich
-from enricher.finding import Finding
+from enricher.enrichment.enrich import enrich
+from enricher.finding.event import Finding
 from enricher.formats.asff import PREFIX, USER_VALUE_LIMIT, attack_fields, to_asff, types_of
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
-from tests.faults.asff_rules import asff_faults, fields_faults
-from tests.faults.findings import small_mapping
+from tests.fault_injection.asff_rules import asff_faults, fields_faults
+from tests.fault_injection.findings import small_mapping
 
 _SHAPE = (
     boto3.client("securityhub", region_name="eu-west-1")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from enricher.enrich import enrich
-from enricher.finding import Finding
-from enricher.formats import TooLarge
+from enricher.enrichment.enrich import enrich
+from enricher.finding.event import Finding
+from enricher.formats.base import TooLarge
 from enricher.formats.chat import DESCRIPTION_LIMIT, TITLE_LIMIT, render, unmarked
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 from tests.formats import odd
 

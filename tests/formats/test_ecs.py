@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from enricher.enrich import EnrichedFinding, enrich
-from enricher.finding import Finding
-from enricher.formats import TooLarge
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.finding.event import Finding
+from enricher.formats.base import TooLarge
 from enricher.formats.ecs import SLIMMING_ORDER, render
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 from tests.formats import odd
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enricher.enrich import enrich
-from enricher.finding import Finding
-from enricher.formats import FORMATS, TooLarge, load_format
-from enricher.mapping import Mapping
-from enricher.settings import DEFAULT_LIMIT, LEAST_LIMIT
+from enricher.enrichment.enrich import enrich
+from enricher.finding.event import Finding
+from enricher.formats import load_format
+from enricher.formats.base import TooLarge
+from enricher.mapping.model import Mapping
+from enricher.settings import DEFAULT_LIMIT, FORMATS, LEAST_LIMIT
 from tests import examples
 from tests.formats import odd
 

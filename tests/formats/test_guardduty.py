@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.enrich import EnrichedFinding, enrich
-from enricher.finding import Finding
-from enricher.formats import TooLarge
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.finding.event import Finding
+from enricher.formats.base import TooLarge
 from enricher.formats.guardduty import render
 from enricher.formats.json_text import dump_json, utf8_size
 from enricher.formats.slimming import SLIMMING_ORDER
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 
 SEQUENCE = "attack-sequence-compromised-credentials"

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema  # type: ignore[import-untyped]
 
-from enricher.enrich import EnrichedFinding, enrich
-from enricher.finding import Finding
-from enricher.formats import TooLarge
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.finding.event import Finding
+from enricher.formats.base import TooLarge
 from enricher.formats.ocsf import attacks_of, render
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 from tests.formats import odd
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enricher.enrich import EnrichedFinding, enrich
-from enricher.finding import Finding
-from enricher.formats import TooLarge
-from enricher.formats.plain import defang, plain
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.finding.event import Finding
+from enricher.finding.safe_text import defang, plain
+from enricher.formats.base import TooLarge
 from enricher.formats.text import render
-from enricher.mapping import Mapping
+from enricher.mapping.model import Mapping
 from tests import examples
 from tests.formats import odd
 

@@ -24,10 +24,10 @@ KEY = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
 
 #: The modules that call AWS for a route, its destination's before the shared ones.
 MODULES = {
-    "Siem": ("destinations/sns.py", "repeats_table.py", "source_queue.py"),
-    "People": ("destinations/sns.py", "repeats_table.py", "source_queue.py"),
-    "annotate": ("destinations/security_hub_annotate.py", "source_queue.py"),
-    "import": ("destinations/security_hub_import.py", "repeats_table.py", "source_queue.py"),
+    "Siem": ("destinations/sns.py", "delivery/dedup_store.py", "delivery/source_queue.py"),
+    "People": ("destinations/sns.py", "delivery/dedup_store.py", "delivery/source_queue.py"),
+    "annotate": ("destinations/security_hub_annotate.py", "delivery/source_queue.py"),
+    "import": ("destinations/security_hub_import.py", "delivery/dedup_store.py", "delivery/source_queue.py"),
 }
 
 #: What Lambda's poller calls in the function's name, and the function's own logs.
@@ -78,7 +78,7 @@ def needed(mode: str) -> set[str]:
     """Give the actions that the code of a route calls."""
     sources = {name: (CODE / name).read_text(encoding="utf-8") for name in MODULES[mode]}
     actions = {action for source in sources.values() for action in called(source)}
-    if "repeats_table.py" in sources:
+    if "delivery/dedup_store.py" in sources:
         actions |= called(inspect.getsource(dynamodb))
     if not any(waits(source) for source in sources.values()):
         actions.discard("sqs:ChangeMessageVisibility")

@@ -1,0 +1,1 @@
+"""Run the whole pipeline over the example events against an embedded AWS: `python -m demo`."""

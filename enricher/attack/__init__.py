@@ -1,0 +1,1 @@
+"""MITRE ATT&CK releases: names, membership and former ids; imports nothing of ours."""

@@ -1,0 +1,112 @@
+"""Put the evidence rules into words: for `explain`, for docs/evidence.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from enricher.enrichment.evidence import Rule, choose_reading, in_scope
+from enricher.enrichment.finding_type import Meaning, TypeName, parse_type
+from enricher.finding.paths import ANY_ITEM
+from enricher.mapping.model import CONFIDENCES, Mapping, Record
+
+_VERBS = {
+    "in": "is",
+    "prefix": "begins with",
+    "suffix": "ends with",
+    "contains": "contains",
+    "words": "has the word",
+    "above": "is above",
+}
+#: Resources in finding types whose findings are about API calls.
+_CALL_RESOURCES = ("IAMUser", "IAM", "S3")
+
+
+def rules_of(mapping: Mapping) -> Iterator[Rule]:
+    """Give every rule of the mapping, in the order of the files."""
+    for row in mapping.evidence.get("rules", ()):
+        yield Rule(*row)
+
+
+def calls_by_rule(mapping: Mapping) -> dict[str, dict[str, list[str]]]:
+    """Give, for each rule of API calls, its services with their calls."""
+    rows = mapping.evidence.get("rules", ())
+    found: dict[str, dict[str, list[str]]] = {}
+    for service, calls in mapping.evidence.get("calls", {}).items():
+        for call, number in calls.items():
+            found.setdefault(rows[number][0], {}).setdefault(service, []).append(call)
+    return found
+
+
+def grounds_of(rule: Rule, mapping: Mapping, *, most: int = 1000) -> str:
+    """Say what a finding must show for a rule, in one line; lists are cut to `most` values."""
+    if services := calls_by_rule(mapping).get(rule.id):
+        calls = list(dict.fromkeys(call for names in services.values() for call in names))
+        return f"{_listed(calls, most, ', ')} ({', '.join(services)})"
+    return " and ".join(_condition(condition, mapping, most) for condition in rule.conditions)
+
+
+def _condition(condition: list[Any], mapping: Mapping, most: int) -> str:
+    numbers, kind, operand = condition
+    steps = [mapping.evidence["fields"][number] for number in numbers]
+    field = " or ".join(".".join(path).replace(f".{ANY_ITEM}", ANY_ITEM) for path in steps)
+    if kind == "present":
+        return f"{field} is there" if operand else f"{field} is not there"
+    if kind == "above":
+        return f"{field} is above {operand}"
+    return f"{field} {_VERBS[kind]} {_listed([str(value) for value in operand], most, ' or ')}"
+
+
+def _listed(values: list[str], most: int, joint: str) -> str:
+    more = len(values) - most
+    return joint.join(values[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def scope_of(rule: Rule) -> str:
+    """Say which finding types a rule is limited to, "" for any."""
+    if not rule.scope:
+        return ""
+    words = ("purpose", "resource", "family")
+    return "; ".join(
+        f"{word} {', '.join(values)}" for word, values in zip(words, rule.scope, strict=True) if values
+    )
+
+
+def refinements(
+    finding_type: str, record: Record | None, mapping: Mapping
+) -> list[tuple[list[Any], list[Rule]]]:
+    """List what a finding of a type may show beyond its record: reading, and the rules that give it.
+
+    Only what fits the meaning of the type is listed; a finding may show other things as well. A reading is
+    [tactic, technique, confidence, …]; the surest come first.
+    """
+    if not mapping.evidence or (record and not record.pairs):
+        # A record without entries is a judgement that no detail of the finding talks away.
+        return []
+    name = parse_type(record.type if record else finding_type)
+    meaning = Meaning.of(name.purpose, record, mapping.evidence)
+    of_calls = calls_by_rule(mapping)
+    found: dict[tuple[str, str], tuple[list[Any], list[Rule]]] = {}
+    for rule in rules_of(mapping):
+        reading = choose_reading(rule, meaning)
+        if rule.id in of_calls:
+            applies = _shows_calls(name, of_calls[rule.id])
+        else:
+            seen_in = mapping.evidence["seen_in"].get(rule.file, ())
+            applies = name.resource in seen_in and (not rule.scope or in_scope(rule.scope, name))
+        limited = bool(rule.scope and rule.scope[2])
+        if applies and (limited or meaning.fit(reading) >= (2 if meaning.aim else 1)):
+            best, rules = found.setdefault((reading[0], reading[1]), (reading, []))
+            rules.append(rule)
+            if CONFIDENCES.index(reading[2]) < CONFIDENCES.index(best[2]):
+                found[reading[0], reading[1]] = (reading, rules)
+    for _, rules in found.values():
+        # IAM's own calls are what an analyst looks for first.
+        rules.sort(key=lambda rule: "iam.amazonaws.com" not in of_calls.get(rule.id, {}))
+    return sorted(found.values(), key=lambda item: CONFIDENCES.index(item[0][2]))
+
+
+def _shows_calls(name: TypeName, services: dict[str, list[str]]) -> bool:
+    if name.resource == "S3":
+        return any(service.startswith("s3") for service in services)
+    return name.resource in _CALL_RESOURCES

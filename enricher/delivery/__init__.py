@@ -1,0 +1,1 @@
+"""Run one route: read records, enrich, deduplicate, deliver, answer for each record."""

@@ -1,0 +1,1 @@
+"""Decide the techniques of a finding, and write its `attack` and `alert`."""

@@ -1,0 +1,1 @@
+"""Read what GuardDuty sent: one reader of who, what and where; imports nothing of ours."""

@@ -1,0 +1,143 @@
+"""List the AWS API calls that a finding shows, whichever of its blocks names them.
+
+`service.action.awsApiCallAction` holds one; the anomalous calls stand in `service.additionalInfo` as
+"iam.amazonaws.com:[CreateUser:success , DeleteUser:AccessDenied] , ec2.amazonaws.com:[…]", or structured in
+`service.detection.anomaly`; a sequence lists the activities of its signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from enricher.finding.event import Finding
+from enricher.finding.paths import MOST_ITEMS, Shown, shown, walk
+
+ACTION = "service.action.awsApiCallAction"
+ANOMALOUS = "service.additionalInfo.anomalies.anomalousAPIs"
+COUNTED = "service.additionalInfo.apiCalls"
+ANOMALY = "service.detection.anomaly"
+SIGNALS = "service.detection.sequence.signals"
+#: Characters of the list of anomalous calls that are read, and calls kept: more than GuardDuty sends.
+_LONGEST_LIST, MOST_CALLS = 16_384, 64
+_CALL_NAMES = {"eventname", "api", "apis", "apiname", "operation"}
+_RARE = {"INFREQUENT", "UNSEEN", "RARE"}
+_FINE = {"", "success", "none", "null"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Hold one call: service as CloudTrail writes it ("" where the finding names only the API), and grounds.
+
+    error: the error code of a refused call, "" for one that went through; by_service: AWS itself made it.
+    """
+
+    service: str
+    api: str
+    error: str
+    shown: tuple[Shown, ...]
+    by_service: bool = False
+
+
+def calls_of(finding: Finding) -> list[Call]:
+    """List the calls a finding shows, each once, the one it is about first."""
+    found: dict[tuple[str, str], Call] = {}
+    for call in _every_call(finding):
+        found.setdefault((call.service, call.api), call)
+        if len(found) == MOST_CALLS:
+            break
+    return list(found.values())
+
+
+def _every_call(finding: Finding) -> Iterator[Call]:
+    action = finding.at(ACTION)
+    service = ""
+    if isinstance(action, dict):
+        service = _text(action.get("serviceName"))
+        yield from _read_action(action, service)
+    yield from _read_anomalous(finding.at(ANOMALOUS))
+    yield from _read_names(finding.at(COUNTED), ["[]", "name"], COUNTED)
+    detection = finding.at("service.detection")
+    if isinstance(detection, dict):
+        yield from _read_anomaly(detection.get("anomaly"))
+        if finding.text("resource.resourceType") != "AttackSequence":
+            yield from _read_signals(finding.at(SIGNALS))
+
+
+def _read_action(action: dict[str, Any], service: str) -> Iterator[Call]:
+    api, error, caller = (_text(action.get(key)) for key in ("api", "errorCode", "callerType"))
+    if not api:
+        return
+    # "Remote IP" is the ordinary caller; "Domain" names an AWS service that called on somebody's behalf.
+    by_service = caller.lower() == "domain"
+    parts = [("api", api), ("serviceName", service), ("errorCode", error)]
+    if by_service:
+        parts.append(("callerType", caller))
+    places = (shown(f"{ACTION}.{key}", value) for key, value in parts)
+    yield Call(service, api, _error(error), tuple(place for place in places if place), by_service)
+
+
+def _read_anomalous(value: object) -> Iterator[Call]:
+    texts = [("", value)] if isinstance(value, str) else []
+    if isinstance(value, list):
+        texts = [(f"[{n}]", item) for n, item in enumerate(value[:MOST_ITEMS]) if isinstance(item, str)]
+    for place, text in texts:
+        grounds = shown(f"{ANOMALOUS}{place}", text)
+        for chunk in text[:_LONGEST_LIST].split("]") if grounds and isinstance(text, str) else ():
+            head, bracket, body = chunk.partition("[")
+            service = head.strip(" ,:\t\r\n")
+            for item in body.split(",") if bracket else ():
+                api, _, outcome = item.strip().partition(":")
+                if grounds and api and service:
+                    yield Call(service, api.strip(), _error(outcome.strip()), (grounds,))
+
+
+def _read_names(value: object, steps: list[str], path: str) -> Iterator[Call]:
+    for place, name in walk(value, steps, {}, path):
+        if isinstance(name, str) and (grounds := shown(place, name)):
+            yield Call("", name, "", (grounds,))
+
+
+def _read_anomaly(anomaly: object) -> Iterator[Call]:
+    if not isinstance(anomaly, dict):
+        return
+    unusual = anomaly.get("unusual")
+    behavior = unusual.get("behavior") if isinstance(unusual, dict) else None
+    for path, item in _named_maps(behavior, f"{ANOMALY}.unusual.behavior"):
+        yield from _read_names(item, ["observations", "text", "[]"], path)
+    for path, items in _named_maps(anomaly.get("profiles"), f"{ANOMALY}.profiles"):
+        for number, item in enumerate(items[:MOST_ITEMS] if isinstance(items, list) else ()):
+            # A profile also lists what is usual; only what hardly ever happened counts.
+            if isinstance(item, dict) and _text(item.get("profileSubtype")) in _RARE:
+                yield from _read_names(item, ["observations", "text", "[]"], f"{path}[{number}]")
+
+
+def _named_maps(value: object, path: str) -> Iterator[tuple[str, Any]]:
+    """Give the entries about API calls of a map of maps, whose outer keys name whose behaviour it is."""
+    for outer, inner in list(value.items())[:MOST_ITEMS] if isinstance(value, dict) else ():
+        for key, item in list(inner.items())[:MOST_ITEMS] if isinstance(inner, dict) else ():
+            if isinstance(key, str) and key.lower() in _CALL_NAMES:
+                yield f"{path}.{outer}.{key}", item
+
+
+def _read_signals(value: object) -> Iterator[Call]:
+    for number, signal in enumerate(value[:MOST_ITEMS] if isinstance(value, list) else ()):
+        activities = signal.get("activities") if isinstance(signal, dict) else None
+        for place, item in enumerate(activities[:MOST_ITEMS] if isinstance(activities, list) else ()):
+            api = item.get("api") if isinstance(item, dict) else None
+            if not isinstance(api, dict):
+                continue
+            path = f"{SIGNALS}[{number}].activities[{place}].api"
+            operation, service = _text(api.get("operation")), _text(api.get("service"))
+            grounds = (shown(f"{path}.operation", operation), shown(f"{path}.service", service))
+            if operation:
+                yield Call(service, operation, "", tuple(ground for ground in grounds if ground))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _error(text: str) -> str:
+    return "" if text.lower() in _FINE else text

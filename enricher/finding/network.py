@@ -1,0 +1,101 @@
+"""Read the network connections of a finding: one for each remote end, as AWS sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from enricher.finding.fields import Block, address_at, number_at, rows_at, text_at, value_at, whole_at
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Hold one end of a connection; asn is the number of the network and network its name."""
+
+    ip: str = ""
+    port: int | None = None
+    port_name: str = ""
+    domain: str = ""
+    city: str = ""
+    country: str = ""
+    country_code: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    asn: int | None = None
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Hold both ends of a connection as AWS sees them; outbound is None where the finding does not say."""
+
+    remote: Endpoint
+    local: Endpoint = Endpoint()
+    outbound: bool | None = None
+    transport: str = ""
+
+
+_OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
+
+
+def read_connections(view: Block) -> list[Connection]:
+    """Give the connections that a finding's detail shows, the action's before a sequence's."""
+    action = value_at(view, "service.action")
+    network = value_at(action, "networkConnectionAction")
+    callers = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
+    found = [
+        *(Connection(_endpoint(value_at(action, name), "remote"), outbound=False) for name in callers),
+        Connection(
+            _endpoint(network, "remote"),
+            _endpoint(network, "local"),
+            _OUTBOUND.get(text_at(network, "connectionDirection")),
+            text_at(network, "protocol"),
+        ),
+        *(
+            Connection(_endpoint(probe, "remote"), _endpoint(probe, "local"), outbound=False)
+            for probe in rows_at(action, "portProbeAction.portProbeDetails")
+        ),
+        *(
+            Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
+            for row in rows_at(view, "service.detection.sequence.endpoints")
+        ),
+    ]
+    return [connection for connection in found if connection.remote.ip or connection.remote.domain]
+
+
+def _endpoint(block: object, side: str) -> Endpoint:
+    details = value_at(block, f"{side}IpDetails")
+    port = value_at(block, f"{side}PortDetails")
+    if details is None and port is None:
+        return Endpoint()
+    port_name = text_at(port, "portName")
+    return Endpoint(
+        ip=address_at(details, "ipAddressV4") or address_at(details, "ipAddressV6"),
+        port=whole_at(port, "port", 65_535),
+        port_name="" if port_name == "Unknown" else port_name,
+        city=text_at(details, "city.cityName"),
+        country=text_at(details, "country.countryName"),
+        country_code=text_at(details, "country.countryCode"),
+        latitude=_degrees(details, "geoLocation.lat", 90),
+        longitude=_degrees(details, "geoLocation.lon", 180),
+        asn=whole_at(details, "organization.asn", 2**32 - 1),
+        network=text_at(details, "organization.asnOrg"),
+    )
+
+
+def _sequence_endpoint(row: Block) -> Endpoint:
+    return Endpoint(
+        ip=address_at(row, "ip"),
+        port=whole_at(row, "port", 65_535),
+        domain=text_at(row, "domain"),
+        city=text_at(row, "location.city"),
+        country=text_at(row, "location.country"),
+        latitude=_degrees(row, "location.lat", 90),
+        longitude=_degrees(row, "location.lon", 180),
+        asn=whole_at(row, "autonomousSystem.number", 2**32 - 1),
+        network=text_at(row, "autonomousSystem.name"),
+    )
+
+
+def _degrees(block: object, path: str, most: int) -> float | None:
+    number = number_at(block, path)
+    return number if number is not None and -most <= number <= most else None

@@ -1,0 +1,1 @@
+"""The reviewed mapping at run time: finding type -> ATT&CK entries, with the reason for each."""

@@ -1,0 +1,138 @@
+"""Test that evidence answers whatever a finding holds."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enricher.authoring.loader import read_mapping
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.enrichment.evidence import CEILING
+from enricher.finding.activity import deed_of
+from enricher.finding.event import Finding
+from enricher.finding.safe_text import single_line
+from enricher.mapping.model import CONFIDENCES
+from tests import examples
+from tests.enrichment.evidence.findings import at_place
+
+MAPPING = read_mapping()
+EVENTS = [examples.event(name) for name in examples.names()]
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["true", "22", "CreateAccessKey", "s3.amazonaws.com:[GetObject:success]", "x" * 5000])
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """List the paths to everything in a JSON value."""
+    keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [path] + [found for key in keys for found in paths_of(value[key], (*path, key))]
+
+
+@st.composite
+def broken_details(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw an example finding in which some places are dropped, retyped or nested wrongly, one blown up."""
+    detail: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(EVENTS))["detail"])
+    changes = draw(st.lists(st.sampled_from(["drop", "retype", "nest"]), min_size=1, max_size=5))
+    for change in [*changes, *draw(st.sampled_from([[], ["blow up"]]))]:
+        paths = [path for path in paths_of(detail) if path]
+        if not paths:
+            break
+        *way, last = draw(st.sampled_from(paths))
+        holder: Any = detail
+        for step in way:
+            holder = holder[step]
+        if change == "drop":
+            del holder[last]
+        else:
+            holder[last] = draw(replacements(change, holder[last]))
+    if not isinstance(detail.get("type"), str):
+        detail["type"] = draw(st.text())
+    return detail
+
+
+def replacements(change: str, old: Any) -> st.SearchStrategy[Any]:
+    """Give what may stand in the place of an old value."""
+    if change == "retype":
+        return JSON
+    if change == "nest":
+        return st.sampled_from([[old], {"x": old}, [[old]]])
+    return st.sampled_from([[old] * 300, str(old)[:50] * 2000, {str(number): old for number in range(300)}])
+
+
+def check(enriched: EnrichedFinding) -> None:
+    """Assert what must hold of every answer."""
+    catalogue, view = MAPPING.catalogue, enriched.finding.view
+    assert CEILING >= sum(entry.source == "evidence" for entry in enriched.entries)
+    for entry in enriched.entries:
+        pair = entry.pair
+        assert pair.technique is None or catalogue.belongs(pair.tactic, pair.technique)
+        before = catalogue.former_technique(pair.technique or "", pair.former)
+        assert before is None or catalogue.former_tactic(pair.tactic, before, pair.former_tactic)
+        assert entry.confidence in CONFIDENCES
+        assert bool(entry.evidence) == (entry.source in ("evidence", "guardduty"))
+        for shown in entry.evidence:
+            real = at_place(view, shown.field)
+            assert real == shown.value or real.startswith(shown.value)
+    json.dumps(enriched.attack, allow_nan=False)
+    headline = enriched.alert["headline"]
+    assert [headline] == headline.splitlines()
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_examples_keep_the_rules(name: str) -> None:
+    """Every example must be answered with pairs that belong together and fields that are there."""
+    check(enrich(Finding.from_event(examples.event(name)), MAPPING))
+
+
+@given(broken_details())
+def test_broken_findings_are_answered(detail: dict[str, Any]) -> None:
+    """Whatever is dropped, retyped, nested wrongly or huge, an answer must come and be true."""
+    check(enrich(Finding.from_detail(detail), MAPPING))
+
+
+@given(broken_details())
+def test_broken_findings_change_nothing(detail: dict[str, Any]) -> None:
+    """Reading a finding must leave it as it came."""
+    before = copy.deepcopy(detail)
+    enrich(Finding.from_detail(detail), MAPPING)
+    assert before == detail
+
+
+@given(st.text(), st.sampled_from(EVENTS))
+def test_any_type_is_answered(finding_type: str, event: dict[str, Any]) -> None:
+    """Any text as the finding type must be answered."""
+    check(enrich(Finding.from_detail({**event["detail"], "type": finding_type}), MAPPING))
+
+
+@given(JSON, JSON, JSON)
+def test_any_blocks_are_answered(service: Any, resource: Any, action: Any) -> None:
+    """Any JSON in the blocks that are read must be answered."""
+    for detail in (
+        {"type": "a:b/c", "service": service, "resource": resource},
+        {"type": "a:b/c", "service": {"action": action, "additionalInfo": service, "detection": resource}},
+        {"type": "a:b/c", "service": {"detection": {"sequence": service, "anomaly": action}}},
+    ):
+        check(enrich(Finding.from_detail(detail), MAPPING))
+
+
+@given(broken_details())
+def test_deed_is_text(detail: dict[str, Any]) -> None:
+    """What happened must be told in text that fits one line, whatever the finding holds."""
+    line = single_line(deed_of(Finding.from_detail(detail)), 200)
+    assert [line] == (line.splitlines() or [""])

@@ -1,0 +1,202 @@
+"""Test how GuardDuty's own ATT&CK data is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from enricher.attack.catalog import Catalogue, Pair
+from enricher.enrichment.enrich import enrich
+from enricher.enrichment.guardduty_attack import SEQUENCE, find_native
+from enricher.finding.event import Finding
+from enricher.finding.paths import Shown
+from enricher.mapping.model import Mapping
+from tests import examples
+from tests.enrichment.evidence.findings import finding_of
+
+
+def indicators(tactics: list[Any], techniques: list[Any]) -> list[dict[str, Any]]:
+    """Make the indicators of a sequence or a signal."""
+    return [
+        {"key": "ATTACK_TACTIC", "title": "MITRE ATT&CK tactics", "values": tactics},
+        {"key": "TOR_IP", "title": "Tor", "values": ["203.0.113.42"]},
+        {"key": "ATTACK_TECHNIQUE", "title": "MITRE ATT&CK techniques", "values": techniques},
+    ]
+
+
+def whole(tactics: list[Any], techniques: list[Any]) -> Finding:
+    """Make an attack sequence with indicators for the whole only."""
+    fields = {f"{SEQUENCE}.sequenceIndicators": indicators(tactics, techniques)}
+    return finding_of("AttackSequence:IAM/CompromisedCredentials", fields)
+
+
+def pairs(finding: Finding, mapping: Mapping) -> list[Pair]:
+    """Give the pairs that GuardDuty states."""
+    return [entry.pair for entry in find_native(finding, mapping)]
+
+
+def test_sequence_keeps_its_order_and_pairs(mapping: Mapping) -> None:
+    """An attack sequence must give its techniques in order, each under the tactic of its signal."""
+    finding = Finding.from_event(examples.event("attack-sequence-compromised-credentials"))
+    assert [
+        Pair("TA0001", "T1078.004"),
+        Pair("TA0007", "T1087.004"),
+        Pair("TA0003", "T1098.001"),
+        Pair("TA0004", "T1098.003"),
+        Pair("TA0112", "T1685.002", "T1562.008"),
+    ] == pairs(finding, mapping)
+
+
+def test_sequence_says_which_signal_showed_what(mapping: Mapping) -> None:
+    """An entry must name the value that states it and the signals that have it."""
+    finding = Finding.from_event(examples.event("attack-sequence-compromised-credentials"))
+    assert (
+        Shown(f"{SEQUENCE}.sequenceIndicators[1].values[1]", "T1087.004 - Account Discovery: Cloud Account"),
+        Shown(f"{SEQUENCE}.signals[1].name", "iam:ListUsers"),
+    ) == find_native(finding, mapping)[1].evidence
+
+
+def test_guardduty_is_primary(mapping: Mapping) -> None:
+    """What GuardDuty states must come before everything else, with its source."""
+    finding = Finding.from_event(examples.event("attack-sequence-compromised-s3-data"))
+    rows = enrich(finding, mapping).attack["techniques"]
+    assert ["T1619", "T1530", "T1485"] == [row["id"] for row in rows]
+    assert {"guardduty"} == {row["source"] for row in rows}
+
+
+def test_custom_rule_has_signals_only(mapping: Mapping) -> None:
+    """A custom detection rule, whose signals alone carry the data, must be read."""
+    finding = Finding.from_event(examples.event("custom-detection-rule-login-profile"))
+    assert [Pair("TA0003", "T1098.001")] == pairs(finding, mapping)
+
+
+@pytest.mark.parametrize(
+    ("tactic", "technique", "pair"),
+    [
+        (
+            "Persistence",
+            "T1098.001 - Account Manipulation: Additional Cloud Credentials",
+            ("TA0003", "T1098.001"),
+        ),
+        ("Persistence", "t1098.001", ("TA0003", "T1098.001")),
+        ("Persistence", "Account Manipulation: Additional Cloud Credentials", ("TA0003", "T1098.001")),
+        ("Persistence", "Additional Cloud Credentials", ("TA0003", "T1098.001")),
+        ("TA0003", "additional cloud credentials", ("TA0003", "T1098.001")),
+        ("TA0003 - Persistence", "AdditionalCloudCredentials", ("TA0003", "T1098.001")),
+        ("COMMAND_AND_CONTROL", "T1071.004 - Application Layer Protocol: DNS", ("TA0011", "T1071.004")),
+        ("Command and Control", "DNS", ("TA0011", "T1071.004")),
+        ("Impact", "Data Destruction", ("TA0040", "T1485")),
+        ("Discovery", "Cloud Account", ("TA0007", "T1087.004")),
+        ("Persistence", "Cloud Account", ("TA0003", "T1136.003")),
+        ("Defense Impairment", "Disable or Modify Cloud Log", ("TA0112", "T1685.002")),
+        ("Stealth", "T1078.004 - Valid Accounts: Cloud Accounts", ("TA0005", "T1078.004")),
+    ],
+)
+def test_spellings(tactic: str, technique: str, pair: tuple[str, str], mapping: Mapping) -> None:
+    """Ids, names with or without the parent, any case and spacing must lead to the same technique."""
+    assert [pair] == [
+        (found.tactic, found.technique) for found in pairs(whole([tactic], [technique]), mapping)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("technique", "pair"),
+    [
+        (
+            "T1562.008 - Impair Defenses: Disable or Modify Cloud Logs",
+            Pair("TA0112", "T1685.002", "T1562.008"),
+        ),
+        ("Disable or Modify Cloud Logs", Pair("TA0112", "T1685.002", "T1562.008")),
+        ("T1562.001", Pair("TA0112", "T1685", "T1562.001")),
+        ("T1562", Pair("TA0112", "T1685", "T1562")),
+        ("Impair Defenses", Pair("TA0112", "T1685", "T1562")),
+        ("T1078.004 - Valid Accounts: Cloud Accounts", Pair("TA0005", "T1078.004")),
+        ("T1070 - Indicator Removal", Pair("TA0005", "T1070")),
+    ],
+)
+def test_old_names_are_resolved(technique: str, pair: Pair, mapping: Mapping) -> None:
+    """Defense Evasion and revoked techniques must become what they are now, the old id kept."""
+    assert [pair] == pairs(whole(["Defense Evasion"], [technique]), mapping)
+
+
+def test_stated_tactics_are_all_answered(mapping: Mapping) -> None:
+    """A tactic that no listed technique belongs to must be kept, alone."""
+    found = pairs(whole(["Persistence", "Collection"], ["T1098.001"]), mapping)
+    assert [Pair("TA0003", "T1098.001"), Pair("TA0009", None)] == found
+
+
+def test_tactics_are_shared_out(mapping: Mapping) -> None:
+    """Each stated tactic must be answered by a technique where the techniques allow it."""
+    tactics = ["Persistence", "Privilege Escalation", "Initial Access"]
+    techniques = ["T1098.003", "T1078.004", "T1098"]
+    assert [Pair("TA0003", "T1098.003"), Pair("TA0001", "T1078.004"), Pair("TA0004", "T1098")] == pairs(
+        whole(tactics, techniques), mapping
+    )
+
+
+def test_defense_evasion_is_answered_once(mapping: Mapping) -> None:
+    """What was one tactic must be answered by one of its two heirs, and take no more."""
+    found = pairs(whole(["Defense Evasion", "Initial Access"], ["T1562.008", "T1078.004"]), mapping)
+    assert [Pair("TA0112", "T1685.002", "T1562.008"), Pair("TA0001", "T1078.004")] == found
+
+
+def test_technique_without_its_tactic_keeps_one(mapping: Mapping) -> None:
+    """A technique whose tactics GuardDuty does not state must still stand under one of its own."""
+    (entry,) = find_native(whole([], ["T1110.001"]), mapping)
+    assert Pair("TA0006", "T1110.001") == entry.pair
+
+
+@pytest.mark.parametrize(
+    "techniques",
+    [["T9999"], ["No Such Technique"], [""], [None, 3, {}, ["T1110"]], ["Account"], ["T1110x", "XT1110"]],
+)
+def test_what_is_no_technique_is_passed_over(techniques: list[Any], mapping: Mapping) -> None:
+    """A value that names no technique must give no entry."""
+    assert [] == pairs(whole([], techniques), mapping)
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [None, [], "x", {"signals": {}}, {"signals": [1, {"signalIndicators": 3}]}, {"sequenceIndicators": [{}]}],
+)
+def test_odd_sequences_say_nothing(sequence: object, mapping: Mapping) -> None:
+    """A sequence of another shape must give no entry and no error."""
+    assert [] == pairs(finding_of("AttackSequence:IAM/CompromisedCredentials", {SEQUENCE: sequence}), mapping)
+
+
+def test_description_is_read_where_the_sequence_is_missing(mapping: Mapping) -> None:
+    """A sequence that an export left out must be read from the lists that the description repeats."""
+    description = (
+        "A sequence of actions was observed:\n"
+        "  - 3 MITRE ATT&CK tactics observed: Persistence, Defense Evasion, Discovery\n"
+        "  - 3 MITRE ATT&CK techniques observed: T1562.008 - Impair Defenses: Disable or Modify Cloud Logs, "
+        "T1098.003 - Account Manipulation: Additional Cloud Roles, T1087.004 - Account Discovery\n"
+        "  - 2 sensitive APIs called: iam:T1530, iam:ListUsers\n"
+    )
+    finding = finding_of("AttackSequence:IAM/CompromisedCredentials", {"description": description})
+    assert [
+        Pair("TA0112", "T1685.002", "T1562.008"),
+        Pair("TA0003", "T1098.003"),
+        Pair("TA0007", "T1087.004"),
+    ] == pairs(finding, mapping)
+    assert (Shown("description", description[:256]),) == find_native(finding, mapping)[0].evidence
+
+
+def test_description_of_another_type_is_not_read(mapping: Mapping) -> None:
+    """The description of an ordinary finding, which holds names that anybody gave, must not be read."""
+    text = "MITRE ATT&CK techniques observed: T1485"
+    assert [] == pairs(finding_of("Recon:EC2/Portscan", {"description": text}), mapping)
+
+
+def test_every_technique_of_both_releases_can_be_named(mapping: Mapping) -> None:
+    """Each technique, by id or by full name, of either release, must lead to an active one that fits."""
+    catalogue: Catalogue = mapping.catalogue
+    for release in (catalogue.pinned, catalogue.former):
+        for technique in release.techniques.values():
+            active = catalogue.resolve(technique.id)
+            parent = release.techniques.get(technique.parent_id or "")
+            name = f"{parent.name}: {technique.name}" if parent else technique.name
+            named = [entry.pair for entry in find_native(whole([], [f"{technique.id} - {name}"]), mapping)]
+            assert [active] * bool(active) == [pair.technique for pair in named]
+            assert all(catalogue.belongs(pair.tactic, pair.technique or "") for pair in named)

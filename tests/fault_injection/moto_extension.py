@@ -1,0 +1,178 @@
+"""Teach moto what it lacks and the product calls, for tests that go through a real client.
+
+This is an extension of moto, written from the API references: Security Hub's GetFindings filters,
+BatchUpdateFindings and what BatchImportFindings refuses (hub.py says from which documents); GuardDuty's
+ListFindings (50 ids a page), GetFindings (50 ids) and CreateSampleFindings (50 types), from
+https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListFindings.html, API_GetFindings.html and
+API_CreateSampleFindings.html. Findings are kept in the API's camelCase on the wire, which botocore reads.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar
+from unittest.mock import patch
+
+from botocore.exceptions import ClientError
+from moto.core.exceptions import JsonRESTError
+from moto.guardduty import responses as guardduty_responses
+from moto.guardduty import urls as guardduty_urls
+from moto.securityhub import responses as hub_responses
+from moto.securityhub import urls as hub_urls
+
+from tests.fault_injection.hub import Hub
+
+_Body = dict[str, Any]
+MOST_FINDINGS, MOST_TYPES = 50, 50
+
+
+class HubResponse(hub_responses.SecurityHubResponse):
+    """Answer for Security Hub from a store of ours, one for each account and Region."""
+
+    hubs: ClassVar[dict[tuple[str, str], Hub]]
+
+    def _answer(self, call: Callable[[Hub, _Body], _Body]) -> str:
+        key = (self.current_account, self.region)
+        hub = self.hubs.setdefault(key, Hub(*key))
+        return _json(lambda: call(hub, json.loads(self.body or "{}")))
+
+    def get_findings(self) -> str:
+        """Answer GetFindings."""
+        return self._answer(Hub.get)
+
+    def batch_update_findings(self) -> str:
+        """Answer BatchUpdateFindings."""
+        return self._answer(Hub.update)
+
+    def batch_import_findings(self) -> str:
+        """Answer BatchImportFindings."""
+        return self._answer(Hub.take)
+
+
+class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
+    """Answer for GuardDuty's findings from a store of ours, one for each account and Region."""
+
+    findings: ClassVar[dict[tuple[str, str], list[_Body]]]
+
+    @property
+    def _store(self) -> list[_Body]:
+        return self.findings.setdefault((self.current_account, self.region), [])
+
+    def _detector(self) -> str:
+        detector: str = self.path.split("/")[2]
+        self.guardduty_backend.get_detector(detector)
+        return detector
+
+    def list_findings(self) -> str:
+        """Answer ListFindings: ids, 50 a page at most, by criteria on texts, numbers and times."""
+        body, detector = json.loads(self.body or "{}"), self._detector()
+        criteria = (body.get("findingCriteria") or {}).get("criterion") or {}
+        most, start = int(body.get("maxResults") or 50), int(body.get("nextToken") or 0)
+        if not 1 <= most <= MOST_FINDINGS:
+            raise JsonRESTError("BadRequestException", "maxResults: 1 to 50")
+        mine = [item for item in self._store if item["service"]["detectorId"] == detector]
+        ids = [item["id"] for item in mine if _meets(item, criteria)]
+        token = str(start + most) if start + most < len(ids) else ""
+        return json.dumps({"findingIds": ids[start : start + most], "nextToken": token})
+
+    def get_findings(self) -> str:
+        """Answer GetFindings: 50 ids at most."""
+        ids, detector = json.loads(self.body)["findingIds"], self._detector()
+        if not 0 < len(ids) <= MOST_FINDINGS:
+            raise JsonRESTError("BadRequestException", "findingIds: 1 to 50")
+        found = [
+            item for item in self._store if item["id"] in ids and item["service"]["detectorId"] == detector
+        ]
+        return json.dumps({"findings": found})
+
+    def create_sample_findings(self) -> str:
+        """Answer CreateSampleFindings: one finding of each type, marked as a sample."""
+        types, detector = json.loads(self.body or "{}").get("findingTypes") or [], self._detector()
+        if len(types) > MOST_TYPES:
+            raise JsonRESTError("BadRequestException", "findingTypes: at most 50")
+        for name in types:
+            self._store.append(sample(name, detector, self.current_account, self.region, len(self._store)))
+        return "{}"
+
+
+def sample(name: str, detector: str, account: str, region: str, number: int) -> _Body:
+    """Make a sample finding as GetFindings gives it: `sample` is inside additionalInfo's JSON text."""
+    finding_id = f"{number:032x}"
+    return {
+        "schemaVersion": "2.0", "accountId": account, "region": region, "partition": "aws", "id": finding_id,
+        "arn": f"arn:aws:guardduty:{region}:{account}:detector/{detector}/finding/{finding_id}",
+        "type": name, "severity": 5,
+        "createdAt": "2026-11-01T00:00:00.000Z", "updatedAt": "2026-11-01T00:00:00.000Z",
+        "title": "A sample finding.", "description": "A sample finding.",
+        "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-99999999"}},
+        "service": {
+            "serviceName": "guardduty", "detectorId": detector, "archived": False, "count": 1,
+            "additionalInfo": {"value": '{"sample":true}', "type": "default"},
+        },
+    }  # fmt: skip
+
+
+def _meets(finding: _Body, criteria: _Body) -> bool:
+    return all(_meets_one(_at(finding, path), wanted) for path, wanted in criteria.items())
+
+
+def _at(finding: _Body, path: str) -> Any:
+    value: Any = finding
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _meets_one(value: Any, wanted: _Body) -> bool:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    number = _milliseconds(value)
+    tests: dict[str, Callable[[Any], bool]] = {
+        "equals": lambda limit: text in limit, "eq": lambda limit: text in limit,
+        "notEquals": lambda limit: text not in limit, "neq": lambda limit: text not in limit,
+        "greaterThanOrEqual": lambda limit: number >= limit, "gte": lambda limit: number >= limit,
+        "greaterThan": lambda limit: number > limit, "gt": lambda limit: number > limit,
+        "lessThanOrEqual": lambda limit: number <= limit, "lte": lambda limit: number <= limit,
+        "lessThan": lambda limit: number < limit, "lt": lambda limit: number < limit,
+    }  # fmt: skip
+    return all(tests[name](limit) for name, limit in wanted.items())
+
+
+def _milliseconds(value: Any) -> float:
+    """Read a time as ListFindings compares it: milliseconds of the epoch."""
+    if isinstance(value, str) and re.match(r"\d{4}-", value):
+        return datetime.fromisoformat(value).timestamp() * 1000
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def _json(call: Callable[[], _Body]) -> str:
+    try:
+        return json.dumps(call())
+    except ClientError as error:
+        code = error.response["Error"]
+        raise JsonRESTError(code["Code"], code["Message"]) from None
+
+
+_HUB_PATHS = ("/findings$", "/findings/batchupdate$", "/findings/import$")
+_GUARDDUTY_PATHS = ("/findings$", "/findings/get$", "/findings/create$")
+
+
+@contextmanager
+def extended_moto() -> Iterator[tuple[type[HubResponse], type[GuardDutyResponse]]]:
+    """Extend moto for the time of the block; give what holds the `hubs` and the GuardDuty `findings`."""
+
+    class Hubs(HubResponse):
+        hubs: ClassVar[dict[tuple[str, str], Hub]] = {}
+
+    class Detectors(GuardDutyResponse):
+        findings: ClassVar[dict[tuple[str, str], list[_Body]]] = {}
+
+    hub = {f"{{0}}{path}": Hubs.dispatch for path in _HUB_PATHS}
+    detector = {
+        f"{{0}}/detector/(?P<detector_id>[^/]+){path}": Detectors.dispatch for path in _GUARDDUTY_PATHS
+    }
+    with patch.dict(hub_urls.url_paths, hub), patch.dict(guardduty_urls.url_paths, detector):
+        yield Hubs, Detectors

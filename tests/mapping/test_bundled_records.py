@@ -1,0 +1,116 @@
+"""Every record of the mapping, one by one; the test's id is the finding type."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from enricher.attack.catalog import parent_id
+from enricher.authoring.loader import ROOT, read_all_records, read_catalogue, read_known_types
+from enricher.mapping.model import CONFIDENCES, Record
+from enricher.mapping.problems import Fault
+
+DATA = Path(__file__).parents[1] / "data"
+CATALOGUE = read_catalogue()
+FAULTS: list[Fault] = []
+RECORDS = read_all_records(ROOT, CATALOGUE, FAULTS)
+KNOWN = {row.type: row for row in read_known_types()}
+TACTICS = {tactic.name: tactic.id for tactic in CATALOGUE.pinned.tactics.values()}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+CHOICES_2020 = {row["finding_type"]: row for row in _rows("mapping-2020.csv")}
+AWS_RULES = _rows("aws-custom-detection-rules.csv")
+each_record = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.keys())
+
+
+def test_no_record_is_faulty() -> None:
+    """Every record must be readable: the other tests see only those that are."""
+    assert FAULTS == []
+
+
+@pytest.mark.parametrize("finding_type", KNOWN)
+def test_known_type_has_a_record(finding_type: str) -> None:
+    """Every type AWS documents or ever documented must have a record in its file, an alias its type's."""
+    row = KNOWN[finding_type]
+    if row.status == "alias":
+        assert KNOWN[row.replaced_by].status == "active"
+        assert row.replaced_by in RECORDS
+    else:
+        assert RECORDS[finding_type].file == row.file
+        assert RECORDS[finding_type].is_retired == (row.status == "retired")
+
+
+@each_record
+def test_record_is_of_a_known_type(record: Record) -> None:
+    """A record must be of a type in finding-types.csv, under the name AWS uses, not an alias."""
+    assert KNOWN[record.type].status in ("active", "retired")
+
+
+@each_record
+def test_pairs_belong_together_in_both_releases(record: Record) -> None:
+    """Each technique must be listed under its tactic, in the pinned release and in the former one."""
+    assert len(record.pairs) <= 3
+    assert record.confidence in CONFIDENCES
+    for pair in record.pairs:
+        if pair.technique is None:
+            assert pair.tactic in CATALOGUE.pinned.tactics
+            continue
+        assert pair.tactic in CATALOGUE.pinned.techniques[pair.technique].tactics
+        before = CATALOGUE.former_technique(pair.technique, pair.former)
+        assert before is not None
+        tactic = CATALOGUE.former_tactic(pair.tactic, before, pair.former_tactic)
+        assert tactic is not None
+        assert tactic.id in before.tactics
+
+
+@each_record
+def test_rationale_is_one_to_three_sentences_of_its_own(record: Record) -> None:
+    """A rationale must be short enough to be read at night, long enough to say why, and said once."""
+    sentences = re.findall(r"[.!?](?=\s|$)", record.rationale)
+    assert 1 <= len(sentences) <= 3
+    assert 15 <= len(record.rationale.split()) <= 75
+    assert Counter(item.rationale for item in RECORDS.values())[record.rationale] == 1
+
+
+@pytest.mark.parametrize("finding_type", CHOICES_2020)
+def test_choice_of_2020_is_primary(finding_type: str) -> None:
+    """The 71 types of 2020 must keep their tactic and technique (or a sub-technique of it) as primary."""
+    row, record = CHOICES_2020[finding_type], RECORDS[finding_type]
+    primary = record.pairs[0]
+    assert record.lineage == "2020"
+    assert primary.tactic == row["tactic"]
+    assert primary.technique is not None
+    assert row["technique"] in (primary.technique, parent_id(primary.technique))
+
+
+def test_lineage_2020_is_the_71_and_no_other() -> None:
+    """No other record may claim the lineage of 2020."""
+    claimed = {key for key, record in RECORDS.items() if record.lineage == "2020"}
+    assert claimed == CHOICES_2020.keys()
+    assert len(claimed) == 71
+
+
+@pytest.mark.parametrize("row", AWS_RULES, ids=[row["rule"] for row in AWS_RULES])
+def test_custom_detection_rule_keeps_what_aws_says(row: dict[str, str]) -> None:
+    """AWS's tactic and technique of each rule must be in the record, and the primary be AWS's."""
+    record = RECORDS[row["finding_type"]]
+    pairs = [(pair.tactic, pair.technique) for pair in record.pairs]
+    siblings = [other for other in AWS_RULES if other["finding_type"] == row["finding_type"]]
+    assert record.lineage == "aws"
+    assert (TACTICS[row["tactic"]], row["technique"]) in pairs
+    assert pairs[0] in [(TACTICS[other["tactic"]], other["technique"]) for other in siblings]
+
+
+def test_every_custom_detection_rule_type_has_a_rule() -> None:
+    """The types of the file of custom detection rules must be exactly those of AWS's rules."""
+    types = {key for key, record in RECORDS.items() if record.file == "custom-detection-rules"}
+    assert types == {row["finding_type"] for row in AWS_RULES}
