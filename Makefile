@@ -1,4 +1,4 @@
-# `make help` lists what there is to do. Everything sets itself up with any python3 from 3.11.
+# `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check lint types mapping template build golden lock
@@ -10,28 +10,28 @@ SAM := .venv-sam/bin
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/ready ## Run the whole pipeline against an embedded AWS and show what a SIEM receives
+demo: .venv/ready ## Run the pipeline against an emulated AWS (moto) and show what a SIEM receives
 	@$(VENV)/python -m demo
 
 test: .venv/ready ## Run the tests
 	@$(VENV)/python -m pytest
 
-check: lint types mapping template build test ## Run all that CI runs, the tests last
+check: lint types mapping template build test ## Run everything that CI runs, the tests last
 
-lint: .venv/ready ## Check style and format
+lint: .venv/ready ## Check style and formatting
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 
 types: .venv/ready ## Check types
 	$(VENV)/mypy
 
-mapping: .venv/ready ## Check the mapping, and that what is generated from it is current
+mapping: .venv/ready ## Check the mapping, and that the files generated from it are up to date
 	$(VENV)/python -m enricher validate
 	$(VENV)/python -m enricher coverage --check README.md
 	$(VENV)/python -m enricher golden --check
 	$(VENV)/python -m enricher evidence --check
 
-template: .venv-sam/ready ## Check the template
+template: .venv-sam/ready ## Check the SAM template
 	$(SAM)/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint
 
@@ -39,11 +39,11 @@ build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one ev
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
 	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
 
-golden: .venv/ready ## Write anew what is generated from the mapping: the golden files and the table of evidence
+golden: .venv/ready ## Regenerate the golden files and the evidence reference from the mapping
 	$(VENV)/python -m enricher golden
 	$(VENV)/python -m enricher evidence
 
-lock: .venv-sam/ready ## Lock the dependencies that pyproject.toml lists, with hashes
+lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with hashes
 	build_tools/lock $(SAM)/uv
 
 .venv/ready: requirements-dev.txt
@@ -56,6 +56,6 @@ lock: .venv-sam/ready ## Lock the dependencies that pyproject.toml lists, with h
 	$(SAM)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
-# `sam build` asks for one target a function; all functions are the same artifact.
-build-SiemFunction build-SecurityHubFunction build-PeopleFunction:
+# `sam build` runs one target per function; all functions share the same artifact.
+build-SiemFunction build-SecurityHubFunction build-NotificationFunction:
 	@python=$$(build_tools/find-python --exact) && "$$python" build_tools/artifact.py "$(ARTIFACTS_DIR)"

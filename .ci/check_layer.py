@@ -1,8 +1,8 @@
-"""Load our layers in the Navigator's own layer library and compare what it gives back.
+"""Load the layers in MITRE's own layer library and compare its output with the input.
 
-Not part of the tests, as the library brings 237 MB of dependencies: run it where mitreattack-python is
-installed, `python .ci/check_layer.py`. The library accepts unknown ids and tactics: tests/cli/test_layer.py
-checks those, this checks that it reads the format and loses nothing.
+Not part of the tests, as the library has 237 MB of dependencies: run `python .ci/check_layer.py` where
+mitreattack-python is installed. The library accepts unknown ids and tactics, which tests/cli/test_layer.py
+checks; this checks that the library reads the format and loses nothing.
 """
 
 import json
@@ -12,48 +12,47 @@ from typing import Any
 
 from mitreattack.navlayers import Layer
 
-CHOICES: list[list[str]] = [[], ["--attack-version", "18.1"], ["--fired", "events/awkward-repeat.json"]]
+OPTIONS: list[list[str]] = [[], ["--attack-version", "18.1"], ["--observed", "events/awkward-repeat.json"]]
 
 
 def write_layer(options: list[str]) -> dict[str, Any]:
-    """Write a layer with the command line, in a process of its own."""
+    """Return the layer that `enricher layer` prints, run in a separate process."""
     command = [sys.executable, "-m", "enricher", "layer", *options]
-    written: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return written
+    layer: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return layer
 
 
-def differences(ours: dict[str, Any]) -> list[str]:
-    """List what the library lost or changed; a layer that it refuses comes back as None."""
+def differences(original: dict[str, Any]) -> list[str]:
+    """Return the keys and cells that the library lost or changed; it returns None for an invalid layer."""
     layer = Layer()
-    layer.from_dict(ours)
-    theirs = layer.to_dict()
-    if theirs is None:
-        return ["refused"]
-    keys = [key for key in ours if key != "techniques" and not _holds(ours[key], theirs.get(key))]
-    given = {(item["techniqueID"], item["tactic"]): item for item in theirs["techniques"]}
+    layer.from_dict(original)
+    loaded = layer.to_dict()
+    if loaded is None:
+        return ["rejected as invalid"]
+    keys = [key for key in original if key != "techniques" and not _contains(original[key], loaded.get(key))]
+    returned = {(item["techniqueID"], item["tactic"]): item for item in loaded["techniques"]}
     cells = [
         f"{item['techniqueID']} {item['tactic']}"
-        for item in ours["techniques"]
-        if not _holds(item, given.get((item["techniqueID"], item["tactic"])))
+        for item in original["techniques"]
+        if not _contains(item, returned.get((item["techniqueID"], item["tactic"])))
     ]
     return [*keys, *cells]
 
 
-def _holds(ours: Any, theirs: Any) -> bool:
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return all(_holds(value, theirs.get(key)) for key, value in ours.items())
-    return bool(ours == theirs)
+def _contains(original: Any, loaded: Any) -> bool:
+    if isinstance(original, dict) and isinstance(loaded, dict):
+        return all(_contains(value, loaded.get(key)) for key, value in original.items())
+    return bool(original == loaded)
 
 
 def main() -> int:
-    """Check each layer; give 1 if one does not come back as it went in."""
+    """Check each layer; return 1 if one is not preserved, else 0."""
     code = 0
-    for options in CHOICES:
-        ours = write_layer(options)
-        lost = differences(ours)
-        print(
-            f"layer {' '.join(options)}: {len(ours['techniques'])} cells, {', '.join(lost) or 'nothing lost'}"
-        )
+    for options in OPTIONS:
+        original = write_layer(options)
+        lost = differences(original)
+        result = ", ".join(lost) or "nothing lost"
+        print(f"layer {' '.join(options)}: {len(original['techniques'])} cells, {result}")
         code |= bool(lost)
     return code
 

@@ -1,8 +1,9 @@
-"""Measure the cold start of a built artifact, and as a ratio to what the least SNS publisher would take.
+"""Measure the cold start of a built artifact, in ms and as a ratio to that of a minimal SNS publisher.
 
-From the start of the process to its first request for work, run by Lambda's own runtime client. What Lambda
-adds (fetching and unpacking the artifact, starting the machine) is not in it. The baseline, in the same run:
-a whole process of the same Python that makes `boto3.client("sns")` of this environment, and nothing else.
+The time runs from the start of the process to its first request for an invocation, with Lambda's own runtime
+interface client. Downloading and unpacking the artifact and starting the execution environment are not
+included. The baseline, measured in the same run: a process of the same Python that only creates
+`boto3.client("sns")` from this environment.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from tests.artifact.deployment import Deployment, deploy
 from tests.artifact.runtime import LambdaRuntime
 from tests.template.stack import Stack
 
-ROUTES = {"siem": "Siem", "people": "People", "annotate": "SecurityHub", "import": "SecurityHub"}
+ROUTES = {"siem": "Siem", "notification": "Notification", "annotate": "SecurityHub", "import": "SecurityHub"}
 BASELINE = 'import boto3; boto3.client("sns", region_name="eu-west-1")'
 
 
 def measure_baseline(runs: int) -> float:
-    """Give the median seconds of the baseline process."""
+    """Return the median duration of the baseline process in seconds."""
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()
@@ -37,14 +38,14 @@ def measure_baseline(runs: int) -> float:
     return statistics.median(seconds)
 
 
-def measure_route(artifact: Path, made: Deployment, runs: int) -> tuple[float, float]:
-    """Give a route's init in seconds, the median, and its peak of memory in MB."""
+def measure_route(artifact: Path, deployment: Deployment, runs: int) -> tuple[float, float]:
+    """Return a route's median init duration in seconds and its peak memory in MB."""
     seconds, peak = [], 0
     handler = Stack().globals["Handler"]
     for _ in range(runs):
         with (
             tempfile.TemporaryDirectory() as scratch,
-            LambdaRuntime(artifact, handler, made.environment, Path(scratch)) as running,
+            LambdaRuntime(artifact, handler, deployment.environment, Path(scratch)) as running,
         ):
             running.invoke({"Records": []})
             seconds.append(running.init_seconds)
@@ -54,13 +55,15 @@ def measure_route(artifact: Path, made: Deployment, runs: int) -> tuple[float, f
 
 
 def main() -> None:
-    """Print a line for each route, after the baseline."""
+    """Print the baseline, then one line per route."""
     parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description=__doc__)
     parser.add_argument("artifact", type=Path, help="a built function, such as .aws-sam/build/SiemFunction")
-    parser.add_argument("--runs", type=int, default=11, help="starts of each, of which the median is printed")
+    parser.add_argument(
+        "--runs", type=int, default=11, help="number of starts of each; the median is printed"
+    )
     options = parser.parse_args()
     if not (options.artifact / "enricher" / "bundle.json").is_file():
-        parser.error(f"{options.artifact}: no built function, run `sam build` (or `make build`) first")
+        parser.error(f"{options.artifact}: not a built function: run `sam build` (or `make build`) first")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -70,8 +73,8 @@ def main() -> None:
     print(f"{'baseline':<12}{baseline * 1000:>9.0f}{1:>8.2f}")
     for name, route in ROUTES.items():
         mode = {"SecurityHubRoute": name} if route == "SecurityHub" else {}
-        made = deploy(f"http://{host}:{port}", route, name, **mode)
-        seconds, peak = measure_route(options.artifact.resolve(), made, options.runs)
+        deployment = deploy(f"http://{host}:{port}", route, name, **mode)
+        seconds, peak = measure_route(options.artifact.resolve(), deployment, options.runs)
         print(f"{name:<12}{seconds * 1000:>9.0f}{seconds / baseline:>8.2f}{peak:>9.0f}")
     server.stop()
 

@@ -1,7 +1,7 @@
-"""Measure what evidence costs: CPU per finding, and as a ratio to parsing the same event's JSON.
+"""Measure the CPU time of the evidence rules per finding, in µs and as a ratio to parsing the event's JSON.
 
-Run `python -m bench.evidence`. Printed, not asserted: a busy or slow machine is no fault of the code; ratios
-travel better than microseconds.
+Run `python -m bench.evidence`. Results are printed, not asserted, as they depend on the machine and its load;
+ratios are easier to compare between machines than microseconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROUNDS, REPEATS = 7, 100
 
 
 def cost(call: Callable[[], object]) -> float:
-    """Give the CPU of one call in microseconds: the best of some rounds."""
+    """Return the CPU time of one call in microseconds, the best of ROUNDS rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
         start = time.process_time()
@@ -31,7 +31,7 @@ def cost(call: Callable[[], object]) -> float:
 
 
 def measure(path: Path) -> tuple[float, float] | None:
-    """Give the cost of evidence and of json.loads for one event; None for what is no finding."""
+    """Return the cost in µs of find_evidence and of json.loads for one event; None if it is not a finding."""
     mapping, text = MAPPING, path.read_text(encoding="utf-8")
     try:
         finding = Finding.from_json(text)
@@ -45,7 +45,7 @@ MAPPING = read_mapping()
 
 
 def main() -> None:
-    """Print a line for each example event, the dearest first, and the median."""
+    """Print one line per example event, the most expensive first, and the median."""
     paths = sorted((ROOT.parent / "events").glob("*.json"))
     rows = [(*measured, path.stem) for path in paths if (measured := measure(path))]
     print(f"{'evidence µs':>12}{'json.loads µs':>15}{'ratio':>8}  event")

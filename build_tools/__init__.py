@@ -1,1 +1,1 @@
-"""What builds the deployment; nothing of it runs in Lambda."""
+"""Build tools; none of this runs in Lambda."""

@@ -1,13 +1,13 @@
-"""Build the Lambda's artifact: the code, the compiled mapping and the libraries it runs with, in one folder.
+"""Build the Lambda deployment artifact: code, compiled mapping and runtime libraries, in one folder.
 
-`sam build` comes here through the Makefile. Run it with the Lambda's own Python: the bytecode is of the
-interpreter that runs this.
+`sam build` runs this through the Makefile. Run it with the Python version of the Lambda runtime: bytecode
+works only in the version that compiled it.
 
-What makes it small and quick to start, each step measured (docs/deployment.md):
-- botocore describes over 400 AWS services; only those that a route calls stay, and its table of endpoints is
-  cut to them in place;
-- SAM dates every file of a package 1980, so that time-stamped bytecode would be stale on arrival: it is
-  compiled to be taken without a look at its source.
+To keep the artifact small and the cold start short (measurements: docs/deployment.md):
+- botocore contains models of over 400 AWS services; only those that a route calls are kept, and botocore's
+  endpoints.json is trimmed to them;
+- SAM sets the modification time of every packaged file to 1980, which would invalidate timestamp-based
+  bytecode: it is compiled with unchecked hashes instead (PEP 552).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The services that a route may call.
 SERVICES = frozenset({"dynamodb", "s3", "securityhub", "sns", "sqs", "ssm"})
 
-#: Of this package only what runs in Lambda: the command line and the mapping's maintenance stay out.
+#: Parts of this package that do not run in Lambda: the command line and the maintenance of the mapping.
 NOT_IN_LAMBDA = ("__pycache__", "__main__.py", "authoring", "cli")
 
-#: Parts of the libraries that no route reaches, by path from the artifact's root.
-UNREACHED = (
+#: Parts of the libraries that no route uses, as paths relative to the artifact's root.
+UNUSED = (
     "bin",  # console scripts of the libraries
-    "boto3/data",  # descriptions of boto3's resource objects; only clients are made
+    "boto3/data",  # models of boto3's resource objects; only clients are used
     "boto3/examples",
     "aws_lambda_powertools/event_handler",  # HTTP APIs
     "aws_lambda_powertools/utilities/data_masking",
@@ -45,12 +45,12 @@ UNREACHED = (
     "aws_lambda_powertools/utilities/streaming",
 )
 
-#: Where Lambda unpacks a function: what tracebacks will say.
+#: The folder in which Lambda unpacks a function, for the paths in tracebacks.
 TASK_ROOT = "/var/task"
 
 
 def install_libraries(artifact: Path) -> None:
-    """Install the locked run-time libraries for Lambda's arm64; wheels only: nothing is compiled here."""
+    """Install the locked runtime libraries for Lambda on arm64, from wheels only: nothing is compiled."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
@@ -63,24 +63,24 @@ def install_libraries(artifact: Path) -> None:
 
 
 def copy_code(artifact: Path) -> None:
-    """Copy the package as far as a route needs it."""
+    """Copy the parts of the package that run in Lambda, and NOTICE."""
     ignored = shutil.ignore_patterns(*NOT_IN_LAMBDA)
     shutil.copytree(ROOT / "enricher", artifact / "enricher", ignore=ignored, dirs_exist_ok=True)
     shutil.copy2(ROOT / "NOTICE", artifact / "NOTICE")
 
 
 def compile_mapping(artifact: Path) -> None:
-    """Compile the mapping into the artifact; an invalid record fails the build with every fault named."""
+    """Compile the mapping into the artifact; an invalid mapping fails the build and reports every problem."""
     output = artifact / "enricher" / "bundle.json"
     subprocess.run(
         [sys.executable, "-m", "enricher", "compile", "--output", str(output)], check=True, cwd=ROOT
     )
 
 
-def remove_unreached(artifact: Path) -> None:
-    """Remove what no route reaches."""
-    for place in UNREACHED:
-        shutil.rmtree(artifact / place, ignore_errors=True)
+def remove_unused(artifact: Path) -> None:
+    """Remove the parts of the libraries that no route uses."""
+    for path in UNUSED:
+        shutil.rmtree(artifact / path, ignore_errors=True)
     for service in (artifact / "botocore" / "data").iterdir():
         if service.is_dir() and service.name not in SERVICES:
             shutil.rmtree(service)
@@ -88,8 +88,8 @@ def remove_unreached(artifact: Path) -> None:
         example.unlink()
 
 
-def cut_endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """Cut botocore's table of endpoints to the services that a route calls; every Region stays."""
+def trim_endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
+    """Return botocore's endpoints.json with only the services that a route calls; every Region is kept."""
     partitions = [
         partition | {"services": {key: row for key, row in partition["services"].items() if key in SERVICES}}
         for partition in endpoints["partitions"]
@@ -97,15 +97,15 @@ def cut_endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
     return endpoints | {"partitions": partitions}
 
 
-def shrink_endpoints(artifact: Path) -> None:
-    """Cut the artifact's copy of the table, in place: parsing all of it is a sixth of a client's start."""
+def trim_endpoints_file(artifact: Path) -> None:
+    """Trim the artifact's endpoints.json: parsing the full file is a sixth of the time to create a client."""
     path = artifact / "botocore" / "data" / "endpoints.json"
-    cut = cut_endpoints(json.loads(path.read_text(encoding="utf-8")))
-    path.write_text(json.dumps(cut, separators=(",", ":")), encoding="utf-8")
+    trimmed = trim_endpoints(json.loads(path.read_text(encoding="utf-8")))
+    path.write_text(json.dumps(trimmed, separators=(",", ":")), encoding="utf-8")
 
 
 def compile_bytecode(artifact: Path) -> None:
-    """Compile all code to bytecode that is valid whatever date its source file bears."""
+    """Compile all code to bytecode that does not depend on the modification time of its source."""
     done = compileall.compile_dir(
         artifact,
         quiet=1,
@@ -114,31 +114,31 @@ def compile_bytecode(artifact: Path) -> None:
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
     if not done:
-        raise SystemExit("some code does not compile")
+        raise SystemExit("some modules failed to compile, see above")
 
 
 def build(artifact: Path) -> None:
-    """Build the artifact in an empty or missing folder."""
+    """Build the artifact in a folder that is empty or does not exist; exit if it is not empty."""
     artifact.mkdir(parents=True, exist_ok=True)
     if any(artifact.iterdir()):
         raise SystemExit(f"{artifact} is not empty")
     copy_code(artifact)
     compile_mapping(artifact)
     install_libraries(artifact)
-    remove_unreached(artifact)
-    shrink_endpoints(artifact)
+    remove_unused(artifact)
+    trim_endpoints_file(artifact)
     compile_bytecode(artifact)
 
 
 def main() -> None:
-    """Build into the folder named on the command line and say what came of it."""
-    parser = argparse.ArgumentParser(description="Build the Lambda's artifact.")
-    parser.add_argument("folder", type=Path, help="where to build it; must be empty or missing")
+    """Build into the folder given on the command line and print the number of files and the size."""
+    parser = argparse.ArgumentParser(description="Build the Lambda deployment artifact.")
+    parser.add_argument("folder", type=Path, help="output folder; must be empty or not exist")
     folder = parser.parse_args().folder.resolve()
     try:
         build(folder)
     except subprocess.CalledProcessError as error:
-        raise SystemExit(f"not built: {shlex.join(map(str, error.cmd))} failed, as it says above") from None
+        raise SystemExit(f"build failed: {shlex.join(map(str, error.cmd))}: see its output above") from None
     files = [path for path in folder.rglob("*") if path.is_file()]
     print(f"{folder.name}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
 

@@ -1,1 +1,1 @@
-"""Run the whole pipeline over the example events against an embedded AWS: `python -m demo`."""
+"""Run the pipeline on the example events against an emulated AWS (moto): `python -m demo`."""

@@ -1,6 +1,7 @@
-"""Embed an AWS (moto) that has what template.yaml deploys, and play Lambda's poller.
+"""Emulate the resources of template.yaml with moto, and Lambda's SQS poller.
 
-The rule's pattern and the queue's redrive are read from template.yaml, so the demo shows what is deployed.
+The rule's event pattern and the queue's redrive policy are read from template.yaml, so that the demo matches
+the deployment.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from demo.template import read_template
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 
-#: What subscribers of a team might ask for: name -> (filter policy, scope).
+#: Example subscriptions of a team: name -> (filter policy, filter policy scope).
 SUBSCRIBERS: dict[str, tuple[dict[str, Any], str]] = {
     "siem": ({}, "MessageAttributes"),
     "pager (severity_label HIGH or CRITICAL)": (
@@ -33,7 +34,7 @@ SUBSCRIBERS: dict[str, tuple[dict[str, Any], str]] = {
     "identity team (techniques T1078 or T1098)": ({"techniques": ["T1078", "T1098"]}, "MessageAttributes"),
     "impact desk (tactics Impact)": ({"tactics": ["Impact"]}, "MessageAttributes"),
     "legacy rules (techniques T1562)": ({"techniques": ["T1562"]}, "MessageAttributes"),
-    "seen in the finding itself (body: attack.techniques.source evidence)": (
+    "evidence in the finding (body: attack.techniques.source evidence or guardduty)": (
         {"attack": {"techniques": {"source": ["evidence", "guardduty"]}}},
         "MessageBody",
     ),
@@ -41,7 +42,10 @@ SUBSCRIBERS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 class EmbeddedAws:
-    """Hold the embedded AWS: rule, queue, dead-letter queue, topic, subscribed queues, function."""
+    """The emulated AWS: rule, queue, dead-letter queue, topic, subscribed queues and function.
+
+    A context manager that creates the resources and stops the emulation.
+    """
 
     def __init__(self) -> None:
         self.invocations = 0
@@ -50,7 +54,7 @@ class EmbeddedAws:
         self._environment = patch.dict(os.environ)
 
     def __enter__(self) -> Self:
-        """Create everything and start the function."""
+        """Create the resources and import the function."""
         self._environment.start()
         os.environ.update(
             AWS_ACCESS_KEY_ID="demo", AWS_SECRET_ACCESS_KEY="demo", AWS_SESSION_TOKEN="demo",  # noqa: S106 - moto's
@@ -65,14 +69,17 @@ class EmbeddedAws:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        """Take everything down."""
+        """Stop the emulation and restore the environment."""
         self._mock.stop()
         self._environment.stop()
 
     def _deploy(self) -> None:
-        pattern, receives = read_template()
+        pattern, max_receive_count = read_template()
         self.dead_letter_queue = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        redrive = {"deadLetterTargetArn": self._arn(self.dead_letter_queue), "maxReceiveCount": receives}
+        redrive = {
+            "deadLetterTargetArn": self._arn(self.dead_letter_queue),
+            "maxReceiveCount": max_receive_count,
+        }
         self.queue = self.sqs.create_queue(
             QueueName="siem", Attributes={"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
         )["QueueUrl"]
@@ -80,8 +87,8 @@ class EmbeddedAws:
         self.events.put_targets(Rule="findings", Targets=[{"Id": "siem", "Arn": self._arn(self.queue)}])
         self.topic = self.sns.create_topic(Name="enriched")["TopicArn"]
         self.subscribers = {}
-        for place, (name, (policy, scope)) in enumerate(SUBSCRIBERS.items()):
-            url = self.sqs.create_queue(QueueName=f"subscriber-{place}")["QueueUrl"]
+        for number, (name, (policy, scope)) in enumerate(SUBSCRIBERS.items()):
+            url = self.sqs.create_queue(QueueName=f"subscriber-{number}")["QueueUrl"]
             options = {"RawMessageDelivery": "true"}
             if policy:
                 options |= {"FilterPolicy": json.dumps(policy), "FilterPolicyScope": scope}
@@ -92,12 +99,12 @@ class EmbeddedAws:
 
     def _create_table(self) -> str:
         boto3.client("dynamodb").create_table(
-            TableName="repeats",
+            TableName="deduplication",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        return "repeats"
+        return "deduplication"
 
     def _arn(self, url: str) -> str:
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
@@ -109,7 +116,7 @@ class EmbeddedAws:
         from enricher.mapping import model as mapping
 
         os.environ.update(
-            REPEATS_TABLE=self._create_table(),
+            DEDUPLICATION_TABLE=self._create_table(),
             TOPIC_ARN=self.topic,
             QUEUE_URL=self.queue,
             DEAD_LETTER_QUEUE_URL=self.dead_letter_queue,
@@ -124,7 +131,7 @@ class EmbeddedAws:
         return handler
 
     def put_event(self, event: dict[str, Any]) -> bool:
-        """Put an event on the bus; tell whether the rule took it."""
+        """Put an event on the event bus; return whether the rule matched it."""
         entry = {
             "Source": event["source"],
             "DetailType": event["detail-type"],
@@ -137,16 +144,18 @@ class EmbeddedAws:
         return waiting["Attributes"]["ApproximateNumberOfMessages"] != "0"
 
     def put_message(self, body: str) -> None:
-        """Put a message straight into the function's queue."""
+        """Send a message directly to the function's queue."""
         self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)
 
     def run_lambda(self) -> bool:
-        """Poll once as Lambda does: invoke with up to ten messages, delete what did not fail.
+        """Poll once as Lambda does: invoke with up to ten messages and delete those that did not fail.
 
-        Give False if none came.
+        Returns False if there was no message.
         """
-        answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"])
-        messages = answer.get("Messages", [])
+        response = self.sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"]
+        )
+        messages = response.get("Messages", [])
         if not messages:
             return False
         records = [
@@ -169,30 +178,30 @@ class EmbeddedAws:
         return True
 
     def received(self) -> dict[str, dict[str, Any]]:
-        """Take what arrived, by subscriber; one that got nothing is left out."""
-        out: dict[str, dict[str, Any]] = {}
+        """Receive and delete the message of each subscriber; those without one are left out."""
+        received: dict[str, dict[str, Any]] = {}
         for name, url in self.subscribers.items():
-            answer = self.sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])
-            for message in answer.get("Messages", []):
-                out[name] = dict(message)
+            response = self.sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])
+            for message in response.get("Messages", []):
+                received[name] = dict(message)
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return out
+        return received
 
     def dead_letters(self) -> list[tuple[str, str]]:
-        """Give what is in the dead-letter queue: body and reason of each message."""
-        answer = self.sqs.receive_message(
+        """Return the body and the `reason` attribute of each message in the dead-letter queue."""
+        response = self.sqs.receive_message(
             QueueUrl=self.dead_letter_queue, MaxNumberOfMessages=10, MessageAttributeNames=["reason"]
         )
         return [
             (message["Body"], message["MessageAttributes"]["reason"]["StringValue"])
-            for message in answer.get("Messages", [])
+            for message in response.get("Messages", [])
         ]
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._output.getvalue().splitlines() if line.startswith("{")]
 
     def metrics(self) -> dict[str, float]:
-        """Sum the counts in the function's embedded metrics."""
+        """Return the total of each count metric that the function logged in embedded metric format."""
         total: Counter[str] = Counter()
         for line in self._lines():
             for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
@@ -203,7 +212,7 @@ class EmbeddedAws:
 
 
 class _Context:
-    """Play the Lambda context, of which the handler uses the request id and the time left."""
+    """A fake Lambda context; the handler uses its request id and remaining time."""
 
     aws_request_id = "demo"
     function_name = "demo"
@@ -211,5 +220,5 @@ class _Context:
     invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:demo"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give a whole minute."""
+        """Return one minute."""
         return 60_000

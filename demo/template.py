@@ -1,4 +1,4 @@
-"""Read from template.yaml what the embedded AWS deploys: the rule's pattern and the queue's redrive."""
+"""Read from template.yaml the rule's event pattern and the queue's redrive policy for the emulated AWS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 
 
 class _Loader(yaml.SafeLoader):
-    """Read a CloudFormation template; intrinsic functions become {"!Name": argument}."""
+    """A YAML loader for CloudFormation templates; intrinsic functions become {"!Name": argument}."""
 
 
 def _read_intrinsic(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
@@ -26,7 +26,7 @@ _Loader.add_multi_constructor("!", _read_intrinsic)
 
 
 def read_template() -> tuple[dict[str, Any], int]:
-    """Give the rule's pattern, with the default parameters, and the siem queue's maxReceiveCount."""
+    """Return the rule's event pattern, for the default parameters, and the SIEM queue's maxReceiveCount."""
     resources = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader)["Resources"]  # noqa: S506 - a SafeLoader
     rules = [item for item in resources.values() if item["Type"] == "AWS::Events::Rule"]
     queues = [

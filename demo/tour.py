@@ -1,4 +1,4 @@
-"""Show, finding by finding, what a SIEM receives: the real handler against an embedded AWS."""
+"""Show, finding by finding, what a SIEM receives: the real handler against an emulated AWS."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 EVENTS = Path(__file__).resolve().parent.parent / "events"
-POISON = '{"detail-type": "GuardDuty Finding", "detail": "a finding that never was'
+#: A truncated event, which is not JSON.
+INVALID_MESSAGE = '{"detail-type": "GuardDuty Finding", "detail": "a truncated event'
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Parse the arguments and run the demo; return the exit code: 0 done, 2 the call is wrong."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the arguments and run the demo; return the exit code: 0 success, 2 usage error."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument(
         "--events", type=Path, default=EVENTS, help="folder of EventBridge events (default: events/)"
     )
-    parser.add_argument("--only", metavar="TEXT", default="", help="only the events whose name contains TEXT")
-    return run(parser.parse_args(words))
+    parser.add_argument(
+        "--only", metavar="TEXT", default="", help="run only the events whose name contains TEXT"
+    )
+    return run(parser.parse_args(arguments))
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the pipeline over the events and print what came in and what went out."""
+    """Run the pipeline on the events and print its input and output; return the exit code."""
     try:
         import_module("aws_lambda_powertools")
         from demo.embedded_aws import ACCOUNT, EmbeddedAws
-        from demo.security_hub import hub_lines
+        from demo.security_hub import security_hub_lines
     except ModuleNotFoundError as error:
-        print(f"enricher: the demo needs {error.name}: run `make demo`, which installs it", file=sys.stderr)
+        print(
+            f"enricher: the demo requires {error.name}: run `make demo`, which installs it", file=sys.stderr
+        )
         return 2
     paint = Paint(color=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     started = time.monotonic()
@@ -51,35 +56,35 @@ def run(arguments: argparse.Namespace) -> int:
             )
         )
         forwarded = [event for path in paths if (event := show_event(aws, path, paint))]
-        show(paint, "a message that is no finding, put into the queue by hand", poison_lines(aws, paint))
+        show(paint, "an invalid message, sent directly to the queue", invalid_message_lines(aws, paint))
         if forwarded:
-            again = f"the same finding again: {forwarded[0]['detail']['type']}"
-            show(paint, again, repeat_lines(aws, forwarded[0], paint))
-        counted = ", ".join(f"{name} {value:g}" for name, value in sorted(aws.metrics().items()))
+            heading = f"updates of a forwarded finding: {forwarded[0]['detail']['type']}"
+            show(paint, heading, deduplication_lines(aws, forwarded[0], paint))
+        metrics = ", ".join(f"{name} {value:g}" for name, value in sorted(aws.metrics().items()))
         invocations = aws.invocations
     if forwarded:
-        show(paint, "the Security Hub route", hub_lines(forwarded, ACCOUNT))
+        show(paint, "the Security Hub route", security_hub_lines(forwarded, ACCOUNT))
     seconds = f"{time.monotonic() - started:.1f} s"
     total = (
         f"{len(paths)} events in, {len(forwarded)} findings forwarded, {invocations} invocations, {seconds}"
     )
-    show(paint, "in total", [f"  {total}", f"  metrics: {counted}"])
+    show(paint, "total", [f"  {total}", f"  metrics: {metrics}"])
     return 0
 
 
 def show(paint: Paint, heading: str, lines: Iterable[str]) -> None:
-    """Print a section."""
+    """Print a section: its heading and its lines."""
     print(paint.title(heading))
     for line in lines:
         print(line)
 
 
 def show_event(aws: Any, path: Path, paint: Paint) -> dict[str, Any] | None:
-    """Send one event through and print what became of it; give it if it was forwarded."""
+    """Put one event on the bus and print the result; return the event if it was forwarded, else None."""
     event: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if not aws.put_event(event):
-        refusal = paint.warn("not a finding, the rule leaves it alone")
-        show(paint, path.stem, [f"  {paint.dim('in ')}  {event['detail-type']}: {refusal}", ""])
+        reason = paint.warn("not a finding, not matched by the rule")
+        show(paint, path.stem, [f"  {paint.dim('in ')}  {event['detail-type']}: {reason}", ""])
         return None
     aws.run_lambda()
     show(paint, path.stem, finding_lines(event, aws.received(), paint))
@@ -87,7 +92,10 @@ def show_event(aws: Any, path: Path, paint: Paint) -> dict[str, Any] | None:
 
 
 def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]], paint: Paint) -> list[str]:
-    """Write what came in, what it was tagged with and why, and who got it."""
+    """Describe one finding: the input, its ATT&CK tags and why, and the subscribers that received it.
+
+    copies: the SQS message that each subscriber received, by name; "siem" must be there.
+    """
     detail, message = event["detail"], copies["siem"]
     body = json.loads(message["Body"])
     attack, alert = body["attack"], body["alert"]
@@ -97,7 +105,7 @@ def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]]
         *_wrap(detail["title"], "        "),
         f"  {paint.dim('out')}  {paint.alert(alert['headline'], alert['severity'])}",
     ]
-    for place, row in enumerate(attack["techniques"]):
+    for position, row in enumerate(attack["techniques"]):
         parent = f"{row['parent']['name']}: " if row["parent"] else ""
         lines.append(
             f"        {row['tactic']['name']} · {paint.strong(parent + row['name'])} {row['id']}  "
@@ -106,11 +114,11 @@ def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]]
         lines += [
             paint.dim(f"        because {item['field']} is {item['value']!r:.90}") for item in row["evidence"]
         ]
-        if place == 0:
+        if position == 0:
             lines += [paint.dim(line) for line in _wrap(row["rationale"], "        ")]
     if not attack["techniques"]:
         tactics = ", ".join(row["name"] for row in attack["tactics"]) or "none"
-        lines.append(f"        no technique ({attack['status']}), tactic: {tactics}")
+        lines.append(f"        no technique ({attack['status']}), tactics: {tactics}")
     lines += [f"        MITRE ATLAS: {row['name']} {row['id']}" for row in attack.get("atlas", [])]
     size = len(message["Body"].encode("utf-8"))
     others = [name for name in copies if name != "siem"]
@@ -121,15 +129,16 @@ def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]]
     return [*lines, ""]
 
 
-def poison_lines(aws: Any, paint: Paint) -> list[str]:
-    """Put a malformed message into the queue and write how it ends in the dead-letter queue."""
-    aws.put_message(POISON)
+def invalid_message_lines(aws: Any, paint: Paint) -> list[str]:
+    """Send an invalid message to the queue and describe how it reaches the dead-letter queue."""
+    aws.put_message(INVALID_MESSAGE)
     receives = 0
     while aws.run_lambda():
         receives += 1
     lines = [
-        f"  {paint.dim('in ')}  {POISON}",
-        f"  {paint.dim('out')}  a failed record at its first receive, set aside at receive {receives}",
+        f"  {paint.dim('in ')}  {INVALID_MESSAGE}",
+        f"  {paint.dim('out')}  returned for retry at receive 1, "
+        f"moved to the dead-letter queue at receive {receives}",
     ]
     for body, reason in aws.dead_letters():
         lines.append(f"  {paint.dim('to ')}  dead-letter queue: {body}")
@@ -137,23 +146,25 @@ def poison_lines(aws: Any, paint: Paint) -> list[str]:
     return [*lines, ""]
 
 
-def repeat_lines(aws: Any, event: Mapping[str, Any], paint: Paint) -> list[str]:
-    """Put a finding that was forwarded again as it recurs, and write what of it the SIEM hears."""
+def deduplication_lines(aws: Any, event: Mapping[str, Any], paint: Paint) -> list[str]:
+    """Send updates of a forwarded finding and describe which of them are forwarded."""
     detail = event["detail"]
     service = detail["service"] | {"count": 99}
     cases = {
-        "the very same event, delivered twice": detail,
-        "it recurs: a higher count, a later time": detail
+        "the same event, delivered twice": detail,
+        "an update: higher count, later updatedAt": detail
         | {"service": service, "updatedAt": "2026-12-30T00:00:00.000Z"},
-        "it recurs with a higher severity": detail
+        "an update with a higher severity": detail
         | {"service": service, "updatedAt": "2026-12-31T00:00:00.000Z", "severity": 9.5},
     }
     lines = []
     for name, changed in cases.items():
         aws.put_event({**event, "detail": changed})
         aws.run_lambda()
-        told = paint.strong("forwarded") if "siem" in aws.received() else paint.dim("held back, nothing new")
-        lines.append(f"  {name}: {told}")
+        outcome = (
+            paint.strong("forwarded") if "siem" in aws.received() else paint.dim("suppressed as a duplicate")
+        )
+        lines.append(f"  {name}: {outcome}")
     return [*lines, ""]
 
 
@@ -163,32 +174,32 @@ def _wrap(text: str, indent: str) -> list[str]:
 
 
 class Paint:
-    """Colour text on a terminal, and leave it plain in a pipe."""
+    """Terminal colours; without `color` the text is returned unchanged."""
 
     _LEVELS: ClassVar = {"LOW": "36", "MEDIUM": "33", "HIGH": "31;1", "CRITICAL": "37;41;1"}
 
     def __init__(self, *, color: bool) -> None:
         self.color = color
 
-    def _wear(self, text: str, code: str) -> str:
+    def _styled(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
 
     def title(self, text: str) -> str:
-        """Give a heading."""
-        return self._wear(f"── {text} ".ljust(100, "─"), "1")
+        """Return a section heading."""
+        return self._styled(f"── {text} ".ljust(100, "─"), "1")
 
     def dim(self, text: str) -> str:
-        """Give side information."""
-        return self._wear(text, "2")
+        """Return text in a dim style."""
+        return self._styled(text, "2")
 
     def strong(self, text: str) -> str:
-        """Give what the eye should find."""
-        return self._wear(text, "1")
+        """Return emphasized text."""
+        return self._styled(text, "1")
 
     def warn(self, text: str) -> str:
-        """Give what did not go through."""
-        return self._wear(text, "33")
+        """Return text in the warning colour."""
+        return self._styled(text, "33")
 
     def alert(self, text: str, severity: str) -> str:
-        """Give a headline in the colour of its severity."""
-        return self._wear(text, self._LEVELS.get(severity, "0"))
+        """Return a headline in the colour of its severity label."""
+        return self._styled(text, self._LEVELS.get(severity, "0"))

@@ -1,3 +1,3 @@
-"""Tag every GuardDuty finding with the ATT&CK tactic and technique it shows, and forward it."""
+"""Add the ATT&CK tactics and techniques to every GuardDuty finding and forward it."""
 
 __version__ = "0.1.0"

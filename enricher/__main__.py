@@ -1,4 +1,4 @@
-"""Run the command line: `python3 -m enricher`."""
+"""Entry point of the command line: `python3 -m enricher`."""
 
 import sys
 

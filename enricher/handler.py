@@ -1,6 +1,6 @@
-"""Be the Lambda function: take records in, hand enriched findings to the destination, answer for each one.
+"""The Lambda function: deliver the findings of an SQS batch and report the failed records to Lambda.
 
-`handle` is the entry point. Everything that can be made once is made at import: Lambda gives a function a
+`handle` is the entry point. Everything that can be built once is built at import: Lambda gives a function a
 full core during init and a fraction of one afterwards.
 """
 
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 
 from enricher.delivery.pipeline import Route
-from enricher.mapping.model import Mapping as AttackMapping
+from enricher.mapping.model import AttackMapping
 from enricher.settings import read_settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-#: Left of the function's own time when the last call to a destination may end, in seconds: to answer and log.
+#: Execution time kept free after the last call to a destination, in seconds: to log and return.
 RESERVE_SECONDS = 2.0
 
 _mapping = AttackMapping.load()
@@ -37,17 +37,18 @@ _route = Route.build(_settings, _mapping, logger, metrics)
 
 @metrics.log_metrics(raise_on_empty_metrics=False)
 def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Deliver an SQS batch or one bare EventBridge event.
+    """Deliver an SQS batch or a single EventBridge event.
 
-    Give {"batchItemFailures": [{"itemIdentifier": message id}]} for a batch: the messages SQS must deliver
-    again. Raise Undelivered for a bare event that was not delivered, so that Lambda retries it.
+    Return the partial batch response {"batchItemFailures": [{"itemIdentifier": message id}]} for a batch: the
+    messages that SQS delivers again. For a single event return {}; raise MalformedEvent if it is not a
+    GuardDuty finding and Undelivered if it was not delivered, so that Lambda retries the invocation.
     """
     logger.append_keys(request_id=context.aws_request_id)
 
     def time_left() -> float:
         return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
-    # An event of EventBridge has a detail, whatever else it has; a batch of SQS has Records and no more.
+    # An EventBridge event always has `detail`; an SQS batch has `Records` and nothing else.
     if isinstance(event, dict) and isinstance(event.get("Records"), list) and "detail" not in event:
         return {
             "batchItemFailures": [{"itemIdentifier": key} for key in _route.run(event["Records"], time_left)]

@@ -1,4 +1,4 @@
-"""Share what most tests start from: the bundled mapping and the example events."""
+"""Shared fixtures and settings: the bundled mapping, AWS test credentials, Hypothesis profile."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import settings
 
 from enricher.authoring.loader import read_mapping
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 
-# moto answers every call, but botocore wants credentials and a Region before it asks.
+# moto answers every call, but botocore needs credentials and a Region before it sends one.
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
     AWS_SECRET_ACCESS_KEY="testing",
@@ -19,12 +19,12 @@ os.environ.update(
     POWERTOOLS_METRICS_DISABLED="true",
 )
 
-# No time limit for one example: a busy machine must not fail a test.
+# No deadline per example: a busy machine must not fail a test.
 settings.register_profile("enricher", deadline=None)
 settings.load_profile("enricher")
 
 
 @pytest.fixture(scope="session")
-def mapping() -> Mapping:
-    """Give the bundled mapping, compiled in memory."""
+def mapping() -> AttackMapping:
+    """Return the bundled mapping, compiled in memory."""
     return read_mapping()

@@ -1,4 +1,4 @@
-"""Read the example events, and vary them."""
+"""Read and modify the example events."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def names() -> list[str]:
 
 @cache
 def text_of(name: str) -> str:
-    """Give an example event as its JSON text."""
+    """Return the JSON text of an example event."""
     return (EVENTS / f"{name}.json").read_text(encoding="utf-8")
 
 
 def event(name: str, **changes: Any) -> dict[str, Any]:
-    """Give a fresh copy of an example event, with `changes` to the top level of its detail."""
+    """Return a new copy of an example event, with `changes` to the top level of its detail."""
     copy: dict[str, Any] = json.loads(text_of(name))
     copy["detail"].update(changes)
     return copy
 
 
 def to_pascal(value: Any, inside: str = "") -> Any:
-    """Spell a detail as GetFindings does: names with a capital, the keys of free maps as they are.
+    """Convert a detail to the PascalCase of GetFindings; the keys of free-form maps are unchanged.
 
-    additionalInfo keeps only its JSON string `Value` and `Type`, as the API answers.
+    additionalInfo is reduced to its JSON string `Value` and `Type`, as in the API response.
     """
     if isinstance(value, list):
         return [to_pascal(item, inside) for item in value]

@@ -1,4 +1,4 @@
-"""Test what may import what: by the source for packages, in a fresh process for libraries."""
+"""Test the import rules: from the source for packages, in a new process for libraries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CORE = (
 FORBIDDEN = ("boto3", "botocore", "aws_lambda_powertools", "logging", "argparse", "tomllib")
 
 
-#: What each package of `enricher` may import of the others; `settings` and the version are everybody's.
+#: The packages of `enricher` that each package may import; all may import `settings` and `__version__`.
 #: Imports inside functions and under TYPE_CHECKING count.
 ALLOWED = {
     "finding": (),
@@ -44,23 +44,23 @@ MODULES = {
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """Yield the full name of all that a module imports: `package.name` for `from package import name`."""
+    """Yield the full name of each import of a module: `package.name` for `from package import name`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: write imports in full"
+            assert node.level == 0, f"{path}: relative import, use the full name"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def module_of(name: str) -> str:
-    """Return the module of ours that holds `name`, "" if none does."""
+    """Return the module of `enricher` that defines `name`, "" if none does."""
     return next((part for part in (name, name.rpartition(".")[0]) if part in MODULES), "")
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_package_imports_only_what_its_layer_may(module: str) -> None:
-    """A module imports its own package and the layers below it; no product code imports tests or the demo."""
+def test_package_imports_only_its_layer_and_below(module: str) -> None:
+    """A module must import only its own package and the layers below it, and no tests, demo or tools."""
     package = module.removeprefix("enricher").lstrip(".").partition(".")[0] or "__init__"
     allowed = {package, "settings", "__version__", *ALLOWED[package]}
     names = [name.split(".") for name in imports_of(MODULES[module])]
@@ -69,8 +69,8 @@ def test_package_imports_only_what_its_layer_may(module: str) -> None:
     assert [] == wrong
 
 
-def test_modules_import_each_other_in_no_cycle() -> None:
-    """Every module can be read with only those before it in mind."""
+def test_imports_have_no_cycle() -> None:
+    """The imports between modules must have no cycle."""
     graph = {
         module: {module_of(name) for name in imports_of(path)} - {module, ""}
         for module, path in MODULES.items()
@@ -79,7 +79,7 @@ def test_modules_import_each_other_in_no_cycle() -> None:
 
 
 def imported(statement: str, *options: str) -> set[str]:
-    """Run a statement in a fresh interpreter; give the top-level modules that it brought in."""
+    """Run a statement in a new interpreter; return the names of the modules that it imported."""
     script = (
         "import sys; before = set(sys.modules)\n"
         f"{statement}\n"
@@ -92,31 +92,31 @@ def imported(statement: str, *options: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", CORE)
-def test_core_is_standard_library_only(module: str) -> None:
-    """A core module must bring in no AWS, no logging, no command line and no TOML parser."""
+def test_core_imports_only_the_standard_library(module: str) -> None:
+    """A core module must import no AWS library, logging, argparse or TOML parser."""
     assert imported(f"import enricher.{module}") & set(FORBIDDEN) == set()
 
 
-def test_core_needs_nothing_installed() -> None:
-    """The core must run without site-packages, as in a clone with nothing installed."""
-    brought = imported(
+def test_command_line_runs_without_site_packages() -> None:
+    """`enrich` and `explain` must be importable without site-packages, as in a clone without a venv."""
+    modules = imported(
         "sys.path.insert(0, '.'); import enricher.cli.enrich, enricher.cli.explain", "-I", "-S"
     )
-    assert not [name for name in brought if name.partition(".")[0] in ("boto3", "yaml", "moto")]
+    assert not [name for name in modules if name.partition(".")[0] in ("boto3", "yaml", "moto")]
 
 
 def test_handler_imports_only_what_its_route_uses(tmp_path: Path) -> None:
-    """An SNS function must import no other destination, no other format and nothing of authoring."""
+    """An SNS function must import no other destination, no other format and no authoring module."""
     bundle = tmp_path / "bundle.json"
     subprocess.run([sys.executable, "-m", "enricher", "compile", "--output", bundle], cwd=ROOT, check=True)
-    brought = imported(
+    modules = imported(
         "import os\n"
         "os.environ.update(TOPIC_ARN='arn:aws:sns:x:111122223333:t', AWS_DEFAULT_REGION='eu-west-1')\n"
         "from enricher.mapping import model; from pathlib import Path\n"
         f"model.BUNDLE = Path({str(bundle)!r}); import enricher.handler"
     )
-    ours = {name for name in brought if name.startswith("enricher.")}
-    parts = {part for name in ours for part in name.split(".")[1:]}
+    own_modules = {name for name in modules if name.startswith("enricher.")}
+    parts = {part for name in own_modules for part in name.split(".")[1:]}
     unused = {"cli", "authoring", "overrides", "asff", "security_hub", "ecs", "ocsf", "text", "chat"}
     assert set() == parts & unused
-    assert not brought & {"tomllib", "aws_lambda_powertools.utilities.idempotency", "pydantic"}
+    assert not modules & {"tomllib", "aws_lambda_powertools.utilities.idempotency", "pydantic"}

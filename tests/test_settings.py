@@ -1,25 +1,25 @@
-"""Test the reading of settings: once, completely, every fault named."""
+"""Test reading the settings: defaults, validation, every problem reported in one error."""
 
 from __future__ import annotations
 
 import pytest
 
-from enricher.destinations.base import PATIENCE
+from enricher.destinations.base import TIMEOUTS
 from enricher.settings import InvalidSettings, read_settings
 
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:findings"
 
 
 def test_defaults_need_only_a_topic() -> None:
-    """A function that is told its topic alone must work with the documented defaults."""
+    """With TOPIC_ARN alone, all other settings must have the documented defaults."""
     settings = read_settings({"TOPIC_ARN": TOPIC})
     assert ("siem", "sns", "guardduty", "material", 262_144) == (
         settings.route, settings.destination, settings.format, settings.updates, settings.message_limit,
     )  # fmt: skip
 
 
-def test_every_fault_is_named_at_once() -> None:
-    """All faults must stand in one error, each with its variable."""
+def test_one_error_reports_every_problem() -> None:
+    """One error must report all problems, each with its variable."""
     environment = {
         "DESTINATION": "kafka",
         "FORMAT": "xml",
@@ -30,28 +30,28 @@ def test_every_fault_is_named_at_once() -> None:
         "MESSAGE_LIMIT": "12",
         "ATTACK_VERSION": "17.1",
     }
-    with pytest.raises(InvalidSettings) as fault:
+    with pytest.raises(InvalidSettings) as caught:
         read_settings(environment)
-    assert [] == [name for name in environment if f"{name} is " not in str(fault.value)]
+    assert [] == [name for name in environment if f"{name} is " not in str(caught.value)]
 
 
 @pytest.mark.parametrize("version", ["", "19.2", "18.1"])
-def test_known_release_is_accepted(version: str) -> None:
-    """The releases that the mapping speaks must be accepted, and none be the pinned one."""
+def test_known_attack_version_is_accepted(version: str) -> None:
+    """The ATT&CK versions that the mapping can output must be accepted; empty means the pinned one."""
     settings = read_settings({"TOPIC_ARN": TOPIC, "ATTACK_VERSION": version}, ("19.2", "18.1"))
     assert version == settings.attack_version
 
 
 @pytest.mark.parametrize("version", ["18", "17.1", "20.0", "18.1 "])
-def test_unknown_release_is_refused_with_the_known_ones(version: str) -> None:
-    """A release that the mapping does not speak must stop the function, and the error name those it does."""
-    with pytest.raises(InvalidSettings) as fault:
+def test_unknown_attack_version_is_rejected(version: str) -> None:
+    """An ATT&CK version that the mapping cannot output must raise an error that lists the known ones."""
+    with pytest.raises(InvalidSettings) as caught:
         read_settings({"TOPIC_ARN": TOPIC, "ATTACK_VERSION": version}, ("19.2", "18.1"))
-    assert f"ATTACK_VERSION is {version!r}: expected one of 19.2, 18.1" == str(fault.value)
+    assert f"ATTACK_VERSION is {version!r}: expected one of 19.2, 18.1" == str(caught.value)
 
 
-def test_missing_topic_is_a_fault() -> None:
-    """An SNS function without a topic must say so."""
+def test_missing_topic_is_rejected() -> None:
+    """SNS settings without a topic must raise an error that names TOPIC_ARN."""
     with pytest.raises(InvalidSettings, match="TOPIC_ARN is not set"):
         read_settings({})
 
@@ -60,7 +60,7 @@ def test_missing_topic_is_a_fault() -> None:
     ("value", "valid"), [("16384", True), ("16383", False), ("1048576", True), ("1048577", False)]
 )
 def test_message_limit_is_bounded(value: str, valid: bool) -> None:
-    """The message limit must be one that an SNS topic can have and that holds an enriched event."""
+    """The message limit must be valid for an SNS topic and large enough for an enriched event."""
     try:
         limit = read_settings({"TOPIC_ARN": TOPIC, "MESSAGE_LIMIT": value}).message_limit
     except InvalidSettings:
@@ -68,6 +68,6 @@ def test_message_limit_is_bounded(value: str, valid: bool) -> None:
     assert valid == (limit == int(value))
 
 
-def test_one_call_fits_the_functions_time() -> None:
-    """The longest call to a destination must fit well into the function's minute."""
-    assert PATIENCE.seconds < 30
+def test_longest_call_fits_the_function_timeout() -> None:
+    """The longest call to a destination must take less than half of the function's timeout of 60 s."""
+    assert TIMEOUTS.seconds < 30

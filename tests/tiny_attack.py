@@ -1,4 +1,4 @@
-"""Make two small releases of an invented ATT&CK, as STIX 2.1 bundles, in which everything happens once."""
+"""Two small releases of an invented ATT&CK, as STIX 2.1 bundles, with each kind of change once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ TECHNIQUES_1: Techniques = {
     "T1005": ("Old Name", ["taking"]),
     "T1006": ("Passing Fad", ["taking"]),
 }
-#: Of 2: a tactic is new and one renamed, T1002 and its sub-technique revoked (the latter by a chain), T1003
-#: left a tactic, T1005 has a new name, T1006 is deprecated, T1012 is new.
+#: Changes in 2.0: a tactic added and one renamed, T1002 and its sub-technique revoked (the latter through a
+#: chain), T1003 removed from a tactic, T1005 renamed, T1006 deprecated, T1012 added.
 TACTICS_2 = {"TA0001": "Entry Way", "TA0005": "Lurking", "TA0112": "Breaking", "TA0009": "Taking"}
 TECHNIQUES_2: Techniques = {
     "T1001": ("Open Door", ["entry-way"]),
@@ -30,12 +30,12 @@ REVOKED_2 = {"T1002": "T1010", "T1002.001": "T1011", "T1011": "T1010.001"}
 
 
 def first_release() -> dict[str, Any]:
-    """Give the bundle of release 1.0."""
+    """Return the STIX bundle of release 1.0."""
     return bundle("1.0", TACTICS_1, TECHNIQUES_1)
 
 
 def second_release() -> dict[str, Any]:
-    """Give the bundle of release 2.0."""
+    """Return the STIX bundle of release 2.0."""
     gone: Techniques = {key: (name, []) for key, (name, _) in TECHNIQUES_1.items() if key not in TECHNIQUES_2}
     return bundle("2.0", TACTICS_2, TECHNIQUES_2, gone | {"T1011": ("Short Lived", [])}, REVOKED_2)
 
@@ -47,7 +47,10 @@ def bundle(
     gone: Techniques | None = None,
     revoked: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write a bundle; what is `gone` is revoked if `revoked` names its heir, else deprecated."""
+    """Return a STIX bundle; `gone` techniques are revoked if they are in `revoked`, else deprecated.
+
+    revoked: id -> the id it is revoked by.
+    """
     gone, revoked = gone or {}, revoked or {}
     objects: list[dict[str, Any]] = [
         {
@@ -62,7 +65,7 @@ def bundle(
             "tactic_refs": [f"x-mitre-tactic--{key}" for key in tactics],
         },
     ]
-    # In the file the tactics stand in any order: the matrix decides.
+    # The order of tactic objects in a bundle is arbitrary: the matrix defines the order.
     objects += [
         {
             "type": "x-mitre-tactic",
@@ -96,8 +99,8 @@ def bundle(
             "id": f"relationship--{key}",
             "relationship_type": "revoked-by",
             "source_ref": f"attack-pattern--{key}",
-            "target_ref": f"attack-pattern--{heir}",
+            "target_ref": f"attack-pattern--{replacement}",
         }
-        for key, heir in revoked.items()
+        for key, replacement in revoked.items()
     ]
     return {"type": "bundle", "id": "bundle--1", "objects": objects}

@@ -1,4 +1,4 @@
-"""Write a small mapping folder for the tests that break one."""
+"""Write a small mapping folder for tests of invalid mappings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ type = "{type}"
 attack = [{{ tactic = "TA0007", technique = "T1046" }}]
 confidence = "high"
 rationale = "Ports were scanned."
-lineage = "project"
+provenance = "project"
 reviewed = 2026-11-24
 """
 
 
 def record(finding_type: str, **changes: str) -> str:
-    """Give the TOML of a valid record; a change replaces the line of its key, "" removes it."""
+    """Return the TOML of a valid record; `changes` replace the line of a key, "" removes it."""
     lines = RECORD.format(type=finding_type).splitlines()
     for key, value in changes.items():
         line = f"{key} = {value}" if value else ""
@@ -28,7 +28,7 @@ def record(finding_type: str, **changes: str) -> str:
 
 
 def write_mapping(root: Path, files: dict[str, str], types: dict[str, str], catalogue: str = "") -> Path:
-    """Write a mapping folder: TOML files by name, and the file (stem) of each known type."""
+    """Write a mapping folder and return it; files: name -> TOML; types: finding type -> file stem."""
     root.mkdir(exist_ok=True)
     attack = catalogue or (ROOT / "attack.json").read_text(encoding="utf-8")
     (root / "attack.json").write_text(attack, encoding="utf-8")

@@ -1,1 +1,1 @@
-"""MITRE ATT&CK releases: names, membership and former ids; imports nothing of ours."""
+"""MITRE ATT&CK releases: names, membership and former ids; imports no other package of this project."""

@@ -1,6 +1,6 @@
-"""Know the pinned ATT&CK release: names, membership, revocations, and what each id was called before.
+"""The pinned ATT&CK release: names, tactics, revocations, and the equivalents in the former release.
 
-The source is `mapping/attack.json`, made by `enricher attack import`; ATT&CK is © The MITRE Corporation
+The source is `mapping/attack.json`, written by `enricher attack import`; ATT&CK is © The MITRE Corporation
 (see NOTICE).
 """
 
@@ -11,28 +11,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FRAMEWORK = "MITRE ATT&CK"
-#: ATT&CK 19 split Defense Evasion: its id TA0005 is Stealth now, and TA0112 was new.
+#: ATT&CK 19 split Defense Evasion: TA0005 was renamed to Stealth, and TA0112 Defense Impairment was added.
 DEFENSE_IMPAIRMENT, DEFENSE_EVASION = "TA0112", "TA0005"
 
 
 @dataclass(frozen=True, slots=True)
 class Tactic:
-    """Name one tactic: `id` as TA0006, `name` as ATT&CK prints it."""
+    """One tactic: `id` such as TA0006, `name` as in ATT&CK."""
 
     id: str
     name: str
 
     @property
     def url(self) -> str:
-        """Point at the tactic's page on attack.mitre.org."""
+        """Return the URL of the tactic on attack.mitre.org."""
         return f"https://attack.mitre.org/tactics/{self.id}/"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Name one (tactic, technique) pair of the pinned release, technique None for a tactic alone.
+    """One (tactic, technique) pair of ids of the pinned release; technique: None for a tactic alone.
 
-    former, former_tactic: the id and tactic of the former release, where MITRE's revocations leave a choice.
+    former, former_tactic: the ids in the former release, set only where MITRE's revocations are ambiguous.
     """
 
     tactic: str
@@ -43,7 +43,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """Name one technique or sub-technique: `id` as T1110 or T1110.001, `tactics` as tactic ids."""
+    """One technique or sub-technique: `id` such as T1110 or T1110.001, `tactics` as tactic ids."""
 
     id: str
     name: str
@@ -51,29 +51,29 @@ class Technique:
 
     @property
     def parent_id(self) -> str | None:
-        """Give the parent's id of a sub-technique, None for a parent technique."""
+        """Return the id of the parent technique; None if this is not a sub-technique."""
         return parent_id(self.id)
 
     @property
     def url(self) -> str:
-        """Point at the technique's page on attack.mitre.org."""
+        """Return the URL of the technique on attack.mitre.org."""
         return f"https://attack.mitre.org/techniques/{self.id.replace('.', '/')}/"
 
 
 def parent_id(technique_id: str) -> str | None:
-    """Give T1110 for T1110.001 and None for T1110."""
+    """Return the parent id of a sub-technique id (T1110 for T1110.001); None for a technique id."""
     head, dot, _ = technique_id.partition(".")
     return head if dot else None
 
 
 def archived_url(url: str, version: str) -> str:
-    """Point at the same page as an older release had it, in MITRE's archive of that major version."""
+    """Return the URL of the same page in MITRE's archive of an older release (`version` such as 18.1)."""
     return url.replace("attack.mitre.org/", f"attack.mitre.org/versions/v{version.partition('.')[0]}/", 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Hold one ATT&CK release: its tactics in kill-chain order and its active techniques."""
+    """One ATT&CK release: tactics by id in kill-chain order, active techniques by id."""
 
     version: str
     tactics: Mapping[str, Tactic]
@@ -82,35 +82,35 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Hold the pinned release, the former one that older consumers expect, and the way between them."""
+    """The pinned release, the former release for older consumers, and the revocations between them."""
 
     pinned: Release
     former: Release
     revoked: Mapping[str, str]
-    _was: dict[str, str] = field(init=False, repr=False)
-    #: Techniques by name; filled by the first who asks (see `spelling`), as few findings need it.
+    _former_ids: dict[str, str] = field(init=False, repr=False)
+    #: Techniques by name; filled on first use (see `lookup`), as few findings need it.
     by_name: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Index, for each id that the former release did not know, the former id it came from."""
-        was: dict[str, str] = {}
+        """Index the former id of each technique id that the former release does not have."""
+        former_ids: dict[str, str] = {}
         for old_id in self.former.techniques:
             if old_id in self.pinned.techniques:
                 continue
             new_id = self.resolve(old_id)
             if new_id is None or new_id in self.former.techniques:
                 continue
-            rival = was.get(new_id)
-            if rival is None or self._same_name(old_id, new_id) > self._same_name(rival, new_id):
-                was[new_id] = old_id
-        object.__setattr__(self, "_was", was)
+            other = former_ids.get(new_id)
+            if other is None or self._same_name(old_id, new_id) > self._same_name(other, new_id):
+                former_ids[new_id] = old_id
+        object.__setattr__(self, "_former_ids", former_ids)
 
     def _same_name(self, old_id: str, new_id: str) -> bool:
         return self.former.techniques[old_id].name == self.pinned.techniques[new_id].name
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Catalogue:
-        """Build the catalogue from the object that `mapping/attack.json` holds."""
+        """Build the catalogue from the parsed `mapping/attack.json`."""
         pinned = _release(data["version"], data["tactics"], data["techniques"])
         former = data["former"]
         changed = _release(former["version"], former["tactics"], former["techniques"])
@@ -124,15 +124,15 @@ class Catalogue:
 
     @property
     def versions(self) -> tuple[str, str]:
-        """Give the two releases it can speak in, the pinned one first."""
+        """Return the ATT&CK versions available for output, the pinned one first."""
         return self.pinned.version, self.former.version
 
     def release(self, version: str | None) -> Release:
-        """Give the release to speak in: the former one for its version, the pinned one for all else."""
+        """Return the release to output: the former one if `version` is its version, else the pinned one."""
         return self.former if version == self.former.version else self.pinned
 
     def resolve(self, technique_id: str) -> str | None:
-        """Follow revocations to an active id of the pinned release; None if the id leads nowhere."""
+        """Follow revocations to an active id of the pinned release; None if there is no replacement."""
         seen = set()
         while technique_id not in self.pinned.techniques:
             if technique_id in seen or technique_id not in self.revoked:
@@ -142,30 +142,30 @@ class Catalogue:
         return technique_id
 
     def belongs(self, tactic_id: str, technique_id: str) -> bool:
-        """Tell whether the pinned release lists the technique under the tactic."""
+        """Return whether the pinned release lists the technique under the tactic."""
         technique = self.pinned.techniques.get(technique_id)
         return technique is not None and tactic_id in technique.tactics
 
     def former_technique(self, technique_id: str, stated: str | None = None) -> Technique | None:
-        """Give the technique as the former release knew it, `stated` where revocations cannot decide.
+        """Return the equivalent technique of the former release; None if it has none.
 
-        None if the former release had nothing of the kind.
+        stated: the former id (`Pair.former`), where the revocations are ambiguous.
         """
         key = stated or (
-            technique_id if technique_id in self.former.techniques else self._was.get(technique_id)
+            technique_id if technique_id in self.former.techniques else self._former_ids.get(technique_id)
         )
         return self.former.techniques.get(key) if key else None
 
     def former_candidates(self, technique_id: str) -> tuple[str, ...]:
-        """List every former id that MITRE revoked in favour of this one."""
+        """List the ids of the former release that were revoked by this technique."""
         old = (key for key in self.former.techniques if key not in self.pinned.techniques)
         return tuple(key for key in old if self.resolve(key) == technique_id)
 
     def former_tactic(self, tactic_id: str, technique: Technique, stated: str | None = None) -> Tactic | None:
-        """Give the tactic under which the former release listed `technique` (a former technique).
+        """Return the tactic under which the former release listed `technique` (of the former release).
 
-        The same tactic where it was listed there; Defense Evasion for what became Stealth or Defense
-        Impairment; the only tactic where there was one; `stated` decides the rest; None if undecided.
+        In this order: `stated` (`Pair.former_tactic`); the same tactic id if listed; Defense Evasion for
+        Defense Impairment if listed; the only tactic listed; None if still ambiguous.
         """
         if stated:
             choice = stated
@@ -180,7 +180,7 @@ class Catalogue:
         return self.former.tactics.get(choice)
 
     def former_tactic_alone(self, tactic_id: str) -> Tactic | None:
-        """Give the former release's tactic where no technique says more; None if it had none of the kind."""
+        """Return the former release's tactic for a pair without technique; None if it has no equivalent."""
         same = self.former.tactics.get(tactic_id)
         return (
             self.former.tactics.get(DEFENSE_EVASION) if tactic_id == DEFENSE_IMPAIRMENT and not same else same

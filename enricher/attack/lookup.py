@@ -1,7 +1,7 @@
-"""Understand tactics and techniques however somebody spells them, and pair them in the pinned release.
+"""Resolve ids and names of tactics and techniques, in any spelling, to the pinned release.
 
 GuardDuty writes "T1078.004 - Valid Accounts: Cloud Accounts", bare names, ids of older releases and the
-tactic "Defense Evasion"; a finding type spells a technique without blanks.
+tactic "Defense Evasion"; a finding type spells a technique without spaces.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from enricher.attack.catalog import DEFENSE_EVASION, DEFENSE_IMPAIRMENT, Catalog
 _TECHNIQUE_ID = re.compile(r"T\d{4}(?:\.\d{3})?(?!\w|\.\d)", re.IGNORECASE)
 _TACTIC_ID = re.compile(r"TA\d{4}(?!\w)", re.IGNORECASE)
 _NOT_A_LETTER = re.compile(r"[\W_]+")
-_LONGEST = 200
+_MAX_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Spelt:
-    """Hold what a text named: the active technique id, and the old id where it was called by that."""
+class NamedTechnique:
+    """A technique named in a text: its active id, and the former id if the text used that one."""
 
     id: str
     former: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Speller:
-    """Read tactics and techniques against one catalogue; names are indexed once for it."""
+class Lookup:
+    """Resolver of tactics and techniques for one catalogue, whose name index is built once."""
 
     catalogue: Catalogue
 
-    def techniques(self, text: str) -> list[Spelt]:
-        """Give the technique a text names; several where a bare name is shared; [] where it names none."""
-        text = text.strip()[:_LONGEST]
+    def techniques(self, text: str) -> list[NamedTechnique]:
+        """Return the technique a text names: several if techniques share the name, [] if none matches."""
+        text = text.strip()[:_MAX_CHARACTERS]
         if match := _TECHNIQUE_ID.match(text):
-            said = match[0].upper()
-            active = self.catalogue.resolve(said)
-            return [self._spelt(active, said)] if active else []
-        return self._by_name().get(_squash(text), [])
+            named_id = match[0].upper()
+            active = self.catalogue.resolve(named_id)
+            return [self._named(active, named_id)] if active else []
+        return self._by_name().get(_normalise(text), [])
 
     def tactics(self, text: str) -> tuple[str, ...]:
-        """Give the pinned tactic ids a text names: two for Defense Evasion, which was split, () for none."""
-        text = text.strip()[:_LONGEST]
+        """Return the pinned tactic ids a text names: two for Defense Evasion (split in 19), () for none."""
+        text = text.strip()[:_MAX_CHARACTERS]
         if match := _TACTIC_ID.match(text):
-            said = match[0].upper()
-            # The bare id TA0005 was Defense Evasion and is Stealth; the words after it tell which is meant.
-            if said == DEFENSE_EVASION and "evasion" in text.lower():
+            named_id = match[0].upper()
+            # TA0005 was Defense Evasion and is now Stealth; the name after the id shows which is meant.
+            if named_id == DEFENSE_EVASION and "evasion" in text.lower():
                 return (DEFENSE_EVASION, DEFENSE_IMPAIRMENT)
-            return (said,) if said in self.catalogue.pinned.tactics else ()
-        name = _squash(text)
+            return (named_id,) if named_id in self.catalogue.pinned.tactics else ()
+        name = _normalise(text)
         for tactic in self.catalogue.pinned.tactics.values():
-            if _squash(tactic.name) == name:
+            if _normalise(tactic.name) == name:
                 return (tactic.id,)
         for tactic in self.catalogue.former.tactics.values():
-            if _squash(tactic.name) == name and tactic.id == DEFENSE_EVASION:
+            if _normalise(tactic.name) == name and tactic.id == DEFENSE_EVASION:
                 return tuple(
                     key
                     for key in (DEFENSE_EVASION, DEFENSE_IMPAIRMENT)
@@ -63,23 +63,23 @@ class Speller:
                 )
         return ()
 
-    def pair(self, spelt: Spelt, tactic: str) -> Pair:
-        """Pair a technique with a tactic it belongs to, with what the former release called it decided."""
-        before = self.catalogue.former_technique(spelt.id, spelt.former)
+    def pair(self, named: NamedTechnique, tactic: str) -> Pair:
+        """Pair a technique with one of its tactics, setting `former_tactic` where it would be ambiguous."""
+        before = self.catalogue.former_technique(named.id, named.former)
         if before is None or self.catalogue.former_tactic(tactic, before) is not None:
-            return Pair(tactic, spelt.id, spelt.former)
+            return Pair(tactic, named.id, named.former)
         stated = DEFENSE_EVASION if DEFENSE_EVASION in before.tactics else before.tactics[0]
-        return Pair(tactic, spelt.id, spelt.former, stated)
+        return Pair(tactic, named.id, named.former, stated)
 
     def belonging(self, technique: str, tactics: Iterable[str]) -> list[str]:
-        """Keep the tactics that the pinned release lists the technique under, in the order given."""
+        """Return those of the tactics that list the technique in the pinned release, in the given order."""
         return [key for key in dict.fromkeys(tactics) if self.catalogue.belongs(key, technique)]
 
-    def _spelt(self, active: str, said: str) -> Spelt:
-        old = said != active and said in self.catalogue.former_candidates(active)
-        return Spelt(active, said if old else None)
+    def _named(self, active: str, named_id: str) -> NamedTechnique:
+        old = named_id != active and named_id in self.catalogue.former_candidates(active)
+        return NamedTechnique(active, named_id if old else None)
 
-    def _by_name(self) -> dict[str, list[Spelt]]:
+    def _by_name(self) -> dict[str, list[NamedTechnique]]:
         catalogue = self.catalogue
         if catalogue.by_name:
             return catalogue.by_name
@@ -93,33 +93,39 @@ class Speller:
                 active = catalogue.resolve(technique.id)
             if active:
                 parent = catalogue.former.techniques.get(parent_id(technique.id) or "")
-                self._add(technique, parent, self._spelt(active, technique.id), known)
+                self._add(technique, parent, self._named(active, technique.id), known)
         return catalogue.by_name
 
     def _add(
-        self, technique: Technique, parent: Technique | None, spelt: Spelt | None, known: Iterable[str] = ()
+        self,
+        technique: Technique,
+        parent: Technique | None,
+        named: NamedTechnique | None,
+        known: Iterable[str] = (),
     ) -> None:
-        spelt = spelt or Spelt(technique.id)
+        named = named or NamedTechnique(technique.id)
         names = [technique.name, f"{parent.name}: {technique.name}"] if parent else [technique.name]
-        for name in map(_squash, names):
+        for name in map(_normalise, names):
             spellings = self.catalogue.by_name.setdefault(name, [])
-            # A name that the pinned release still has means what it means there.
-            if name not in known and all(other.id != spelt.id for other in spellings):
-                spellings.append(spelt)
+            # A name in both releases refers to the technique of the pinned release.
+            if name not in known and all(other.id != named.id for other in spellings):
+                spellings.append(named)
 
 
-def choose(spellings: Sequence[Spelt], catalogue: Catalogue, tactics: Iterable[str]) -> Spelt | None:
-    """Choose among techniques of one name: the one under these tactics, a parent before others."""
+def choose(
+    spellings: Sequence[NamedTechnique], catalogue: Catalogue, tactics: Iterable[str]
+) -> NamedTechnique | None:
+    """Choose among techniques of one name: under one of these tactics, a parent first; None if ambiguous."""
     if len(spellings) < 2:
         return spellings[0] if spellings else None
     wanted = set(tactics)
-    fitting = [
+    matching = [
         item for item in spellings if wanted.intersection(catalogue.pinned.techniques[item.id].tactics)
     ]
-    parents = [item for item in fitting if parent_id(item.id) is None]
-    best = parents or fitting
+    parents = [item for item in matching if parent_id(item.id) is None]
+    best = parents or matching
     return best[0] if len(best) == 1 else None
 
 
-def _squash(text: str) -> str:
+def _normalise(text: str) -> str:
     return _NOT_A_LETTER.sub("", text.casefold())

@@ -1,1 +1,1 @@
-"""Maintain the mapping; never part of the Lambda: read TOML, check it, compile it, upgrade ATT&CK."""
+"""Author the mapping (read, validate and compile TOML, upgrade ATT&CK); not part of the Lambda artifact."""

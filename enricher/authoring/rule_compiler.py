@@ -1,6 +1,6 @@
-"""Read and check the evidence rules that people write under `mapping/evidence/`; compile them to tables.
+"""Read and validate the evidence rules under `mapping/evidence/`; compile them to look-up tables.
 
-mapping/evidence/README.md says how a rule is written; `evidence` says what the tables are.
+mapping/evidence/README.md describes the rules, `enricher.enrichment.evidence` the tables.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 from enricher.attack.catalog import Catalogue
 from enricher.authoring.rule_validation import (
     SCOPE,
+    check_confidence,
     check_fields,
-    check_grounds,
     is_texts,
     paths_of,
     read_readings,
 )
 from enricher.enrichment.conditions import key_of
 from enricher.finding.paths import split_path
-from enricher.mapping.problems import Fault
+from enricher.mapping.problems import Problem
 
 PURPOSES = "purposes.toml"
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -35,7 +35,7 @@ _FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families
 @dataclass(slots=True)
 class _Compiler:
     catalogue: Catalogue
-    faults: list[Fault]
+    problems: list[Problem]
     rules: list[list[Any]] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class _Compiler:
     caller_families: list[str] = field(default_factory=list)
 
     def tables(self) -> dict[str, Any]:
-        """Give the tables as `Mapping.evidence` and the bundle hold them."""
+        """Return the tables as in `AttackMapping.evidence` and in the bundle."""
         return {
             "rules": self.rules,
             "calls": self.calls,
@@ -58,19 +58,19 @@ class _Compiler:
         }
 
 
-def read_evidence(root: Path, catalogue: Catalogue, faults: list[Fault]) -> dict[str, Any]:
-    """Compile the evidence rules to look-up tables, adding what is wrong with them to `faults`.
+def read_evidence(root: Path, catalogue: Catalogue, problems: list[Problem]) -> dict[str, Any]:
+    """Compile the evidence rules to look-up tables; append their problems to `problems`.
 
-    Rules that are at fault are left out of the tables; an absent folder gives none: {}.
+    Invalid rules are left out of the tables. Returns {} if the folder does not exist.
     """
     if not root.is_dir():
         return {}
-    compiler = _Compiler(catalogue, faults)
+    compiler = _Compiler(catalogue, problems)
     for path in sorted(root.glob("*.toml")):
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            faults.append(Fault(f"evidence/{path.name}", "", f"not TOML: {error}"))
+            problems.append(Problem(f"evidence/{path.name}", "", f"not TOML: {error}"))
             continue
         if path.name == PURPOSES:
             _read_purposes(data, compiler)
@@ -82,19 +82,23 @@ def read_evidence(root: Path, catalogue: Catalogue, faults: list[Fault]) -> dict
 def _read_rules(data: dict[str, Any], file: str, compiler: _Compiler) -> None:
     place, known = f"evidence/{file}", {"rule", "seen_in"}
     for key in sorted(data.keys() - known):
-        compiler.faults.append(Fault(place, "", f"unknown key {key!r}: a file holds seen_in and [[rule]]"))
+        compiler.problems.append(
+            Problem(place, "", f"unknown key {key!r}: a file holds seen_in and [[rule]]")
+        )
     seen_in = data.get("seen_in", [])
     if not is_texts(seen_in):
-        compiler.faults.append(Fault(place, "", "seen_in is no list of the resources in finding types"))
+        message = "`seen_in` must be a list of resources as in finding types"
+        compiler.problems.append(Problem(place, "", message))
         seen_in = []
     compiler.seen_in[file.removesuffix(".toml")] = seen_in
     rules = data.get("rule", [])
     if not isinstance(rules, list):
-        compiler.faults.append(Fault(place, "", "`rule` is a table: write [[rule]], one for each"))
+        message = "`rule` must be an array of tables: write one [[rule]] per rule"
+        compiler.problems.append(Problem(place, "", message))
         return
     for number, item in enumerate(rules, 1):
         if not isinstance(item, dict):
-            compiler.faults.append(Fault(place, f"rule {number}", "is no table: write [[rule]]"))
+            compiler.problems.append(Problem(place, f"rule {number}", "must be a table: write [[rule]]"))
             continue
         subject = item["id"] if isinstance(item.get("id"), str) else f"rule {number}"
         messages = list(_check_common(item, file, compiler))
@@ -102,9 +106,9 @@ def _read_rules(data: dict[str, Any], file: str, compiler: _Compiler) -> None:
             _check_calls(item, compiler) if "calls" in item or "services" in item else check_fields(item)
         )
         readings = read_readings(item.get("attack"), compiler.catalogue, messages)
-        messages += check_grounds(item, readings)
+        messages += check_confidence(item, readings)
         if messages:
-            compiler.faults += [Fault(place, subject, message) for message in messages]
+            compiler.problems += [Problem(place, subject, message) for message in messages]
         else:
             _compile_rule(item, file, readings, compiler)
 
@@ -115,30 +119,31 @@ def _check_common(item: dict[str, Any], file: str, compiler: _Compiler) -> Itera
         yield f"unknown key {key!r}: expected one of {', '.join(sorted(known))}"
     rule_id = item.get("id")
     if not isinstance(rule_id, str) or not _ID.fullmatch(rule_id):
-        yield f"id is {rule_id!r}: expected small letters, digits and hyphens"
+        expected = "expected lower-case letters, digits and hyphens"
+        yield f"invalid value for `id`: {expected}, got {rule_id!r:.80}"
     elif rule_id in compiler.ids:
-        yield f"id is used twice, also in {compiler.ids[rule_id]}: rename one"
+        yield f"`id` is used twice, also in {compiler.ids[rule_id]}: rename one"
     else:
         compiler.ids[rule_id] = file
     rationale = item.get("rationale")
     if not isinstance(rationale, str) or not rationale.strip():
-        yield "rationale is missing: say in one or two sentences what is seen and why this technique"
+        yield "`rationale` is missing: one or two sentences, what is observed and why it maps here"
 
 
 def _check_calls(item: dict[str, Any], compiler: _Compiler) -> Iterator[str]:
     for key in ("services", "calls"):
         if not is_texts(item.get(key)) or not item[key]:
-            yield f"{key} is no list of names"
+            yield f"invalid value for `{key}`: expected a non-empty list of names"
             return
     for service in item["services"]:
         if service != service.lower() or not service.endswith((".amazonaws.com", ".amazonaws.com.cn")):
-            yield f"service {service!r}: expected the event source as CloudTrail writes it, iam.amazonaws.com"
+            yield f"service {service!r}: expected an event source as in CloudTrail, such as iam.amazonaws.com"
         for call in item["calls"]:
             if call in compiler.calls.get(service, {}):
                 other = compiler.rules[compiler.calls[service][call]][0]
-                yield f"{call} of {service} is also in rule {other}: it may occur once"
+                yield f"{call} of {service} is also in rule {other}: a call may be in one rule only"
     if len(set(item["calls"])) < len(item["calls"]):
-        yield "calls lists a name twice"
+        yield "`calls` lists a name twice"
 
 
 def _compile_rule(item: dict[str, Any], file: str, readings: list[list[Any]], compiler: _Compiler) -> None:
@@ -160,7 +165,7 @@ def _compile_rule(item: dict[str, Any], file: str, readings: list[list[Any]], co
         compiler.calls.setdefault(service, {}).update(dict.fromkeys(item["calls"], number))
     if conditions:
         for path in paths_of(item["when"][0]["field"]):
-            _plant(split_path(path), conditions[0][1:], number, compiler.tree)
+            _insert(split_path(path), conditions[0][1:], number, compiler.tree)
 
 
 def _compile_condition(condition: dict[str, Any], compiler: _Compiler) -> list[Any]:
@@ -171,8 +176,8 @@ def _compile_condition(condition: dict[str, Any], compiler: _Compiler) -> list[A
     return [[_field(path, compiler) for path in paths_of(condition["field"])], kind, operand]
 
 
-def _plant(steps: list[str], key: list[Any], number: int, tree: dict[str, Any]) -> None:
-    """Enter a rule into the tree under its first condition."""
+def _insert(steps: list[str], key: list[Any], number: int, tree: dict[str, Any]) -> None:
+    """Insert a rule into the tree at the field and key of its first condition."""
     for step in steps:
         tree = tree.setdefault(step, {})
     leaf, (kind, operand) = tree.setdefault("=", {}), key
@@ -194,18 +199,19 @@ def _read_purposes(data: dict[str, Any], compiler: _Compiler) -> None:
     if is_texts(families):
         compiler.caller_families = families
     else:
-        compiler.faults.append(Fault(place, "", "caller_families is no list of families"))
+        message = "`caller_families` must be a list of families as in finding types"
+        compiler.problems.append(Problem(place, "", message))
     known = compiler.catalogue.pinned.tactics
     rows = data.get("purpose", [])
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
         name, tactics = (row.get("name"), row.get("tactics")) if isinstance(row, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(row.get("why"), str):
-            compiler.faults.append(Fault(place, f"purpose {number}", "expected name, tactics and why"))
+            message = "must have `name`, `tactics` and `why`"
+            compiler.problems.append(Problem(place, f"purpose {number}", message))
         elif not isinstance(tactics, list) or not all(isinstance(x, str) and x in known for x in tactics):
-            compiler.faults.append(
-                Fault(place, name, f"tactics is {tactics!r}: expected tactic ids, [] for none")
-            )
+            expected = f"expected a list of tactic ids, got {tactics!r:.80}"
+            compiler.problems.append(Problem(place, name, f"invalid value for `tactics`: {expected}"))
         elif name in compiler.purposes:
-            compiler.faults.append(Fault(place, name, "is listed twice: remove one"))
+            compiler.problems.append(Problem(place, name, "is listed twice: remove one"))
         else:
             compiler.purposes[name] = tactics

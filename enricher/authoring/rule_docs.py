@@ -1,4 +1,4 @@
-"""Put the evidence rules into words: for `explain`, for docs/evidence.md."""
+"""Describe the evidence rules in text, for `explain` and docs/evidence.md."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from enricher.enrichment.evidence import Rule, choose_reading, in_scope
-from enricher.enrichment.finding_type import Meaning, TypeName, parse_type
+from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
 from enricher.finding.paths import ANY_ITEM
-from enricher.mapping.model import CONFIDENCES, Mapping, Record
+from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 
 _VERBS = {
     "in": "is",
@@ -22,14 +22,14 @@ _VERBS = {
 _CALL_RESOURCES = ("IAMUser", "IAM", "S3")
 
 
-def rules_of(mapping: Mapping) -> Iterator[Rule]:
-    """Give every rule of the mapping, in the order of the files."""
+def rules_of(mapping: AttackMapping) -> Iterator[Rule]:
+    """Yield every evidence rule of the mapping, in file order."""
     for row in mapping.evidence.get("rules", ()):
         yield Rule(*row)
 
 
-def calls_by_rule(mapping: Mapping) -> dict[str, dict[str, list[str]]]:
-    """Give, for each rule of API calls, its services with their calls."""
+def calls_by_rule(mapping: AttackMapping) -> dict[str, dict[str, list[str]]]:
+    """Return rule id -> service (event source) -> calls, for the rules of API calls."""
     rows = mapping.evidence.get("rules", ())
     found: dict[str, dict[str, list[str]]] = {}
     for service, calls in mapping.evidence.get("calls", {}).items():
@@ -38,15 +38,15 @@ def calls_by_rule(mapping: Mapping) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def grounds_of(rule: Rule, mapping: Mapping, *, most: int = 1000) -> str:
-    """Say what a finding must show for a rule, in one line; lists are cut to `most` values."""
+def conditions_of(rule: Rule, mapping: AttackMapping, *, most: int = 1000) -> str:
+    """Return the conditions of a rule in one line; lists are cut to `most` values."""
     if services := calls_by_rule(mapping).get(rule.id):
         calls = list(dict.fromkeys(call for names in services.values() for call in names))
         return f"{_listed(calls, most, ', ')} ({', '.join(services)})"
     return " and ".join(_condition(condition, mapping, most) for condition in rule.conditions)
 
 
-def _condition(condition: list[Any], mapping: Mapping, most: int) -> str:
+def _condition(condition: list[Any], mapping: AttackMapping, most: int) -> str:
     numbers, kind, operand = condition
     steps = [mapping.evidence["fields"][number] for number in numbers]
     field = " or ".join(".".join(path).replace(f".{ANY_ITEM}", ANY_ITEM) for path in steps)
@@ -63,7 +63,7 @@ def _listed(values: list[str], most: int, joint: str) -> str:
 
 
 def scope_of(rule: Rule) -> str:
-    """Say which finding types a rule is limited to, "" for any."""
+    """Return the limits of a rule on purpose, resource and family; "" if it applies to all finding types."""
     if not rule.scope:
         return ""
     words = ("purpose", "resource", "family")
@@ -73,18 +73,18 @@ def scope_of(rule: Rule) -> str:
 
 
 def refinements(
-    finding_type: str, record: Record | None, mapping: Mapping
+    finding_type: str, record: Record | None, mapping: AttackMapping
 ) -> list[tuple[list[Any], list[Rule]]]:
-    """List what a finding of a type may show beyond its record: reading, and the rules that give it.
+    """List the ATT&CK entries to which evidence in a finding can refine the record of its type.
 
-    Only what fits the meaning of the type is listed; a finding may show other things as well. A reading is
-    [tactic, technique, confidence, …]; the surest come first.
+    Returns (reading, rules that yield it), highest confidence first; a reading is [tactic, technique,
+    confidence, …]. Readings that do not match the type's tactics are omitted; a finding may still show them.
     """
     if not mapping.evidence or (record and not record.pairs):
-        # A record without entries is a judgement that no detail of the finding talks away.
+        # A record without entries is a reviewed decision that evidence must not override.
         return []
     name = parse_type(record.type if record else finding_type)
-    meaning = Meaning.of(name.purpose, record, mapping.evidence)
+    meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
     of_calls = calls_by_rule(mapping)
     found: dict[tuple[str, str], tuple[list[Any], list[Rule]]] = {}
     for rule in rules_of(mapping):
@@ -95,13 +95,13 @@ def refinements(
             seen_in = mapping.evidence["seen_in"].get(rule.file, ())
             applies = name.resource in seen_in and (not rule.scope or in_scope(rule.scope, name))
         limited = bool(rule.scope and rule.scope[2])
-        if applies and (limited or meaning.fit(reading) >= (2 if meaning.aim else 1)):
+        if applies and (limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)):
             best, rules = found.setdefault((reading[0], reading[1]), (reading, []))
             rules.append(rule)
             if CONFIDENCES.index(reading[2]) < CONFIDENCES.index(best[2]):
                 found[reading[0], reading[1]] = (reading, rules)
     for _, rules in found.values():
-        # IAM's own calls are what an analyst looks for first.
+        # Analysts look for IAM calls first.
         rules.sort(key=lambda rule: "iam.amazonaws.com" not in of_calls.get(rule.id, {}))
     return sorted(found.values(), key=lambda item: CONFIDENCES.index(item[0][2]))
 

@@ -1,4 +1,4 @@
-"""Check one evidence rule as people write it: its conditions, readings and grounds."""
+"""Validate one evidence rule: its conditions, ATT&CK entries and confidence."""
 
 from __future__ import annotations
 
@@ -13,36 +13,48 @@ from enricher.mapping.records import read_pair
 
 _FIELD = re.compile(r"[A-Za-z]\w*(\[\])?(\.[A-Za-z]\w*(\[\])?)*")
 SCOPE = ("purposes", "resources", "families")
-#: Text that an attacker writes: never the only ground for high confidence.
-_WRITTEN_BY_ANYONE = ("commandLineExample",)
+#: Fields with attacker-controlled text, which alone do not justify high confidence.
+_ATTACKER_CONTROLLED = ("commandLineExample",)
+
+_EXPECTED = {
+    "in": "a non-empty list of strings, integers or booleans",
+    "prefix": "a non-empty list of non-empty strings",
+    "suffix": "a non-empty list of non-empty strings",
+    "contains": "a non-empty list of non-empty strings",
+    "words": "a non-empty list of single words in lower-case letters and digits",
+    "above": "a number",
+    "present": "true, or false in any condition but the first",
+}
 
 
 def check_fields(item: dict[str, Any]) -> Iterator[str]:
-    """Name what is wrong with the conditions, limits and shown fields of a rule."""
+    """Yield the problems in the conditions, limits and shown fields of a rule."""
     for key in SCOPE:
         if not is_texts(item.get(key, [])):
-            yield f"{key} is no list of names, as they stand in finding types"
+            yield f"`{key}` must be a list of names as in finding types"
     conditions = item.get("when")
     if not isinstance(conditions, list) or not conditions:
-        yield "when is missing: write when = [{ field = …, in = […] }, …], or calls for API calls"
+        yield "`when` is missing: write when = [{ field = …, in = […] }, …], or calls for API calls"
         return
     for number, condition in enumerate(conditions, 1):
         for message in _check_condition(condition, first=number == 1):
             yield f"condition {number}: {message}"
     if not is_texts(item.get("show", [])) or not all(map(_FIELD.fullmatch, item.get("show", []))):
-        yield "show is no list of fields"
+        yield "`show` must be a list of dotted paths"
 
 
 def _check_condition(condition: object, *, first: bool) -> Iterator[str]:
     if not isinstance(condition, dict):
-        yield "is no table: write { field = …, in = […] }"
+        yield "must be a table: write { field = …, in = […] }"
         return
     paths = paths_of(condition.get("field"))
     if not paths or not all(map(_FIELD.fullmatch, paths)):
-        yield f"field is {condition.get('field')!r}: expected a dotted path, [] after a list, or several"
+        expected = "a dotted path, [] after a list, or a list of paths"
+        yield f"invalid value for `field`: expected {expected}, got {condition.get('field')!r:.80}"
     kinds = condition.keys() - {"field"}
     if len(kinds) != 1 or not kinds <= set(KINDS):
-        yield f"says {', '.join(sorted(kinds)) or 'nothing'}: expected exactly one of {', '.join(KINDS)}"
+        found = ", ".join(sorted(kinds)) or "none"
+        yield f"must have exactly one of {', '.join(KINDS)}: found {found}"
         return
     kind = kinds.pop()
     operand = condition[kind]
@@ -57,58 +69,62 @@ def _check_condition(condition: object, *, first: bool) -> Iterator[str]:
     if good and kind == "words":
         good = all(words_of(word) == {word} for word in operand)
     if not good:
-        yield f"{kind} = {operand!r} cannot be: see mapping/evidence/README.md"
+        yield f"invalid value for `{kind}`: expected {_EXPECTED[kind]}, got {operand!r:.80}"
 
 
 def read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> list[list[Any]]:
-    """Read the readings of a rule as rows of the tables, adding what is wrong with them."""
+    """Return the readings (ATT&CK entries) of a rule as table rows; append their problems to `messages`.
+
+    A row is [tactic, technique, confidence, former, former_tactic], without trailing None.
+    """
     if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
-        messages.append("attack is missing: write attack = [{ tactic, technique, confidence }, …]")
+        messages.append("`attack` is missing: write [{ tactic, technique, confidence }, …]")
         return []
     readings: list[list[Any]] = []
     for number, entry in enumerate(value, 1):
         confidence = entry.get("confidence")
         if confidence not in CONFIDENCES:
-            messages.append(
-                f"reading {number}: confidence is {confidence!r}: expected {', '.join(CONFIDENCES)}"
-            )
-        pair, faults = read_pair({key: item for key, item in entry.items() if key != "confidence"}, catalogue)
-        messages += [f"reading {number}: {fault}" for fault in faults]
+            expected = f"expected {', '.join(CONFIDENCES)}, got {confidence!r:.80}"
+            messages.append(f"attack entry {number}: invalid value for `confidence`: {expected}")
+        pair, problems = read_pair(
+            {key: item for key, item in entry.items() if key != "confidence"}, catalogue
+        )
+        messages += [f"attack entry {number}: {problem}" for problem in problems]
         if pair is None:
             continue
         if pair.technique is None:
-            messages.append(f"reading {number}: names no technique; evidence shows one")
+            messages.append(f"attack entry {number}: `technique` is missing, evidence must map to one")
         row = [pair.tactic, pair.technique, confidence, pair.former, pair.former_tactic]
         while len(row) > 3 and row[-1] is None:
             row.pop()
         if any(other[:2] == row[:2] for other in readings):
-            messages.append(f"reading {number}: {pair.tactic} {pair.technique} is listed twice")
+            messages.append(f"attack entry {number}: {pair.tactic} {pair.technique} is listed twice")
         readings.append(row)
     return readings
 
 
-def check_grounds(item: dict[str, Any], readings: list[list[Any]]) -> Iterator[str]:
-    """Refuse high confidence on nothing but text that anybody may write."""
+def check_confidence(item: dict[str, Any], readings: list[list[Any]]) -> Iterator[str]:
+    """Yield a problem if a high confidence rests on attacker-controlled text alone."""
     conditions = item.get("when")
     if not isinstance(conditions, list) or not any(reading[2] == "high" for reading in readings):
         return
-    grounds = [
+    fields = [
         path
         for condition in conditions
         if isinstance(condition, dict) and condition.get("present") is not False
         for path in paths_of(condition.get("field"))
     ]
-    if grounds and all(path.endswith(_WRITTEN_BY_ANYONE) for path in grounds):
-        yield "a command line alone is no ground for high confidence: anybody can write it"
+    if fields and all(path.endswith(_ATTACKER_CONTROLLED) for path in fields):
+        yield "a command line alone does not justify high confidence: it is attacker-controlled"
 
 
 def paths_of(value: object) -> list[str]:
-    """Give the paths of a condition: one, or several as alternatives."""
+    """Return the paths in `field` of a condition: one or several alternatives; [] if invalid."""
     if isinstance(value, str):
         return [value]
     return value if isinstance(value, list) and is_texts(value) else []
 
 
 def is_texts(value: object) -> bool:
-    """Tell whether a value is a list of strings."""
+    """Return whether a value is a list of strings."""
     return isinstance(value, list) and all(isinstance(item, str) for item in value)

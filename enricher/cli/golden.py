@@ -1,4 +1,4 @@
-"""Write, or check, what the example events become: the contract of the output, readable and reviewed."""
+"""Write or check the golden files: the reviewed output for the example events, the contract of the format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding, MalformedEvent
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 
 EVENTS = ROOT.parent / "events"
 
@@ -20,45 +20,48 @@ EVENTS = ROOT.parent / "events"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "--check", action="store_true", help="write nothing, name each file that is not current"
+        "--check", action="store_true", help="write nothing; report each file that is out of date"
     )
     parser.add_argument("--events", type=Path, default=EVENTS, help="folder of the example events")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Bring the golden files up to date, or give 1 if one is not, 2 if there are no events."""
-    wanted = dict(golden_files(arguments.events, read_mapping()))
-    if not wanted:
-        print(f"enricher: {arguments.events}: holds no event (*.json)", file=sys.stderr)
+    """Write the golden files, or with --check report those out of date.
+
+    Returns 1 if --check found one, 2 if there are no events, else 0.
+    """
+    expected = dict(golden_files(arguments.events, read_mapping()))
+    if not expected:
+        print(f"enricher: {arguments.events}: no events found (*.json)", file=sys.stderr)
         return 2
     present = {
         path
-        for folder in {path.parent for path in wanted}
+        for folder in {path.parent for path in expected}
         for path in folder.glob("*")
         if path.name != "README.md"
     }
-    stale = [path for path, text in wanted.items() if path not in present or path.read_text("utf-8") != text]
-    surplus = sorted(present - wanted.keys())
+    stale = [
+        path for path, text in expected.items() if path not in present or path.read_text("utf-8") != text
+    ]
+    surplus = sorted(present - expected.keys())
     for path in [*stale, *surplus] if arguments.check else []:
-        print(
-            f"enricher: {path}: not current: run enricher golden and review the difference", file=sys.stderr
-        )
+        print(f"enricher: {path}: out of date: run enricher golden and review the diff", file=sys.stderr)
     if arguments.check:
         return 1 if stale or surplus else 0
     for path in stale:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(wanted[path], encoding="utf-8")
+        path.write_text(expected[path], encoding="utf-8")
     for path in surplus:
         path.unlink()
-    print(f"{len(wanted)} golden files, {len(stale)} written, {len(surplus)} removed")
+    print(f"{len(expected)} golden files, {len(stale)} written, {len(surplus)} removed")
     return 0
 
 
-def golden_files(events: Path, mapping: Mapping) -> Iterator[tuple[Path, str]]:
-    """Give each golden file and its text.
+def golden_files(events: Path, mapping: AttackMapping) -> Iterator[tuple[Path, str]]:
+    """Yield the path and text of each golden file.
 
-    enriched/NAME.json for what is a finding, enriched/NAME.error.txt for what is refused, and
-    enriched-FORMER/NAME.json where the former ATT&CK release (18.1) says an entry differently.
+    enriched/NAME.json for a finding, enriched/NAME.error.txt for a rejected event, and
+    enriched-FORMER/NAME.json where an entry differs in the former ATT&CK release (18.1).
     """
     former = mapping.catalogue.former.version
     for path in sorted(events.glob("*.json")):
@@ -68,13 +71,13 @@ def golden_files(events: Path, mapping: Mapping) -> Iterator[tuple[Path, str]]:
             yield events / "enriched" / f"{path.stem}.error.txt", f"{error}\n"
             continue
         yield events / "enriched" / path.name, _pretty(enrich(finding, mapping))
-        before = enrich(finding, mapping, former)
-        if _is_different(before):
-            yield events / f"enriched-{former}" / path.name, _pretty(before)
+        in_former = enrich(finding, mapping, former)
+        if _is_different(in_former):
+            yield events / f"enriched-{former}" / path.name, _pretty(in_former)
 
 
-def _is_different(before: EnrichedFinding) -> bool:
-    return any("since" in row for row in before.attack["techniques"])
+def _is_different(in_former: EnrichedFinding) -> bool:
+    return any("currently" in row for row in in_former.attack["techniques"])
 
 
 def _pretty(enriched: EnrichedFinding) -> str:

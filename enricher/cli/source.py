@@ -1,4 +1,4 @@
-"""Find the mapping a command works with: compiled in memory from the clone, or the compiled bundle."""
+"""Load the mapping for a command: compiled in memory from mapping/ in a clone, else the compiled bundle."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import sys
 from pathlib import Path
 
 from enricher.authoring.loader import ROOT, read_mapping
-from enricher.cli.saved_findings import Refusal
-from enricher.mapping.model import Mapping
+from enricher.cli.saved_findings import Rejected
+from enricher.mapping.model import AttackMapping
 from enricher.mapping.records import read_overrides
 
 
 def add_mapping_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the mapping and the ATT&CK release."""
     parser.add_argument(
-        "--overrides", metavar="FILE", help="TOML file of your own records, as MAPPING_OVERRIDES"
+        "--overrides", metavar="FILE", help="TOML file of overrides, as for MAPPING_OVERRIDES"
     )
     parser.add_argument(
-        "--attack-version", metavar="VERSION", help="ATT&CK release to speak in (default: pinned)"
+        "--attack-version", metavar="VERSION", help="ATT&CK version to output (default: the pinned release)"
     )
 
 
-def load_mapping(arguments: argparse.Namespace) -> tuple[Mapping, int]:
-    """Load the mapping with its overrides, and give the exit code so far.
+def load_mapping(arguments: argparse.Namespace) -> tuple[AttackMapping, int]:
+    """Load the mapping and apply the overrides; return it with the exit code so far.
 
-    Each invalid override is named on stderr and left out, and the code is then 1.
+    Each invalid override is reported on stderr and ignored; the exit code is then 1.
     """
-    mapping = read_mapping() if ROOT.is_dir() else Mapping.load()
+    mapping = read_mapping() if ROOT.is_dir() else AttackMapping.load()
     if not arguments.overrides:
         return mapping, 0
     path = Path(arguments.overrides)
@@ -35,26 +35,29 @@ def load_mapping(arguments: argparse.Namespace) -> tuple[Mapping, int]:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         print(
-            f"enricher: overrides refused: {path.name}: byte {error.start}: not UTF-8: save it as UTF-8",
+            f"enricher: invalid override: {path.name}: byte {error.start}: not UTF-8: save it as UTF-8",
             file=sys.stderr,
         )
         return mapping, 1
-    records, faults = read_overrides(text, path.name, mapping.catalogue)
-    for fault in faults:
-        print(f"enricher: override refused: {fault}", file=sys.stderr)
-    return mapping.with_overrides(records), 1 if faults else 0
+    records, problems = read_overrides(text, path.name, mapping.catalogue)
+    for problem in problems:
+        print(f"enricher: invalid override: {problem}", file=sys.stderr)
+    return mapping.with_overrides(records), 1 if problems else 0
 
 
-def chosen_release(arguments: argparse.Namespace, mapping: Mapping) -> str | None:
-    """Give the chosen ATT&CK release, None for the pinned one; exit with 2 for one that is not known."""
+def chosen_release(arguments: argparse.Namespace, mapping: AttackMapping) -> str | None:
+    """Return the chosen ATT&CK version, None for the pinned release; exit with 2 if it is not known."""
     version, known = arguments.attack_version or None, mapping.catalogue.versions
     if version and version not in known:
-        print(f"enricher: --attack-version is {version!r}: expected {' or '.join(known)}", file=sys.stderr)
+        print(
+            f"enricher: invalid value for --attack-version: {version!r}: expected {' or '.join(known)}",
+            file=sys.stderr,
+        )
         raise SystemExit(2)
     return version
 
 
-def report(refusal: Refusal) -> int:
-    """Name a refused input on stderr; give its exit code, 2 if it could not be read, else 1."""
-    print(f"enricher: {'' if refusal.is_unread else 'refused: '}{refusal}", file=sys.stderr)
-    return 2 if refusal.is_unread else 1
+def report(rejected: Rejected) -> int:
+    """Report a rejected input on stderr; return its exit code: 2 if it could not be read, else 1."""
+    print(f"enricher: {'' if rejected.is_unread else 'rejected: '}{rejected}", file=sys.stderr)
+    return 2 if rejected.is_unread else 1

@@ -1,4 +1,4 @@
-"""Check the mapping."""
+"""Check the mapping and report every problem."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what was checked, or every fault on stderr and give 1."""
+    """Print what was checked and return 0, or print every problem on stderr and return 1."""
     try:
         mapping = read_mapping(arguments.root)
     except InvalidMapping as error:
-        for fault in error.faults:
-            print(fault, file=sys.stderr)
-        print(f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''}", file=sys.stderr)
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        print(f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}", file=sys.stderr)
         return 1
     release = mapping.catalogue.pinned.version
-    print(f"mapping {mapping.version}, ATT&CK {release}: {len(mapping.records)} records, no fault")
+    print(f"mapping {mapping.version}, ATT&CK {release}: {len(mapping.records)} records, no problems")
     return 0

@@ -1,1 +1,1 @@
-"""Run one route: read records, enrich, deduplicate, deliver, answer for each record."""
+"""One route of a function: parse records, enrich, deduplicate, deliver, report the failed records."""

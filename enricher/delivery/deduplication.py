@@ -1,10 +1,10 @@
-"""Keep repeats quiet: deliver an update of a finding once, and only if the mode of the route wants it.
+"""Deduplicate deliveries: deliver an update of a finding once, and only if the update mode forwards it.
 
-Two items in the table stand behind it, each with a key hashed by Powertools Idempotency:
+Two items of the deduplication table are used, each under a key hashed by Powertools Idempotency:
 
-- the update (ARN and updatedAt): claimed before the delivery, done after it. It absorbs redelivery, and keeps
-  two invocations that hold the same message from both publishing it.
-- the finding (ARN): what was told of it so far, so that the next update can be compared with it.
+- the update (ARN and updatedAt): claimed before the delivery, completed after it. It makes redelivery
+  idempotent and keeps two concurrent invocations with the same message from both publishing it.
+- the finding (ARN): the state forwarded so far, with which the next update is compared.
 """
 
 from __future__ import annotations
@@ -15,157 +15,172 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from enricher.destinations.base import Destination, Failure, Parcel, Remedy, TimeLeft
-from enricher.enrichment.finding_state import Picture, material_changes, merge_pictures, note_archived
+from enricher.destinations.base import Delivery, Destination, Failure, Remedy, TimeLeft
+from enricher.enrichment.finding_state import FindingState, material_changes, merge_states, note_archived
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
-    from enricher.delivery.dedup_store import RepeatsTable
+    from enricher.delivery.dedup_store import DeduplicationTable
     from enricher.settings import Settings
 
-#: Kept free of the destination's time for the marks that follow the delivery, in seconds.
-MARK_SECONDS = 10.0
+#: Execution time kept free for the table writes that follow the delivery, in seconds.
+WRITE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Hold a parcel that may be delivered; key: the item to mark, told: what to remember then."""
+    """A delivery that may be forwarded.
 
-    parcel: Parcel
+    key: the item to mark as completed afterwards, None without one; state: the finding state to store then.
+    """
+
+    delivery: Delivery
     key: dict[str, str] | None = None
-    told: Picture | None = None
+    state: FindingState | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class QuietRepeats:
-    """Stand before a destination and hold back what the mode (material, every, first) does not want again.
+class DeduplicatingDestination:
+    """A destination that forwards to another one and suppresses duplicates.
 
-    open_table: gives the table for one batch, told the time left.
+    open_table: opens the table for one batch, given the time left; mode: material, every or first.
     """
 
     destination: Destination
-    open_table: Callable[[TimeLeft], RepeatsTable]
+    open_table: Callable[[TimeLeft], DeduplicationTable]
     mode: str
     logger: Logger
     metrics: Metrics
 
-    def deliver(self, batch: Sequence[Parcel], time_left: TimeLeft) -> dict[str, Failure]:
-        """Deliver what is no repeat; give the failures by parcel id, repeats with the remedy SKIP.
+    def deliver(self, batch: Sequence[Delivery], time_left: TimeLeft) -> dict[str, Failure]:
+        """Deliver what is not a duplicate; return the failures by delivery id, duplicates with remedy SKIP.
 
-        Without a table, for any reason, everything is delivered: noise beats silence.
+        If the table is unavailable for any reason, everything is delivered: fail open, a duplicate is better
+        than a loss.
         """
         table = self.open_table(time_left)
         failures: dict[str, Failure] = {}
-        rest = list(batch)
+        rest, one_update = list(batch), self.mode == "every"
         while rest:
-            # One update of a finding at a time: whether the next is a repeat hangs on how this one fares.
-            wave, rest = (rest, []) if table.fault else split_wave(rest, one_update=self.mode == "every")
-            failures |= self._deliver_wave(wave, table, time_left)
-        if table.fault:
+            # One update of a finding per round: its outcome decides whether the next is a duplicate.
+            round_, rest = (rest, []) if table.unavailable else split_round(rest, one_update=one_update)
+            failures |= self._deliver_round(round_, table, time_left)
+        if table.unavailable:
             self.logger.error(
-                "repeats table not usable, findings forwarded without it", extra={"reason": table.fault}
+                "deduplication table unavailable; forwarding without deduplication",
+                extra={"reason": table.unavailable},
             )
-            self.metrics.add_metric(name="RepeatsTableUnusable", unit=MetricUnit.Count, value=1)
+            self.metrics.add_metric(name="DeduplicationUnavailable", unit=MetricUnit.Count, value=1)
         return failures
 
-    def _deliver_wave(
-        self, wave: Sequence[Parcel], table: RepeatsTable, time_left: TimeLeft
+    def _deliver_round(
+        self, round_: Sequence[Delivery], table: DeduplicationTable, time_left: TimeLeft
     ) -> dict[str, Failure]:
-        verdicts = [self._judge(parcel, table) for parcel in wave]
-        held = {
-            parcel.id: verdict
-            for parcel, verdict in zip(wave, verdicts, strict=True)
-            if isinstance(verdict, Failure)
+        results = [self._claim(delivery, table) for delivery in round_]
+        blocked = {
+            delivery.id: result
+            for delivery, result in zip(round_, results, strict=True)
+            if isinstance(result, Failure)
         }
-        claims = [verdict for verdict in verdicts if isinstance(verdict, Claim)]
+        claims = [result for result in results if isinstance(result, Claim)]
         if not claims:
-            return held
-        failed = self._hand_over([claim.parcel for claim in claims], lambda: time_left() - MARK_SECONDS)
-        # Marks before releases: a claim that is not released runs out, a mark that is missing costs a repeat.
+            return blocked
+        failed = self._forward([claim.delivery for claim in claims], lambda: time_left() - WRITE_SECONDS)
+        # Completions before releases: an unreleased claim expires, a missing completion allows a duplicate.
         for claim in claims:
-            if claim.key is not None and claim.parcel.id not in failed:
-                self._remember(claim, claim.key, table)
+            if claim.key is not None and claim.delivery.id not in failed:
+                self._complete(claim, claim.key, table)
         for claim in claims:
-            if claim.key is not None and claim.parcel.id in failed:
+            if claim.key is not None and claim.delivery.id in failed:
                 table.release(claim.key)
-        return {**held, **failed}
+        return {**blocked, **failed}
 
-    def _hand_over(self, parcels: Sequence[Parcel], time_left: TimeLeft) -> Mapping[str, Failure]:
+    def _forward(self, deliveries: Sequence[Delivery], time_left: TimeLeft) -> Mapping[str, Failure]:
         try:
-            return self.destination.deliver(parcels, time_left)
+            return self.destination.deliver(deliveries, time_left)
         except Exception as error:
-            return {parcel.id: Failure.unforeseen(error) for parcel in parcels}
+            return {delivery.id: Failure.unexpected(error) for delivery in deliveries}
 
-    def _judge(self, parcel: Parcel, table: RepeatsTable) -> Claim | Failure:
-        finding = parcel.enriched.finding
+    def _claim(self, delivery: Delivery, table: DeduplicationTable) -> Claim | Failure:
+        finding = delivery.enriched.finding
         if not finding.arn or not finding.updated_at:
-            return Claim(parcel)
-        about, update = keys_of(parcel)
-        told = None if self.mode == "every" else Picture.of(parcel.enriched)
-        if self.mode == "material" and told and (before := Picture.from_json(table.read(about))):
-            if not material_changes(before, told):
-                return self._hold_back(before, told, about, table)
-            told = merge_pictures(before, told)
-        key = about if self.mode == "first" else update
+            return Claim(delivery)
+        finding_key, update_key = item_keys(delivery)
+        state = None if self.mode == "every" else FindingState.of(delivery.enriched)
+        if self.mode == "material" and state and (before := FindingState.from_json(table.read(finding_key))):
+            if not material_changes(before, state):
+                return self._suppress(before, state, finding_key, table)
+            state = merge_states(before, state)
+        key = finding_key if self.mode == "first" else update_key
         match table.claim(key):
             case "claimed":
-                return Claim(parcel, key, told)
-            case "done":
-                return repeat_of("already forwarded")
+                return Claim(delivery, key, state)
+            case "completed":
+                return duplicate("already forwarded")
             case "in-progress":
-                return Failure("being forwarded by another invocation")
+                return Failure("in progress in another invocation")
             case _:
-                return Claim(parcel)
+                return Claim(delivery)
 
-    def _hold_back(
-        self, before: Picture, now: Picture, about: dict[str, str], table: RepeatsTable
+    def _suppress(
+        self,
+        before: FindingState,
+        current: FindingState,
+        finding_key: dict[str, str],
+        table: DeduplicationTable,
     ) -> Failure:
-        """Give the failure of a parcel that tells nothing new, and note what must not be forgotten."""
-        noted = note_archived(before, now)
-        if noted != before and not table.finish(about, noted.as_json()):
-            return Failure("archived, which could not be noted")
-        return repeat_of("nothing new since it was last forwarded")
+        """Return the failure of an update without a material change; store that the finding was archived."""
+        noted = note_archived(before, current)
+        if noted != before and not table.mark_completed(finding_key, noted.as_json()):
+            return Failure("the archived state could not be stored in the deduplication table")
+        return duplicate("no material change since it was last forwarded")
 
-    def _remember(self, claim: Claim, key: dict[str, str], table: RepeatsTable) -> None:
-        """Mark a delivered parcel: what it told first, so that a crash in between is no news either."""
-        told = claim.told.as_json() if claim.told else {}
+    def _complete(self, claim: Claim, key: dict[str, str], table: DeduplicationTable) -> None:
+        """Mark a delivered update as completed.
+
+        The finding state is written first, so that after a crash in between the redelivered update is not a
+        material change.
+        """
+        state = claim.state.as_json() if claim.state else {}
         if self.mode == "material":
-            table.finish(keys_of(claim.parcel)[0], told)
-        table.finish(key, {} if self.mode == "material" else told)
+            table.mark_completed(item_keys(claim.delivery)[0], state)
+        table.mark_completed(key, {} if self.mode == "material" else state)
 
 
-def keys_of(parcel: Parcel) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the key of the finding and the key of this update of it."""
-    finding = parcel.enriched.finding
+def item_keys(delivery: Delivery) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the key of the finding and the key of this update of it."""
+    finding = delivery.enriched.finding
     return {"arn": finding.arn}, {"arn": finding.arn, "updatedAt": finding.updated_at}
 
 
-def repeat_of(reason: str) -> Failure:
-    """Give the failure of a parcel that is meant to be held back."""
-    return Failure(reason, Remedy.SKIP, metric="Suppressed")
+def duplicate(reason: str) -> Failure:
+    """Return the failure of a suppressed duplicate."""
+    return Failure(reason, Remedy.SKIP, metric="DuplicateSuppressed")
 
 
-def split_wave(parcels: Sequence[Parcel], *, one_update: bool) -> tuple[list[Parcel], list[Parcel]]:
-    """Give one parcel of each finding (one_update: of each update of it), and the rest."""
-    wave: dict[tuple[str, str], Parcel] = {}
+def split_round(deliveries: Sequence[Delivery], *, one_update: bool) -> tuple[list[Delivery], list[Delivery]]:
+    """Return one delivery of each finding (one_update: of each update of a finding), and the rest."""
+    round_: dict[tuple[str, str], Delivery] = {}
     rest = []
-    for parcel in parcels:
-        finding = parcel.enriched.finding
-        name = (finding.arn or parcel.id, finding.updated_at if one_update else "")
-        if wave.setdefault(name, parcel) is not parcel:
-            rest.append(parcel)
-    return list(wave.values()), rest
+    for delivery in deliveries:
+        finding = delivery.enriched.finding
+        name = (finding.arn or delivery.id, finding.updated_at if one_update else "")
+        if round_.setdefault(name, delivery) is not delivery:
+            rest.append(delivery)
+    return list(round_.values()), rest
 
 
-def guard(destination: Destination, settings: Settings, logger: Logger, metrics: Metrics) -> Destination:
-    """Put QuietRepeats before a destination where the settings name a table; else give it back as it is.
+def with_deduplication(
+    destination: Destination, settings: Settings, logger: Logger, metrics: Metrics
+) -> Destination:
+    """Wrap a destination in DeduplicatingDestination if the settings name a table, else return it unchanged.
 
-    Annotation never needs it: it reads what Security Hub says before it writes, and a second memory beside
-    that could only disagree with it.
+    Annotation never needs it: it reads the current fields from Security Hub before it writes, and a second
+    store could only contradict them.
     """
-    if not settings.repeats_table or settings.destination == "security-hub-annotate":
+    if not settings.deduplication_table or settings.destination == "security-hub-annotate":
         return destination
     from enricher.delivery.dedup_store import build
 
-    return QuietRepeats(destination, build(settings), settings.updates, logger, metrics)
+    return DeduplicatingDestination(destination, build(settings), settings.updates, logger, metrics)

@@ -1,4 +1,4 @@
-"""Run one route: read records, enrich, deliver, and answer for each record on its own."""
+"""One route: parse records, enrich, deliver, and report each failed record on its own."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from enricher.delivery import source_queue
-from enricher.delivery.deduplication import guard
+from enricher.delivery.deduplication import with_deduplication
 from enricher.destinations import load_destination
-from enricher.destinations.base import Destination, Failure, Parcel, Remedy, TimeLeft
+from enricher.destinations.base import Delivery, Destination, Failure, Remedy, TimeLeft
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding, MalformedEvent
 from enricher.finding.fields import time_at
-from enricher.mapping.model import Mapping as AttackMapping
+from enricher.mapping.model import AttackMapping
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
@@ -30,23 +30,26 @@ _STATUS_METRICS = {"mapped": "Mapped", "tactic-only": "TacticOnly", "unmapped": 
 _REMEDY_METRICS = {
     Remedy.RETRY: "Failed",
     Remedy.DEAD_LETTER: "Failed",
-    Remedy.LET_GO: "LetGo",
+    Remedy.DISCARD: "Discarded",
     Remedy.SKIP: "Skipped",
 }
-#: The remedies after which nothing is left to do for a record.
-_DONE = frozenset((Remedy.LET_GO, Remedy.SKIP))
+#: The remedies that acknowledge a record without a delivery.
+_ACKNOWLEDGED = frozenset((Remedy.DISCARD, Remedy.SKIP))
 
 
 class Undelivered(RuntimeError):
-    """Say why a finding that came without a queue was not delivered; Lambda retries the event."""
+    """A finding that was passed without a queue was not delivered; Lambda retries the invocation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Hold what one function works with; made once."""
+    """The parts of one function's route, built once.
+
+    attack_version: the ATT&CK version to output, None for the pinned one; queue: None without a source queue.
+    """
 
     mapping: AttackMapping
-    release: str | None
+    attack_version: str | None
     destination: Destination
     queue: SourceQueue | None
     logger: Logger
@@ -55,11 +58,12 @@ class Route:
 
     @classmethod
     def build(cls, settings: Settings, mapping: AttackMapping, logger: Logger, metrics: Metrics) -> Route:
-        """Make the route's parts from its settings."""
+        """Build the route's parts from its settings."""
+        destination = load_destination(settings.destination, settings)
         return cls(
             mapping=mapping,
-            release=settings.attack_version or None,
-            destination=guard(load_destination(settings.destination, settings), settings, logger, metrics),
+            attack_version=settings.attack_version or None,
+            destination=with_deduplication(destination, settings, logger, metrics),
             queue=source_queue.build(settings),
             logger=logger,
             metrics=metrics,
@@ -67,110 +71,113 @@ class Route:
         )
 
     def run(self, records: Sequence[Mapping[str, Any]], time_left: TimeLeft) -> list[str]:
-        """Deliver a batch of SQS records; give the ids of those that SQS must deliver again."""
-        parcels: list[Parcel] = []
+        """Deliver a batch of SQS records; return the message ids of those that SQS must redeliver."""
+        deliveries: list[Delivery] = []
         failures: dict[str, Failure] = {}
         for record in records:
             key, attempt = record["messageId"], _attempt(record)
             try:
                 finding = Finding.from_json(record["body"])
-                parcels.append(self._pack(key, finding, attempt, _waited(record)))
+                deliveries.append(self._enrich(key, finding, attempt, _elapsed(record)))
             except MalformedEvent as error:
-                failures[key] = self._refuse(key, error, attempt)
+                failures[key] = self._reject(key, error, attempt)
             except Exception as error:
-                # One record that the code trips over must not hold back the others of its batch.
-                failures[key] = Failure.unforeseen(error)
-                self._log_failed("record failed", key, error)
+                # A record that raises an unexpected error must not block the others of its batch.
+                failures[key] = Failure.unexpected(error)
+                self._log_error("processing failed", key, error)
                 self._count("Failed")
-        failures |= self._deliver(parcels, time_left)
+        failures |= self._deliver(deliveries, time_left)
         return [
             record["messageId"]
             for record in records
             if (failure := failures.get(record["messageId"]))
-            and self._must_return(record, failure, time_left)
+            and self._apply_remedy(record, failure, time_left)
         ]
 
     def run_one(self, event: object, time_left: TimeLeft) -> None:
-        """Deliver one EventBridge event; raise MalformedEvent or Undelivered if it was not."""
+        """Deliver one EventBridge event.
+
+        Raise MalformedEvent if it is not a GuardDuty finding, Undelivered if it was not delivered.
+        """
         key = event["id"] if isinstance(event, dict) and isinstance(event.get("id"), str) else "event"
         try:
-            parcel = self._pack(key, Finding.from_event(event), attempt=1, waited=0)
+            delivery = self._enrich(key, Finding.from_event(event), attempt=1, elapsed=0)
         except MalformedEvent as error:
-            self._refuse(key, error, attempt=1)
+            self._reject(key, error, attempt=1)
             raise
-        for failure in self._deliver([parcel], time_left).values():
-            if failure.remedy not in _DONE:
+        for failure in self._deliver([delivery], time_left).values():
+            if failure.remedy not in _ACKNOWLEDGED:
                 raise Undelivered(failure.reason)
 
-    def _pack(self, key: str, finding: Finding, attempt: int, waited: float) -> Parcel:
+    def _enrich(self, key: str, finding: Finding, attempt: int, elapsed: float) -> Delivery:
         mapping = self.overrides.current() if self.overrides else self.mapping
-        return Parcel(key, enrich(finding, mapping, self.release), attempt, waited)
+        return Delivery(key, enrich(finding, mapping, self.attack_version), attempt, elapsed)
 
-    def _deliver(self, parcels: Sequence[Parcel], time_left: TimeLeft) -> dict[str, Failure]:
-        if not parcels:
+    def _deliver(self, deliveries: Sequence[Delivery], time_left: TimeLeft) -> dict[str, Failure]:
+        if not deliveries:
             return {}
         try:
-            failures = dict(self.destination.deliver(parcels, time_left))
+            failures = dict(self.destination.deliver(deliveries, time_left))
         except Exception as error:
-            # A destination that breaks its contract may have delivered some: rather twice than never.
-            failures = {parcel.id: Failure.unforeseen(error) for parcel in parcels}
-        for parcel in parcels:
+            # A destination that raises may have delivered some: prefer a duplicate to a loss.
+            failures = {delivery.id: Failure.unexpected(error) for delivery in deliveries}
+        for delivery in deliveries:
             try:
-                self._report(parcel, failures.get(parcel.id))
+                self._report(delivery, failures.get(delivery.id))
             except Exception as error:
-                # It is delivered: nothing may raise from here on, or SQS would deliver it again.
-                self._log_failed("report failed", parcel.id, error)
+                # It is delivered: nothing may raise from here on, or SQS would redeliver it.
+                self._log_error("reporting failed", delivery.id, error)
         return failures
 
-    def _must_return(self, record: Mapping[str, Any], failure: Failure, time_left: TimeLeft) -> bool:
-        """Apply the remedy of a failed record; tell whether SQS must deliver it again."""
-        if failure.remedy in _DONE:
+    def _apply_remedy(self, record: Mapping[str, Any], failure: Failure, time_left: TimeLeft) -> bool:
+        """Apply the remedy of a failed record; return whether to return the record to the queue for retry."""
+        if failure.remedy in _ACKNOWLEDGED:
             return False
-        if time_left() < source_queue.PATIENCE.seconds:
+        if time_left() < source_queue.TIMEOUTS.seconds:
             return True
         try:
             if self.queue and failure.remedy is Remedy.DEAD_LETTER:
-                self.queue.set_aside(record, failure.reason)
+                self.queue.move_to_dead_letter_queue(record, failure.reason)
                 return False
             if self.queue and failure.wait is not None:
-                self.queue.postpone(record, failure.wait)
+                self.queue.delay_retry(record, failure.wait)
         except Exception as error:
-            # Not postponed or not set aside: the queue's own visibility timeout and redrive do it later.
-            self._log_failed(f"remedy {failure.remedy} failed", record["messageId"], error)
+            # Neither delayed nor dead-lettered: visibility timeout and redrive policy apply instead.
+            self._log_error(f"remedy {failure.remedy} failed", record["messageId"], error)
         return True
 
-    def _log_failed(self, what: str, record: str, error: Exception) -> None:
-        """Log an error without its words and those of its traceback, which may quote the finding."""
-        self.logger.error(what, extra={"record": record, "reason": Failure.unforeseen(error).reason})
+    def _log_error(self, message: str, record: str, error: Exception) -> None:
+        """Log an error without its message and traceback, which may quote the finding."""
+        self.logger.error(message, extra={"record": record, "reason": Failure.unexpected(error).reason})
 
-    def _refuse(self, key: str, error: MalformedEvent, attempt: int) -> Failure:
-        """Give back once a message that is no finding, as any failed record; then set it aside."""
-        self.logger.error("not a finding, refused", extra={"record": key, "reason": str(error)})
-        self._count("Refused")
+    def _reject(self, key: str, error: MalformedEvent, attempt: int) -> Failure:
+        """Return an invalid message for retry once, then have it moved to the dead-letter queue."""
+        self.logger.error("invalid message", extra={"record": key, "reason": str(error)})
+        self._count("InvalidMessage")
         return Failure(str(error), Remedy.DEAD_LETTER if attempt > 1 else Remedy.RETRY)
 
-    def _report(self, parcel: Parcel, failure: Failure | None) -> None:
-        enriched = parcel.enriched
-        facts = {
-            "record": parcel.id,
-            "attempt": parcel.attempt,
+    def _report(self, delivery: Delivery, failure: Failure | None) -> None:
+        enriched = delivery.enriched
+        details = {
+            "record": delivery.id,
+            "attempt": delivery.attempt,
             "finding_arn": enriched.finding.arn,
             "finding_type": enriched.finding.type,
             "techniques": [row["id"] for row in enriched.attack["techniques"]],
         }
         if failure is None:
-            self.logger.info("forwarded", extra=facts)
+            self.logger.info("forwarded", extra=details)
             self._count("Forwarded")
             self._count(_STATUS_METRICS[enriched.attack["status"]])
             self._count_age(enriched)
         else:
-            facts |= {"reason": failure.reason, "remedy": failure.remedy}
+            details |= {"reason": failure.reason, "remedy": failure.remedy}
             if failure.remedy is Remedy.DEAD_LETTER:
-                self.logger.error("not forwarded", extra=facts)
+                self.logger.error("not forwarded", extra=details)
             elif failure.remedy is Remedy.SKIP or failure.wait is not None:
-                self.logger.info("not forwarded", extra=facts)
+                self.logger.info("not forwarded", extra=details)
             else:
-                self.logger.warning("not forwarded", extra=facts)
+                self.logger.warning("not forwarded", extra=details)
             self._count(failure.metric or _REMEDY_METRICS[failure.remedy])
 
     def _count(self, name: str) -> None:
@@ -197,7 +204,7 @@ def _attempt(record: Mapping[str, Any]) -> int:
     return int(count) if str(count).isdecimal() else 1
 
 
-def _waited(record: Mapping[str, Any]) -> float:
-    """Give the seconds since the first receive of a message."""
+def _elapsed(record: Mapping[str, Any]) -> float:
+    """Return the seconds since the first receive of a message, infinite if unknown."""
     first = str(record.get("attributes", {}).get("ApproximateFirstReceiveTimestamp", ""))
     return time.time() - int(first) / 1000 if first.isdecimal() else math.inf

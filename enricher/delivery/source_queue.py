@@ -1,4 +1,4 @@
-"""Act on the queue that a record came from: postpone its next receive, or set it aside with the reason."""
+"""The source queue of a record: delay its retry, or move it to the dead-letter queue with the reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from enricher.destinations.timeouts import Patience
+from enricher.destinations.timeouts import Timeouts
 from enricher.finding.safe_text import single_line
 
 if TYPE_CHECKING:
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
     from enricher.settings import Settings
 
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
-LONGEST_WAIT = 43_200
+MAX_VISIBILITY_TIMEOUT = 43_200
 
-#: Short, as it comes after the delivery, and the queue itself deals with what is not postponed or set aside.
-PATIENCE = Patience(connect=1, read=1)
+#: Short, as these calls follow the delivery; where they fail, visibility timeout and redrive policy apply.
+TIMEOUTS = Timeouts(connect=1, read=1)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceQueue:
-    """Hold the queue's address and that of its dead-letter queue."""
+    """The SQS queue that a route's records come from; dead_letter_url: URL of its dead-letter queue."""
 
     client: SQSClient
     url: str
     dead_letter_url: str
 
-    def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
-        """Let a record's message come again after `seconds` (0 to 43,200)."""
+    def delay_retry(self, record: Mapping[str, Any], seconds: int) -> None:
+        """Make a record's message visible again after `seconds`, limited to 0 to 43,200."""
         self.client.change_message_visibility(
             QueueUrl=self.url,
             ReceiptHandle=record["receiptHandle"],
-            VisibilityTimeout=min(max(seconds, 0), LONGEST_WAIT),
+            VisibilityTimeout=min(max(seconds, 0), MAX_VISIBILITY_TIMEOUT),
         )
 
-    def set_aside(self, record: Mapping[str, Any], reason: str) -> None:
-        """Copy a record's message to the dead-letter queue, with the reason as the attribute `reason`."""
+    def move_to_dead_letter_queue(self, record: Mapping[str, Any], reason: str) -> None:
+        """Copy a record's message to the dead-letter queue, with the message attribute `reason`."""
         self.client.send_message(
             QueueUrl=self.dead_letter_url,
             MessageBody=record["body"],
@@ -47,10 +47,10 @@ class SourceQueue:
 
 
 def build(settings: Settings) -> SourceQueue | None:
-    """Make the queue's client; None where the function was not told its queues."""
+    """Create the queue's client; None if the settings lack QUEUE_URL or DEAD_LETTER_QUEUE_URL."""
     if not (settings.queue_url and settings.dead_letter_queue_url):
         return None
     import boto3
 
-    client = boto3.client("sqs", config=PATIENCE.config())
+    client = boto3.client("sqs", config=TIMEOUTS.config())
     return SourceQueue(client, settings.queue_url, settings.dead_letter_queue_url)

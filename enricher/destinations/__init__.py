@@ -1,4 +1,4 @@
-"""Deliver enriched findings: one module for each destination, with `build(settings) -> Destination`."""
+"""Destinations of enriched findings: one module for each, with `build(settings) -> Destination`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def load_destination(name: str, settings: Settings) -> Destination:
-    """Build the destination of a name in DESTINATIONS; only its module, and so its client, is imported."""
+    """Build the destination `name`; raise KeyError if it is not in DESTINATIONS.
+
+    Only its own module, and so only its own client, is imported.
+    """
     if name not in DESTINATIONS:
         raise KeyError(name)
     module = import_module(f"enricher.destinations.{name.replace('-', '_')}")

@@ -1,6 +1,6 @@
-"""What a destination takes and answers: deliveries, failures and their remedies.
+"""The interface of a destination: deliveries, failures and their remedies.
 
-A destination answers for every parcel of a batch on its own: what it does not name as failed is delivered.
+A destination reports each failed delivery of a batch; a delivery without a failure counts as delivered.
 """
 
 from __future__ import annotations
@@ -11,45 +11,45 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from enricher.destinations.timeouts import Patience
+from enricher.destinations.timeouts import Timeouts
 from enricher.enrichment.enrich import EnrichedFinding
 
-#: With one call to a destination.
-PATIENCE = Patience(connect=3, read=7)
+#: Of one call to a destination.
+TIMEOUTS = Timeouts(connect=3, read=7)
 
-#: Give the seconds left for the batch; a destination starts no call that could outlast them.
+#: Returns the seconds left for the batch; a destination does not start a call that could take longer.
 TimeLeft = Callable[[], float]
 
 
 class Remedy(StrEnum):
-    """Say what becomes of a parcel that was not delivered."""
+    """What to do with a record that was not delivered."""
 
-    RETRY = "retry"  # give the message back to the queue, it comes again after the visibility timeout
-    DEAD_LETTER = "dead-letter"  # no retry can help: to the dead-letter queue at once, with the reason
-    LET_GO = "let-go"  # the destination has no place for it: count it and let it go
-    SKIP = "skip"  # meant not to be delivered, and so nothing is amiss: a repeat, an archived finding
+    RETRY = "retry"  # return the message to the queue; it is redelivered after the visibility timeout
+    DEAD_LETTER = "dead-letter"  # not retryable: move to the dead-letter queue at once, with the reason
+    DISCARD = "discard"  # the destination cannot hold it: count and acknowledge it
+    SKIP = "skip"  # intentionally not delivered, not an error: a duplicate, an archived finding
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """Hold one enriched finding on its way.
+class Delivery:
+    """One enriched finding to deliver.
 
-    id: names the record in the batch (SQS message id); attempt: 1 at the first receive; waited: the seconds
-    since that, without end where it is not known.
+    id: SQS message id of the record; attempt: its receive count, from 1; elapsed: seconds since its first
+    receive, infinite if unknown.
     """
 
     id: str
     enriched: EnrichedFinding
     attempt: int = 1
-    waited: float = math.inf
+    elapsed: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Say why a parcel was not delivered, and the remedy.
+    """Why a delivery was not delivered, and the remedy.
 
-    wait: seconds before the retry, where waiting is what helps; metric: the metric that counts it, where it
-    is not the one of the remedy.
+    reason: logged, and the attribute `reason` in the dead-letter queue; wait: seconds until the retry, None
+    for the visibility timeout; metric: the metric that counts it, "" for that of the remedy.
     """
 
     reason: str
@@ -58,10 +58,10 @@ class Failure:
     metric: str = ""
 
     @classmethod
-    def unforeseen(cls, error: Exception, remedy: Remedy = Remedy.RETRY) -> Failure:
-        """Name an error by its kind and the line of ours it passed: its words may quote the finding.
+    def unexpected(cls, error: Exception, remedy: Remedy = Remedy.RETRY) -> Failure:
+        """Describe an unexpected error by its class, AWS error code and our last line in its traceback.
 
-        A reason is logged, and logs hold nothing of what a finding says.
+        Its message is left out: it may quote the finding, and a reason is logged.
         """
         trace, place = error.__traceback__, ""
         while trace:
@@ -69,15 +69,15 @@ class Failure:
             if module.startswith("enricher."):
                 place = f" at {module}:{trace.tb_lineno}"
             trace = trace.tb_next
-        # The code of an AWS error is AWS's own word.
-        answer = getattr(error, "response", None)
-        code = str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
+        # The error code of an AWS response is not finding content.
+        response = getattr(error, "response", None)
+        code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
         return cls(" ".join(filter(None, (type(error).__name__, code))) + place, remedy)
 
 
 class Destination(Protocol):
-    """Carry a batch to one place."""
+    """One place that findings are delivered to."""
 
-    def deliver(self, batch: Sequence[Parcel], time_left: TimeLeft) -> Mapping[str, Failure]:
-        """Deliver the batch; give the failures by parcel id. Never raise for what one parcel holds."""
+    def deliver(self, batch: Sequence[Delivery], time_left: TimeLeft) -> Mapping[str, Failure]:
+        """Deliver the batch; return the failures by delivery id. Never raise because of one delivery."""
         ...

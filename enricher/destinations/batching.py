@@ -1,4 +1,4 @@
-"""Cut a batch into calls that stay within a service's limits."""
+"""Split a batch into calls within a service's limits."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 
 
-def cut_by_size(
-    items: Iterable[_Item], most: int, limit: int, size_of: Callable[[_Item], int]
+def batch_by_size(
+    items: Iterable[_Item], max_items: int, max_bytes: int, size_of: Callable[[_Item], int]
 ) -> Iterator[list[_Item]]:
-    """Cut into calls of at most `most` items and `limit` bytes in total, in order.
+    """Yield the items of each call, in order: at most `max_items` and `max_bytes` in total.
 
-    An item larger than the limit is a call of its own: whoever made it has refused what cannot be sent.
+    size_of: the size of an item in bytes. An item above the limit gets a call of its own; callers reject such
+    items beforehand.
     """
     call: list[_Item] = []
     size = 0
     for item in items:
-        if call and (len(call) == most or size + size_of(item) > limit):
+        if call and (len(call) == max_items or size + size_of(item) > max_bytes):
             yield call
             call, size = [], 0
         call.append(item)

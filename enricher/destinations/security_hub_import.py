@@ -1,7 +1,7 @@
-"""Send findings to Security Hub as findings of our own, for an account whose GuardDuty integration is off.
+"""Import findings into Security Hub as a custom product, where the GuardDuty integration is disabled.
 
-An account can import only findings of its own into its default product, so a delegated administrator cannot
-import those of its members: each is refused, with the reason.
+An account can import only its own findings into its default product, so a delegated administrator cannot
+import those of its members: each is moved to the dead-letter queue with the reason.
 https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html
 """
 
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 
-from enricher.destinations.base import PATIENCE, Failure, Parcel, Remedy, TimeLeft
-from enricher.destinations.batching import cut_by_size
+from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
+from enricher.destinations.batching import batch_by_size
 from enricher.destinations.security_hub import (
-    Hubs,
+    RegionalClients,
     Subject,
-    call_by_halves,
+    call_with_bisection,
     fail_all,
-    failure_of_code,
-    has_time,
+    finding_failure,
     latest_first,
-    make_hubs,
+    regional_clients,
+    time_check,
 )
 from enricher.formats.asff import FINDING_LIMIT, Incomplete, to_asff
 
@@ -38,8 +38,8 @@ _IMPORT = "BatchImportFindings"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """Hold one finding as it will be imported; size: its JSON in bytes."""
+class ImportRequest:
+    """One finding in ASFF, ready to import; size: of its JSON, in bytes."""
 
     subject: Subject
     finding: dict[str, Any]
@@ -48,47 +48,52 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class ImportDestination:
-    """Import findings of the function's own account. call_seconds: the longest that one call can take."""
+    """Imports findings of one account.
 
-    hubs: Hubs
+    account: the account the function runs in, 12 digits; call_seconds: the longest time one call can take.
+    """
+
+    clients: RegionalClients
     account: str
     call_seconds: float
 
-    def deliver(self, batch: Sequence[Parcel], time_left: TimeLeft) -> dict[str, Failure]:
-        """Import the batch; give the failures by parcel id."""
+    def deliver(self, batch: Sequence[Delivery], time_left: TimeLeft) -> dict[str, Failure]:
+        """Import the batch; return the failures by delivery id."""
         failures: dict[str, Failure] = {}
-        by_arn: dict[tuple[str, str], list[Parcel]] = {}
-        for parcel in batch:
-            finding = parcel.enriched.finding
+        by_arn: dict[tuple[str, str], list[Delivery]] = {}
+        for delivery in batch:
+            finding = delivery.enriched.finding
             if finding.account == self.account:
-                by_arn.setdefault((finding.region, finding.arn or parcel.id), []).append(parcel)
+                by_arn.setdefault((finding.region, finding.arn or delivery.id), []).append(delivery)
             else:
-                failures[parcel.id] = foreign(finding.account, self.account)
-        by_region: dict[str, list[Letter]] = {}
-        for (region, _), parcels in by_arn.items():
-            letter = write_letter(region, latest_first(parcels))
-            if isinstance(letter, Letter):
-                by_region.setdefault(region, []).append(letter)
+                failures[delivery.id] = cross_account(finding.account, self.account)
+        by_region: dict[str, list[ImportRequest]] = {}
+        for (region, _), deliveries in by_arn.items():
+            request = build_request(region, latest_first(deliveries))
+            if isinstance(request, ImportRequest):
+                by_region.setdefault(region, []).append(request)
             else:
-                failures |= letter
-        for region, letters in by_region.items():
-            failures |= self._import_all(region, letters, time_left)
+                failures |= request
+        for region, requests in by_region.items():
+            failures |= self._import_all(region, requests, time_left)
         return failures
 
-    def _import_all(self, region: str, letters: Sequence[Letter], time_left: TimeLeft) -> dict[str, Failure]:
+    def _import_all(
+        self, region: str, requests: Sequence[ImportRequest], time_left: TimeLeft
+    ) -> dict[str, Failure]:
         try:
-            self.hubs.client(region)
+            self.clients.client(region)
         except (BotoCoreError, ValueError) as error:
-            refused = Failure(f"Region {region!r:.40}: {error}", Remedy.DEAD_LETTER)
-            return fail_all((letter.subject for letter in letters), refused)
-        bodies = {letter.subject.id: letter.finding for letter in letters}
+            failure = Failure(f"Region {region!r:.40}: {error}", Remedy.DEAD_LETTER)
+            return fail_all((request.subject for request in requests), failure)
+        bodies = {request.subject.id: request.finding for request in requests}
         failures: dict[str, Failure] = {}
-        for group in group_letters(letters):
-            failures |= call_by_halves(
-                [letter.subject for letter in group],
+        for group in group_requests(requests):
+            failures |= call_with_bisection(
+                [request.subject for request in group],
                 lambda some: self._import(region, some, bodies),
                 _IMPORT,
-                has_time(time_left, self.call_seconds),
+                time_check(time_left, self.call_seconds),
             )
         return failures
 
@@ -96,49 +101,51 @@ class ImportDestination:
         self, region: str, subjects: Sequence[Subject], bodies: dict[str, dict[str, Any]]
     ) -> dict[str, Failure]:
         findings: Any = [bodies[subject.id] for subject in subjects]
-        answer = self.hubs.client(region).batch_import_findings(Findings=findings)
+        response = self.clients.client(region).batch_import_findings(Findings=findings)
         by_id = {subject.id: subject for subject in subjects}
         failures: dict[str, Failure] = {}
-        for failed in answer.get("FailedFindings", []):
+        for failed in response.get("FailedFindings", []):
             if subject := by_id.get(failed["Id"]):
                 failures |= subject.fail(
-                    failure_of_code(_IMPORT, failed["ErrorCode"], failed.get("ErrorMessage", ""))
+                    finding_failure(_IMPORT, failed["ErrorCode"], failed.get("ErrorMessage", ""))
                 )
         return failures
 
 
-def foreign(account: str, own: str) -> Failure:
-    """Give the failure of a finding of another account, which no retry can import from here."""
+def cross_account(account: str, own: str) -> Failure:
+    """Return the failure of a finding of another account, which is not retryable."""
     return Failure(
-        f"the finding is of account {account!r:.20}, and only {own}'s own can be imported here: "
-        "deploy import into each member account, or use annotate in the administrator's",
+        f"the finding belongs to account {account!r:.20}; only those of account {own} can be imported here: "
+        "deploy import into each member account, or use annotate in the administrator account",
         Remedy.DEAD_LETTER,
-        metric="ForeignAccount",
+        metric="CrossAccountFinding",
     )
 
 
-def write_letter(region: str, parcels: tuple[Parcel, ...]) -> Letter | dict[str, Failure]:
-    """Write the finding of the latest update; give the failures where ASFF cannot hold it."""
-    subject = Subject(parcels[0].enriched.finding.arn or parcels[0].id, "", region, parcels)
+def build_request(region: str, deliveries: tuple[Delivery, ...]) -> ImportRequest | dict[str, Failure]:
+    """Return the import request of the latest update, or the failures if it cannot be written as ASFF."""
+    subject = Subject(deliveries[0].enriched.finding.arn or deliveries[0].id, "", region, deliveries)
     try:
-        finding = to_asff(parcels[0].enriched)
-        size = len(json.dumps(finding))  # as botocore writes it: all in ASCII, which is never less than UTF-8
+        finding = to_asff(deliveries[0].enriched)
+        size = len(json.dumps(finding))  # as botocore serialises it: ASCII escapes, never smaller than UTF-8
     except Incomplete as error:
         return subject.fail(Failure(str(error), Remedy.DEAD_LETTER))
     except Exception as error:
-        # One finding that the format trips over must not hold back the others of its batch.
-        return subject.fail(Failure.unforeseen(error, Remedy.DEAD_LETTER))
+        # A finding that raises an unexpected error must not block the others of its batch.
+        return subject.fail(Failure.unexpected(error, Remedy.DEAD_LETTER))
     if size > FINDING_LIMIT:
-        return subject.fail(Failure(f"{size} bytes as ASFF: at most {FINDING_LIMIT}", Remedy.DEAD_LETTER))
-    return Letter(subject, finding, size)
+        return subject.fail(
+            Failure(f"{size} bytes as ASFF; the maximum is {FINDING_LIMIT}", Remedy.DEAD_LETTER)
+        )
+    return ImportRequest(subject, finding, size)
 
 
-def group_letters(letters: Sequence[Letter]) -> Iterable[Sequence[Letter]]:
-    """Cut into calls of at most 100 findings and 6 MB in total, in order."""
-    # Two bytes more for the comma and blank that botocore puts between two findings.
-    return cut_by_size(letters, FINDINGS_PER_CALL, CALL_LIMIT, lambda letter: letter.size + 2)
+def group_requests(requests: Sequence[ImportRequest]) -> Iterable[Sequence[ImportRequest]]:
+    """Split into calls of at most 100 findings and 6 MB in total, in order."""
+    # Two bytes more for the comma and space that botocore writes between two findings.
+    return batch_by_size(requests, FINDINGS_PER_CALL, CALL_LIMIT, lambda request: request.size + 2)
 
 
 def build(settings: Settings) -> ImportDestination:
-    """Make the destination and the client of the function's own Region."""
-    return ImportDestination(make_hubs(), settings.account_id, PATIENCE.seconds)
+    """Create the destination and the client of the function's own Region."""
+    return ImportDestination(regional_clients(), settings.account_id, TIMEOUTS.seconds)

@@ -1,4 +1,4 @@
-"""Publish enriched findings to an SNS topic, ten to a call, with attributes to filter on.
+"""Publish enriched findings to an SNS topic, ten per call, with message attributes for filter policies.
 
 Limits: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html (ten entries, and the topic's size
 limit for one message and for the sum); https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from enricher.destinations.base import PATIENCE, Failure, Parcel, Remedy, TimeLeft
-from enricher.destinations.batching import cut_by_size
+from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
+from enricher.destinations.batching import batch_by_size
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from enricher.settings import Settings
 
 ENTRIES_PER_CALL = 10
-SUBJECT_LIMIT = 99  # "less than 100 characters", no control characters
-PEOPLE_FORMATS = frozenset({"text"})
+SUBJECT_LIMIT = 99  # Publish: "less than 100 characters", no control characters
+NOTIFICATION_FORMATS = frozenset({"text"})
 
 Attributes = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one entry of a PublishBatch call; `size` is what SNS counts, in bytes."""
+    """One entry of a PublishBatch call; size: as SNS counts it, in bytes, attributes included."""
 
-    parcel: Parcel
+    delivery: Delivery
     body: str
     attributes: Attributes
     size: int
@@ -46,7 +46,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SnsDestination:
-    """Publish to one topic in one format. limit: the topic's MaximumMessageSize in bytes."""
+    """Publishes to one topic in one format.
+
+    limit: the topic's MaximumMessageSize in bytes; call_seconds: the longest time one call can take; subject:
+    whether messages have a subject, for e-mail.
+    """
 
     client: SNSClient
     topic_arn: str
@@ -55,68 +59,68 @@ class SnsDestination:
     call_seconds: float
     subject: bool = False
 
-    def deliver(self, batch: Sequence[Parcel], time_left: TimeLeft) -> dict[str, Failure]:
-        """Publish the batch; give the failures by parcel id."""
+    def deliver(self, batch: Sequence[Delivery], time_left: TimeLeft) -> dict[str, Failure]:
+        """Publish the batch; return the failures by delivery id."""
         failures: dict[str, Failure] = {}
         messages: list[Message] = []
-        for parcel in batch:
+        for delivery in batch:
             try:
-                messages.append(self.pack(parcel))
+                messages.append(self.render_message(delivery))
             except TooLarge as error:
-                failures[parcel.id] = Failure(str(error), Remedy.DEAD_LETTER)
+                failures[delivery.id] = Failure(str(error), Remedy.DEAD_LETTER)
             except Exception as error:
-                # One finding that a format trips over must not hold back the others of its batch.
-                failures[parcel.id] = Failure.unforeseen(error, Remedy.DEAD_LETTER)
-        for group in cut_by_size(messages, ENTRIES_PER_CALL, self.limit, lambda message: message.size):
+                # A finding that raises an unexpected error must not block the others of its batch.
+                failures[delivery.id] = Failure.unexpected(error, Remedy.DEAD_LETTER)
+        for group in batch_by_size(messages, ENTRIES_PER_CALL, self.limit, lambda message: message.size):
             if time_left() < self.call_seconds:
-                late = Failure("not attempted: too little of the function's time was left")
-                failures |= {message.parcel.id: late for message in group}
+                out_of_time = Failure("not attempted: not enough execution time remaining")
+                failures |= {message.delivery.id: out_of_time for message in group}
                 continue
             failures |= self._publish(group)
         return failures
 
-    def pack(self, parcel: Parcel) -> Message:
-        """Render one parcel within the limit, attributes included; raise TooLarge if it cannot be."""
-        attributes = attributes_of(parcel.enriched)
+    def render_message(self, delivery: Delivery) -> Message:
+        """Render a delivery within the size limit, attributes included; raise TooLarge if it does not fit."""
+        attributes = attributes_of(delivery.enriched)
         overhead = attributes_size(attributes)
-        body = self.render(parcel.enriched, self.limit - overhead)
-        return Message(parcel, body, attributes, utf8_size(body) + overhead)
+        body = self.render(delivery.enriched, self.limit - overhead)
+        return Message(delivery, body, attributes, utf8_size(body) + overhead)
 
     def _publish(self, group: Sequence[Message]) -> dict[str, Failure]:
-        entries = [self._entry(str(place), message) for place, message in enumerate(group)]
+        entries = [self._entry(str(index), message) for index, message in enumerate(group)]
         try:
-            answer = self.client.publish_batch(TopicArn=self.topic_arn, PublishBatchRequestEntries=entries)
+            response = self.client.publish_batch(TopicArn=self.topic_arn, PublishBatchRequestEntries=entries)
         except ParamValidationError as error:
-            # Its words quote the parameters, which are the findings.
-            return {message.parcel.id: Failure.unforeseen(error) for message in group}
+            # Its message quotes the parameters, which are the findings.
+            return {message.delivery.id: Failure.unexpected(error) for message in group}
         except (BotoCoreError, ClientError) as error:
-            return {message.parcel.id: Failure(f"PublishBatch: {error}") for message in group}
+            return {message.delivery.id: Failure(f"PublishBatch: {error}") for message in group}
         return {
-            group[int(failed["Id"])].parcel.id: Failure(
+            group[int(failed["Id"])].delivery.id: Failure(
                 f"PublishBatch: {failed['Code']}: {failed.get('Message', '')}"
             )
-            for failed in answer.get("Failed", [])
+            for failed in response.get("Failed", [])
         }
 
     def _entry(self, entry_id: str, message: Message) -> Any:
         entry = {"Id": entry_id, "Message": message.body, "MessageAttributes": message.attributes}
         if self.subject:
-            entry["Subject"] = subject_line(message.parcel.enriched)
+            entry["Subject"] = subject_line(message.delivery.enriched)
         return entry
 
 
 def subject_line(enriched: EnrichedFinding) -> str:
-    """Give the headline as an e-mail subject: ASCII, one line, under 100 characters."""
+    """Return the headline as an e-mail subject: ASCII, one line, under 100 characters."""
     line = single_line(enriched.alert["headline"].replace(" · ", " | "), 4 * SUBJECT_LIMIT)
     plain = line.encode("ascii", "replace").decode("ascii")
     return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."
 
 
 def attributes_of(enriched: EnrichedFinding) -> Attributes:
-    """Give the nine attributes that filter policies match on; one that has no value is left out.
+    """Return the up to nine message attributes for filter policies; those without a value are left out.
 
-    tactics holds ids and names, techniques holds ids: those of the entry, its parent, and both as the
-    other ATT&CK release has them, so that a filter on any of them works.
+    tactics contains ids and names, techniques contains ids: of the technique, of its parent technique, and of
+    both in the other ATT&CK version, so that a filter on any of them matches.
     """
     finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
     severity = finding.number("severity")
@@ -139,7 +143,7 @@ def attributes_of(enriched: EnrichedFinding) -> Attributes:
 
 def _tactic_names(attack: Mapping[str, Any]) -> list[str]:
     others = [
-        row[key]["tactic"] for row in attack["techniques"] for key in ("formerly", "since") if key in row
+        row[key]["tactic"] for row in attack["techniques"] for key in ("formerly", "currently") if key in row
     ]
     names = [name for tactic in (*attack["tactics"], *others) for name in (tactic["id"], tactic["name"])]
     return list(dict.fromkeys(names))
@@ -149,13 +153,13 @@ def _technique_ids(attack: Mapping[str, Any]) -> list[str]:
     ids = []
     for row in attack["techniques"]:
         ids += [row["id"]]
-        ids += [row[key]["id"] for key in ("formerly", "since") if key in row]
+        ids += [row[key]["id"] for key in ("formerly", "currently") if key in row]
     parents = [technique_id.partition(".")[0] for technique_id in ids]
     return list(dict.fromkeys((*ids, *parents)))
 
 
 def attributes_size(attributes: Attributes) -> int:
-    """Count the bytes that SNS counts for attributes: name, type and value of each."""
+    """Return the size of the attributes as SNS counts it, in bytes: name, type and value of each."""
     return sum(
         utf8_size(name) + utf8_size(value["DataType"]) + utf8_size(value["StringValue"])
         for name, value in attributes.items()
@@ -163,14 +167,14 @@ def attributes_size(attributes: Attributes) -> int:
 
 
 def build(settings: Settings) -> SnsDestination:
-    """Make the destination and its client from the settings."""
+    """Create the destination and its client from the settings."""
     import boto3
 
     return SnsDestination(
-        client=boto3.client("sns", config=PATIENCE.config()),
+        client=boto3.client("sns", config=TIMEOUTS.config()),
         topic_arn=settings.topic_arn,
         render=load_format(settings.format),
         limit=settings.message_limit,
-        call_seconds=PATIENCE.seconds,
-        subject=settings.format in PEOPLE_FORMATS,
+        call_seconds=TIMEOUTS.seconds,
+        subject=settings.format in NOTIFICATION_FORMATS,
     )

@@ -1,4 +1,4 @@
-"""Say how long a call to AWS is waited for, so that none outlasts what its caller has left."""
+"""Timeouts of AWS calls, bounded so that no call outlasts the execution time its caller has left."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Hold the time limits of each attempt, in seconds, and the number of attempts."""
+class Timeouts:
+    """Connect and read timeout of each attempt, in seconds, and the total number of attempts."""
 
     connect: float
     read: float
@@ -19,11 +19,11 @@ class Patience:
 
     @property
     def seconds(self) -> float:
-        """Give the longest that a call can take: every attempt, and a second of back-off between two."""
+        """Return the longest time a call can take: all attempts, with one second of back-off between them."""
         return self.attempts * (self.connect + self.read) + self.attempts - 1
 
     def config(self) -> Config:
-        """Give the configuration of a client that waits no longer."""
+        """Return the botocore client configuration with these limits."""
         from botocore.config import Config
 
         return Config(

@@ -1,1 +1,1 @@
-"""Decide the techniques of a finding, and write its `attack` and `alert`."""
+"""Map a finding to ATT&CK techniques and build its `attack` and `alert` objects."""

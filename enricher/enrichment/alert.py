@@ -1,4 +1,4 @@
-"""Write the `alert` object: what an analyst and a rule look at first."""
+"""Build the `alert` object: the fields that analysts and alerting rules use first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from enricher.finding.activity import deed_of
+from enricher.finding.activity import activity_of
 from enricher.finding.event import Finding
 from enricher.finding.fields import rows_at, text_at
 from enricher.finding.safe_text import single_line
@@ -17,7 +17,7 @@ from enricher.finding.safe_text import single_line
 #: https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html
 _LABELS = ((9.0, "CRITICAL"), (7.0, "HIGH"), (4.0, "MEDIUM"))
 UNKNOWN = "UNKNOWN"
-#: Characters of a Region and a finding id in a link.
+#: Maximum length, in characters, of the Region and of the finding ID in a console URL.
 _ID_LIMIT = 80
 
 _CONSOLES = {
@@ -27,14 +27,17 @@ _CONSOLES = {
 
 
 def severity_label(severity: float | None) -> str:
-    """Give LOW < 4 <= MEDIUM < 7 <= HIGH < 9 <= CRITICAL; UNKNOWN if the finding has no severity."""
+    """Return the label of a severity: LOW < 4 <= MEDIUM < 7 <= HIGH < 9 <= CRITICAL; UNKNOWN for None."""
     if severity is None:
         return UNKNOWN
     return next((label for floor, label in _LABELS if severity >= floor), "LOW")
 
 
 def alert_block(finding: Finding, attack: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the `alert` object of a finding with its `attack` object."""
+    """Return the `alert` object of a finding, as docs/enriched-event.md describes it.
+
+    attack: the finding's `attack` object; its first technique or tactic appears in the headline.
+    """
     label = severity_label(finding.number("severity"))
     return {
         "headline": headline(finding, attack, label),
@@ -47,11 +50,11 @@ def alert_block(finding: Finding, attack: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def headline(finding: Finding, attack: Mapping[str, Any], label: str) -> str:
-    """Write one line: how bad, which technique, what happened, to whom; safe for a mail subject."""
+    """Return one line: severity label, technique, activity, resource; safe to use as an e-mail subject."""
     subject = subject_of(finding)
     place = "/".join(filter(None, map(single_line, (finding.account, finding.region))))
-    parts = [*map(single_line, (label, _what(finding, attack), deed_of(finding, subject)))]
-    # Not cut as a whole: a long name must not push the account out.
+    parts = [*map(single_line, (label, _what(finding, attack), activity_of(finding, subject)))]
+    # Truncated part by part, not as a whole: a long name must not displace the account.
     parts.append(f"{subject} in {place}" if place else subject)
     return " · ".join(filter(None, parts))
 
@@ -66,7 +69,7 @@ def _what(finding: Finding, attack: Mapping[str, Any]) -> str:
 
 
 def subject_of(finding: Finding) -> str:
-    """Name the resource the finding is about, in its shortest form that a console search finds."""
+    """Return the name of the affected resource, in the shortest form that a console search finds."""
     for path in _SUBJECTS.get(finding.text("resource.resourceType"), ()) + _ANY_SUBJECT:
         name = finding.text(path) or _first_name(finding, path)
         if name:
@@ -106,15 +109,15 @@ _ANY_SUBJECT = (
 
 
 def dedup_id(finding: Finding) -> str:
-    """Give the hex sha256 of `ARN|updatedAt`: the same for every copy of one update of one finding.
+    """Return the hex SHA-256 of `ARN|updatedAt`: identical for every copy of one update of a finding.
 
-    Of the whole detail where it names no ARN: two findings without a name must not pass for one.
+    A finding without an ARN is hashed as a whole (`detail`), so that two such findings have different IDs.
     """
-    identity = f"{finding.arn}|{finding.updated_at}" if finding.arn else _text_of(finding)
+    identity = f"{finding.arn}|{finding.updated_at}" if finding.arn else _canonical_json(finding)
     return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _text_of(finding: Finding) -> str:
+def _canonical_json(finding: Finding) -> str:
     try:
         return json.dumps(finding.event["detail"], sort_keys=True)
     except RecursionError:
@@ -122,7 +125,7 @@ def _text_of(finding: Finding) -> str:
 
 
 def console_url(finding: Finding) -> str:
-    """Point at the finding in the GuardDuty console of its own partition and Region."""
+    """Return the URL of the finding in the GuardDuty console of its partition and Region."""
     host = _CONSOLES.get(finding.partition, "console.aws.amazon.com")
     region, finding_id = (
         quote(text[:_ID_LIMIT], safe="", errors="replace") for text in (finding.region, finding.text("id"))

@@ -1,4 +1,4 @@
-"""Test the conditions of evidence rules: the whole vocabulary, and the values they speak of."""
+"""Evaluate the conditions of evidence rules: the condition kinds and the field values they test."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from enricher.finding.paths import ANY_ITEM, Scalar, places_of
 
-#: Characters of a text whose words are read.
-_LONGEST_TEXT = 4096
+#: Maximum number of characters of a text that are split into words.
+_MAX_TEXT_LENGTH = 4096
 _WORD = re.compile(r"[a-z0-9]+")
 
 
 def key_of(value: Scalar) -> str:
-    """Spell a value for comparison: exports write numbers and flags as text as well."""
+    """Return a value as text for comparison: some exports write numbers and booleans as strings."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
@@ -25,11 +25,11 @@ def key_of(value: Scalar) -> str:
 
 
 def words_of(text: str) -> frozenset[str]:
-    """Give the words of a text in small letters; only the beginning of a very long one is read."""
-    return _words(text[:_LONGEST_TEXT])
+    """Return the lower-case words of a text; only its first 4,096 characters are read."""
+    return _words(text[:_MAX_TEXT_LENGTH])
 
 
-# Dozens of rules ask for the words of one command line.
+# Dozens of rules need the words of the same command line.
 @lru_cache(maxsize=4)
 def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.lower()))
@@ -44,7 +44,7 @@ def _number_above(value: Scalar, operand: float) -> bool:
     return not isinstance(value, bool) and value > operand
 
 
-#: The vocabulary of conditions, beside `present`: whether a value at the place meets the operand.
+#: The kinds of conditions except `present`: each returns whether a field's value satisfies the operand.
 _TESTS: dict[str, Any] = {
     "in": lambda value, operand: key_of(value) in operand,
     "prefix": lambda value, operand: isinstance(value, str) and value.startswith(tuple(operand)),
@@ -57,29 +57,35 @@ KINDS = (*_TESTS, "present")
 
 
 def meets(kind: str, value: Scalar, operand: Any) -> bool:
-    """Tell whether a value meets a condition; `present` is met by any value."""
+    """Return whether a value satisfies a condition of a kind in KINDS; any value satisfies `present`."""
     return kind == "present" or bool(_TESTS[kind](value, operand))
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Read a finding's fields by their numbers, each once: many rules ask for the same."""
+    """One finding's fields, read by their index in the `fields` table and cached, as rules share fields.
+
+    view: the finding's detail with camelCase keys; fields: the steps of each field; known: the cache.
+    """
 
     view: Mapping[str, Any]
     fields: list[list[str]]
     known: dict[tuple[int, str], list[tuple[str, Scalar]]] = field(default_factory=dict)
 
     def places(self, number: int, near: str) -> list[tuple[str, Scalar]]:
-        """Give every place of a field, in lists that `near` goes into at its item of them."""
+        """Return (path, value) of every occurrence of a field.
+
+        near: a path in the finding; in lists that this path passes through, only its own item is read.
+        """
         steps = self.fields[number]
-        # Of a place only the lists it goes into matter, and only to a field in lists.
+        # Only the list items on the path matter, and only for a field inside a list.
         key = (number, near[: near.rfind("]") + 1] if ANY_ITEM in steps else "")
         if (places := self.known.get(key)) is None:
             places = self.known[key] = list(places_of(self.view, steps, near))
         return places
 
     def first(self, numbers: list[int], near: str, kind: str, operand: Any) -> tuple[str, Scalar] | None:
-        """Give the first place of the fields that meets a condition."""
+        """Return (path, value) of the first occurrence that satisfies a condition, None if none does."""
         for number in numbers:
             for place in self.places(number, near):
                 if meets(kind, place[1], operand):

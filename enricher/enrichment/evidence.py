@@ -1,46 +1,46 @@
-"""Read from the finding itself which technique it shows.
+"""Derive techniques from the content of the finding (evidence rules).
 
 The rules are data, written and reviewed under `mapping/evidence/`. Compiled, they are these tables (in
-`Mapping.evidence`, so in the bundle):
+`AttackMapping.evidence`, so in the bundle):
 
-rules: one row for each, see `Rule`.
-calls: service -> API call -> number of its rule.
-fields: one row for each place a rule looks at, as its steps: ["service", "action", …, "[]", "port"].
-tree: the fields that lead to rules, as nested keys, so that a finding is walked only where it has something.
-    A field's own tables stand under "=": `in` by exact value, `words` by word, `try` for the rest.
-purposes: threat purpose -> the tactics it may mean, none where it is no aim.
+rules: one row for each rule, see `Rule`.
+calls: service -> API call -> index of its rule.
+fields: one row for each field that a rule tests, as its steps: ["service", "action", …, "[]", "port"].
+tree: the fields that rules test, as nested keys, so that only the relevant parts of a finding are walked.
+    The tables of a field are under "=": `in` by exact value, `words` by word, `try` for all other rules.
+purposes: threat purpose -> the tactics it may stand for, none for a purpose that implies no tactic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Mapping as ReadMapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
-from enricher.enrichment.finding_type import Meaning, TypeName, parse_type
+from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
 from enricher.enrichment.tag import Entry
 from enricher.finding.api_calls import Call, calls_of
 from enricher.finding.event import Finding
 from enricher.finding.paths import ANY_ITEM, MOST_ITEMS, Scalar, Shown, scalar, shown
-from enricher.mapping.model import CONFIDENCES, Mapping, Record
+from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 
-CEILING = 5
-#: Fields named for one entry; what more of them would say is the same.
-_MOST_SHOWN = 6
+#: Maximum number of entries from evidence in one finding.
+MAX_ENTRIES = 5
+#: Maximum number of evidence fields in one entry; more would add no information.
+_MAX_EVIDENCE = 6
 _CLUSTER = "service.action.kubernetesApiCallAction"
-REFUSED = "The call was refused, so this is an attempt that failed. What it stands for:"
-ON_BEHALF = "An AWS service made the call on somebody's behalf, which is often routine."
+FAILED_CALL = "The call failed, so this is only an attempt. What a successful call means:"
+ON_BEHALF = "An AWS service made the call on someone's behalf, which is often routine."
 
 
 class Rule(NamedTuple):
-    """Hold one compiled rule.
+    """One compiled evidence rule.
 
-    readings: [tactic, technique, confidence, former, former_tactic], most usual first; scope: the purposes,
-    resources and families it is limited to, [] for any; conditions: [numbers of fields, kind, operand];
-    show: numbers of fields to name as well.
+    readings: possible interpretations as [tactic, technique, confidence, former, former_tactic], most common
+    first; scope: [purposes, resources, families] it is limited to, [] for any; conditions: [field indexes,
+    kind, operand]; show: indexes of further fields to list as evidence.
     """
 
     id: str
@@ -52,8 +52,8 @@ class Rule(NamedTuple):
     show: list[int]
 
 
-#: A field's tables, the place where a finding has it, and the value there.
-_Found = tuple[ReadMapping[str, Any], str, Scalar]
+#: The tables of a field, the path at which the finding has it, and its value.
+_Found = tuple[Mapping[str, Any], str, Scalar]
 
 
 class _Match(NamedTuple):
@@ -62,26 +62,26 @@ class _Match(NamedTuple):
     call: Call | None = None
 
 
-def find_evidence(finding: Finding, record: Record | None, mapping: Mapping) -> tuple[Entry, ...]:
-    """Give the entries that the finding's own content shows, strongest first, five at most.
+def find_evidence(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[Entry, ...]:
+    """Return the entries that the finding's content supports, strongest first, at most MAX_ENTRIES.
 
-    record: the mapping's record of the type, which says what the finding means; None for an unknown type.
+    record: the mapping record of the finding type, None for an unknown type.
     """
     tables = mapping.evidence
     if not tables:
         return ()
     name = parse_type(record.type if record else finding.type)
-    meaning = Meaning.of(name.purpose, record, tables)
+    meaning = TypeMeaning.of(name.purpose, record, tables)
     matches = [*_match_calls(finding, tables), *_match_fields(finding, name, tables)]
-    refusal = _cluster_refusal(finding)
-    # A family that says who called leaves it to the purpose what the call was for.
-    led = bool(meaning.aim) and name.family in tables.get("caller_families", ())
-    graded = [_judge(match, meaning, refusal, 1 if led else 2) for match in matches]
-    graded.sort(key=lambda item: item[0])
-    return _merge([entry for _, entry in graded])
+    failure = _cluster_failure(finding)
+    # A family that describes only the caller leaves the tactic of the call to the purpose.
+    by_caller = bool(meaning.purpose_tactics) and name.family in tables.get("caller_families", ())
+    ranked = [_rank_match(match, meaning, failure, 1 if by_caller else 2) for match in matches]
+    ranked.sort(key=lambda item: item[0])
+    return _merge([entry for _, entry in ranked])
 
 
-def _match_calls(finding: Finding, tables: ReadMapping[str, Any]) -> Iterator[_Match]:
+def _match_calls(finding: Finding, tables: Mapping[str, Any]) -> Iterator[_Match]:
     calls = tables["calls"]
     about = finding.text("service.action.awsApiCallAction.serviceName")
     seen = set()
@@ -98,7 +98,7 @@ def _match_calls(finding: Finding, tables: ReadMapping[str, Any]) -> Iterator[_M
         yield _Match(Rule(*tables["rules"][number]), call.shown, call)
 
 
-def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any]) -> Iterator[_Match]:
+def _match_fields(finding: Finding, name: TypeName, tables: Mapping[str, Any]) -> Iterator[_Match]:
     reader, rules, done = Reader(finding.view, tables["fields"]), tables["rules"], set()
     found: list[_Found] = []
     _walk_tree(finding.view, tables["tree"], "", found)
@@ -109,14 +109,14 @@ def _match_fields(finding: Finding, name: TypeName, tables: ReadMapping[str, Any
             rule = Rule._make(rules[number])
             if rule.scope and not in_scope(rule.scope, name):
                 continue
-            grounds = _test(rule, reader, (place, value))
-            if grounds is not None:
+            evidence = _evaluate(rule, reader, (place, value))
+            if evidence is not None:
                 done.add(number)
-                yield _Match(rule, grounds)
+                yield _Match(rule, evidence)
 
 
-def _walk_tree(value: Any, node: ReadMapping[str, Any], path: str, found: list[_Found]) -> None:
-    """Walk finding and tree together; note each field's tables with the place and value found there."""
+def _walk_tree(value: Any, node: Mapping[str, Any], path: str, found: list[_Found]) -> None:
+    """Walk finding and tree in parallel and append the tables, path and value of each field found."""
     if isinstance(value, dict):
         for key, child in node.items():
             if key in value:
@@ -125,11 +125,11 @@ def _walk_tree(value: Any, node: ReadMapping[str, Any], path: str, found: list[_
         if child := node.get(ANY_ITEM):
             for number, item in enumerate(value[:MOST_ITEMS]):
                 _walk_tree(item, child, f"{path}[{number}]", found)
-    elif (leaf := node.get("=")) and (said := scalar(value)) is not None:
-        found.append((leaf, path, said))
+    elif (leaf := node.get("=")) and (known := scalar(value)) is not None:
+        found.append((leaf, path, known))
 
 
-def _candidates(leaf: ReadMapping[str, Any], value: Scalar) -> list[int]:
+def _candidates(leaf: Mapping[str, Any], value: Scalar) -> list[int]:
     found: list[int] = []
     if exact := leaf.get("in"):
         found += exact.get(key_of(value), ())
@@ -142,7 +142,7 @@ def _candidates(leaf: ReadMapping[str, Any], value: Scalar) -> list[int]:
 
 
 def in_scope(scope: list[list[str]], name: TypeName) -> bool:
-    """Tell whether a finding type is among those that a rule is limited to."""
+    """Return whether a finding type is within a rule's scope: [purposes, resources, families], [] for any."""
     purposes, resources, families = scope
     return (
         (not purposes or name.purpose in purposes)
@@ -151,11 +151,11 @@ def in_scope(scope: list[list[str]], name: TypeName) -> bool:
     )
 
 
-def _test(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Shown, ...] | None:
-    """Test every condition of a rule; give what decided, or None. `key` is where its first one was found.
+def _evaluate(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Shown, ...] | None:
+    """Evaluate every condition of a rule; return the fields that satisfy them, None if one is not satisfied.
 
-    Lists that the first condition has already gone into are read at the same item, so that the conditions
-    speak of one container, one login, one file.
+    key: path and value of the field found for the first condition. In lists on that path the other conditions
+    read the same item, so that all of them apply to one container, one login, one file.
     """
     (_, kind, operand), *others = rule.conditions
     if not meets(kind, key[1], operand):
@@ -169,68 +169,68 @@ def _test(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Shown, .
             hits.append(hit)
     for number in rule.show:
         hits += reader.places(number, key[0])[:1]
-    return tuple(ground for hit in dict.fromkeys(hits) if (ground := shown(*hit)))
+    return tuple(field for hit in dict.fromkeys(hits) if (field := shown(*hit)))
 
 
-def choose_reading(rule: Rule, meaning: Meaning) -> list[Any]:
-    """Choose what a rule means in this finding: the reading that fits best, of equals the most usual.
+def choose_reading(rule: Rule, meaning: TypeMeaning) -> list[Any]:
+    """Return the reading of a rule with the best score for this finding, of equal scores the most common.
 
-    A tactic that only the record names is no reason to leave the most usual reading: a read object is
-    collection, though stolen credentials read it.
+    A tactic that only the record names does not displace the most common reading: reading an object is
+    Collection, even if stolen credentials were used.
     """
-    return max(rule.readings, key=lambda reading: max(meaning.fit(reading), 1))
+    return max(rule.readings, key=lambda reading: max(meaning.score(reading), 1))
 
 
-def _cluster_refusal(finding: Finding) -> Shown | None:
-    """Give the status with which a cluster refused its API call, None where it did not."""
+def _cluster_failure(finding: Finding) -> Shown | None:
+    """Return the HTTP status of a Kubernetes API call that failed (400 or above), else None."""
     path = f"{_CLUSTER}.statusCode"
-    refused = (finding.number(path) or 0) >= 400
-    return shown(path, finding.at(path)) if refused else None
+    failed = (finding.number(path) or 0) >= 400
+    return shown(path, finding.at(path)) if failed else None
 
 
-def _judge(
-    match: _Match, meaning: Meaning, refusal: Shown | None, by_family: int
+def _rank_match(
+    match: _Match, meaning: TypeMeaning, failure: Shown | None, family_score: int
 ) -> tuple[tuple[int, int, bool], Entry]:
-    """Turn a match into an entry, with its rank: surer first, then what fits better, then what is limited.
+    """Return a match as an entry with its sort key: confidence, then score, then rules with a scope first.
 
-    by_family: how well a rule for the finding's very family fits at least.
+    family_score: the minimum score of a rule that is limited to the finding's family.
     """
     rule = match.rule
     tactic, technique, confidence, *former = choose_reading(rule, meaning)
-    fit = min(meaning.fit((tactic, technique)), 2)
+    score = min(meaning.score((tactic, technique)), 2)
     if rule.scope and rule.scope[2]:
-        # A rule for this very family was written knowing what the finding means.
-        fit = max(fit, by_family)
+        # A rule for exactly this family was written with its findings in mind.
+        score = max(score, family_score)
     rank, rationale = CONFIDENCES.index(confidence), rule.rationale
-    # GuardDuty judged the aim; what has another aim is a side of the matter.
-    lowered = 1 if meaning.aim and not fit else 0
-    grounds = match.shown
-    if refusal and any(ground.field.startswith(_CLUSTER) for ground in grounds):
-        grounds = tuple(dict.fromkeys((*grounds, refusal)))
-    if (match.call and match.call.error) or refusal in grounds:
-        lowered, rationale = lowered + 1, f"{REFUSED} {rationale}"
+    # GuardDuty stated the tactic in the purpose; a technique of an unrelated tactic is less certain.
+    lowered = 1 if meaning.purpose_tactics and not score else 0
+    evidence = match.shown
+    if failure and any(item.field.startswith(_CLUSTER) for item in evidence):
+        evidence = tuple(dict.fromkeys((*evidence, failure)))
+    if (match.call and match.call.error) or failure in evidence:
+        lowered, rationale = lowered + 1, f"{FAILED_CALL} {rationale}"
     if match.call and match.call.by_service:
         lowered, rationale = lowered + 1, f"{rationale} {ON_BEHALF}"
     rank = min(rank + lowered, len(CONFIDENCES) - 1)
     pair = Pair(tactic, technique, *former)
-    entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, grounds)
-    # As sure as it may be, another aim than the purpose's does not lead.
-    aside = bool(meaning.aim) and fit == 1
-    return (max(rank, aside), -fit, not rule.scope), entry
+    entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, evidence)
+    # Whatever its confidence, a tactic other than the purpose's does not come first.
+    secondary = bool(meaning.purpose_tactics) and score == 1
+    return (max(rank, secondary), -score, not rule.scope), entry
 
 
 def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
-    """Give each pair once, with the grounds of all that say it; a sub-technique says its parent too."""
+    """Return each pair once with the evidence of all its matches; a sub-technique includes its parent."""
     merged: dict[tuple[str, str | None], Entry] = {}
     for entry in entries:
         key = (entry.pair.tactic, entry.pair.technique)
         if key in merged:
-            grounds = tuple(dict.fromkeys(merged[key].evidence + entry.evidence))[:_MOST_SHOWN]
-            merged[key] = replace(merged[key], evidence=grounds)
-        elif len(merged) < CEILING and all(
+            evidence = tuple(dict.fromkeys(merged[key].evidence + entry.evidence))[:_MAX_EVIDENCE]
+            merged[key] = replace(merged[key], evidence=evidence)
+        elif len(merged) < MAX_ENTRIES and all(
             (entry.pair.tactic, entry.pair.technique) != (tactic, parent_id(technique or ""))
             for tactic, technique in merged
         ):
-            short = len(entry.evidence) <= _MOST_SHOWN
-            merged[key] = entry if short else replace(entry, evidence=entry.evidence[:_MOST_SHOWN])
+            short = len(entry.evidence) <= _MAX_EVIDENCE
+            merged[key] = entry if short else replace(entry, evidence=entry.evidence[:_MAX_EVIDENCE])
     return tuple(merged.values())

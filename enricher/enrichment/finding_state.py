@@ -1,4 +1,4 @@
-"""Say what a finding shows, in a few facts, and which of them are news to someone who saw it before."""
+"""Reduce a finding to the facts that matter for deduplication and detect material changes between updates."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from typing import Any
 
 from enricher.enrichment.enrich import EnrichedFinding
 
-#: From low to high; what is not listed ranks below all.
+#: From low to high; a label that is not listed ranks below all others.
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
-#: The most that is remembered of one kind, and of one value in characters. What falls out is told again when
-#: it comes back. Three kinds of this size, as escaped JSON, stay below DynamoDB's 400 kB for an item.
-MOST_FACTS, LONGEST_FACT = 100, 128
+#: Maximum number of values stored of one kind, and maximum length of one value in characters. A value that
+#: was dropped counts as new when it reappears. Three kinds of this size, as escaped JSON, stay below
+#: DynamoDB's item size limit of 400 KB:
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+MAX_FACTS, MAX_FACT_LENGTH = 100, 128
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Hold what is told about one finding, as far as it can become news.
+class FindingState:
+    """The facts of one finding whose change is material.
 
-    updated_at: as GuardDuty wrote it; severity: a label of SEVERITIES; techniques: ATT&CK ids;
-    addresses: remote IP addresses and domains; principals: who acted, as far as the finding names anyone;
-    severity_at: the time of the update that told the severity, "" where it is `updated_at`.
+    updated_at: as GuardDuty wrote it; severity: a label of SEVERITIES; techniques: ATT&CK IDs;
+    addresses: remote IP addresses and domains; principals: the actors that the finding names;
+    severity_at: `updatedAt` of the update that `severity` is from, "" if that is `updated_at`.
     """
 
     updated_at: str = ""
@@ -36,8 +38,8 @@ class Picture:
     severity_at: str = ""
 
     @classmethod
-    def of(cls, enriched: EnrichedFinding) -> Picture:
-        """Read the facts off a finding."""
+    def of(cls, enriched: EnrichedFinding) -> FindingState:
+        """Return the state of an enriched finding."""
         detail = enriched.finding.view
         return cls(
             updated_at=enriched.finding.updated_at,
@@ -49,8 +51,8 @@ class Picture:
         )
 
     @classmethod
-    def from_json(cls, data: object) -> Picture | None:
-        """Read what `as_json` gave; None for anything else, such as what another version wrote."""
+    def from_json(cls, data: object) -> FindingState | None:
+        """Return the state that `as_json` wrote; None for any other data, such as another version's."""
         if not isinstance(data, dict):
             return None
         lists = [data.get(key) for key in ("techniques", "addresses", "principals")]
@@ -65,7 +67,7 @@ class Picture:
         return cls(updated_at, severity, archived, techniques, addresses, principals, severity_at)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the facts as JSON types."""
+        """Return the state as a JSON object, as the deduplication table stores it."""
         return {
             "updatedAt": self.updated_at,
             "severity": self.severity,
@@ -77,10 +79,10 @@ class Picture:
         }
 
 
-def material_changes(before: Picture, after: Picture) -> list[str]:
-    """Name what `after` tells someone who was told `before`; empty if it tells nothing new.
+def material_changes(before: FindingState, after: FindingState) -> list[str]:
+    """Return the material changes from `before` to `after`, one text each; [] if there are none.
 
-    Not material: a higher count, a later time, a lower severity, archiving, and whatever is left out.
+    Not material: a higher count, a later time, a lower severity, archiving, and values that are missing.
     """
     reasons = []
     if _rank(after.severity) > _rank(before.severity):
@@ -91,21 +93,21 @@ def material_changes(before: Picture, after: Picture) -> list[str]:
         ("principal", before.principals, after.principals),
     ):
         reasons += [f"new {kind} {value}" for value in seen if value not in known]
-    # An older update that arrives late says nothing about what an analyst has archived since.
+    # An older update that arrives late does not undo an archiving that came after it.
     if before.archived and not after.archived and is_later(after.updated_at, before.updated_at):
-        reasons.append("un-archived")
+        reasons.append("unarchived")
     return reasons
 
 
-def merge_pictures(before: Picture, after: Picture) -> Picture:
-    """Give what someone knows who was told both; severity and archived are those of the later update."""
+def merge_states(before: FindingState, after: FindingState) -> FindingState:
+    """Return the combined state of two updates that were sent; severity and archived are the later one's."""
     last = before if is_later(before.updated_at, after.updated_at) else after
-    # Not `last`: what is noted of an update that was not told moves the time on, but told no severity.
-    graded = before if is_later(_severity_time(before), _severity_time(after)) else after
-    return Picture(
+    # Not `last`: a suppressed update that was only noted as archived advances the time, not the severity.
+    rated = before if is_later(_severity_time(before), _severity_time(after)) else after
+    return FindingState(
         updated_at=last.updated_at,
-        severity=graded.severity,
-        severity_at=_severity_time(graded) if graded is not last else last.severity_at,
+        severity=rated.severity,
+        severity_at=_severity_time(rated) if rated is not last else last.severity_at,
         archived=last.archived,
         techniques=_distinct((*before.techniques, *after.techniques)),
         addresses=_distinct((*before.addresses, *after.addresses)),
@@ -113,22 +115,25 @@ def merge_pictures(before: Picture, after: Picture) -> Picture:
     )
 
 
-def note_archived(before: Picture, after: Picture) -> Picture:
-    """Give `before` with the one thing that an update leaves behind even if not told: that it was archived.
+def note_archived(before: FindingState, after: FindingState) -> FindingState:
+    """Return `before` with the one fact that is stored even of a suppressed update: that it was archived.
 
-    Without it the finding could not be seen to be un-archived.
+    Otherwise a later unarchiving could not be detected.
     """
     if after.archived and not before.archived and is_later(after.updated_at, before.updated_at):
         return replace(before, updated_at=after.updated_at, archived=True, severity_at=_severity_time(before))
     return before
 
 
-def _severity_time(picture: Picture) -> str:
-    return picture.severity_at or picture.updated_at
+def _severity_time(state: FindingState) -> str:
+    return state.severity_at or state.updated_at
 
 
 def is_later(one: str, other: str) -> bool:
-    """Tell whether a time as GuardDuty writes it is later than another; as text where either is no time."""
+    """Return whether an ISO 8601 time, as in a finding's `updatedAt`, is later than another.
+
+    The two are compared as text if either is not a valid time.
+    """
     try:
         return datetime.fromisoformat(one) > datetime.fromisoformat(other)
     except (ValueError, TypeError):
@@ -140,21 +145,21 @@ def _rank(label: str) -> int:
 
 
 def _distinct(values: Iterable[object]) -> tuple[str, ...]:
-    """Give the last MOST_FACTS distinct texts, none longer than LONGEST_FACT, in order."""
+    """Return the last MAX_FACTS distinct texts in order, none longer than MAX_FACT_LENGTH."""
     texts = dict.fromkeys(_short(value) for value in values if isinstance(value, str) and value)
-    return tuple(texts)[-MOST_FACTS:]
+    return tuple(texts)[-MAX_FACTS:]
 
 
 def _short(text: str) -> str:
-    """Cut a text so that two that differ stay different."""
-    if len(text) <= LONGEST_FACT:
+    """Truncate a text and append a hash, so that different texts remain different."""
+    if len(text) <= MAX_FACT_LENGTH:
         return text
-    mark = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
-    return f"{text[: LONGEST_FACT - 17]}#{mark}"
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return f"{text[: MAX_FACT_LENGTH - 17]}#{digest}"
 
 
 _IP = ("ipAddressV4", "ipAddressV6")
-#: Paths from `detail`; a list on the way stands for each of its members.
+#: Paths under `detail`; a list on the path stands for each of its items.
 _ADDRESSES = tuple(
     tuple(path.split("."))
     for path in (
@@ -186,11 +191,11 @@ _PRINCIPALS = tuple(
         "service.detection.sequence.actors.user.name",
     )
 )
-_Read = Mapping[str, Any]
+_Detail = Mapping[str, Any]
 
 
-def _key_owner(detail: _Read) -> tuple[str, ...]:
-    """Name the owner of an access key: its user or role, as sessions and temporary keys differ each time."""
+def _key_owner(detail: _Detail) -> tuple[str, ...]:
+    """Return the user or role that owns the access key; session names and temporary keys vary."""
     resource = detail.get("resource")
     keys = resource.get("accessKeyDetails") if isinstance(resource, dict) else None
     if not isinstance(keys, dict):
@@ -201,7 +206,7 @@ def _key_owner(detail: _Read) -> tuple[str, ...]:
     return (owner or (principal.partition(":")[0] if isinstance(principal, str) else ""),)
 
 
-def _texts(detail: _Read, paths: Iterable[tuple[str, ...]]) -> list[str]:
+def _texts(detail: _Detail, paths: Iterable[tuple[str, ...]]) -> list[str]:
     return [text for path in paths for text in _walk(detail, path)]
 
 

@@ -1,4 +1,4 @@
-"""Say what a finding's type means: its parts, its aim, and how well a reading of the evidence fits it."""
+"""Parse a finding type and score how well a reading of the evidence fits its tactics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from enricher.mapping.model import Record
 
 
 class TypeName(NamedTuple):
-    """Hold the parts of a finding type: Purpose:Resource/Family.Mechanism!Artifact."""
+    """The parts of a finding type `Purpose:Resource/Family.Mechanism!Artifact`.
+
+    rest: everything after the slash. Format:
+    https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-format.html
+    """
 
     purpose: str
     resource: str
@@ -20,35 +24,43 @@ class TypeName(NamedTuple):
 
 
 def parse_type(finding_type: str) -> TypeName:
-    """Take a finding type apart; parts that are missing are ""."""
+    """Split a finding type into its parts; a missing part is ""."""
     purpose, _, tail = finding_type.partition(":")
     resource, _, rest = tail.partition("/")
     return TypeName(purpose, resource, rest.partition("!")[0].partition(".")[0], rest)
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """Hold what a finding's type means: the purpose's tactics, all tactics, the record's primary pair."""
+class TypeMeaning:
+    """The tactics of a finding type.
 
-    aim: tuple[str, ...]
+    purpose_tactics: of the threat purpose, the most common one first; tactics: those and the record's;
+    primary: the record's primary pair, None without a record.
+    """
+
+    purpose_tactics: tuple[str, ...]
     tactics: frozenset[str]
     primary: Pair | None
 
     @classmethod
-    def of(cls, purpose: str, record: Record | None, tables: Mapping[str, Any]) -> Meaning:
-        """Gather the meaning of a type from its purpose and its record."""
-        aim = tuple(tables["purposes"].get(purpose, ()))
+    def of(cls, purpose: str, record: Record | None, tables: Mapping[str, Any]) -> TypeMeaning:
+        """Return the tactics of a type from its purpose, its record and the table `purposes`."""
+        of_purpose = tuple(tables["purposes"].get(purpose, ()))
         pairs = record.pairs if record else ()
-        return cls(aim, frozenset([*aim, *(pair.tactic for pair in pairs)]), pairs[0] if pairs else None)
+        tactics = frozenset([*of_purpose, *(pair.tactic for pair in pairs)])
+        return cls(of_purpose, tactics, pairs[0] if pairs else None)
 
-    def sharpens(self, reading: Sequence[Any]) -> bool:
-        """Tell whether a reading is the record's primary pair or a sub-technique of it."""
+    def refines(self, reading: Sequence[Any]) -> bool:
+        """Return whether a reading is the record's primary pair or a sub-technique of it."""
         if self.primary is None or reading[0] != self.primary.tactic:
             return False
         return self.primary.technique in (reading[1], parent_id(reading[1]))
 
-    def fit(self, reading: Sequence[Any]) -> int:
-        """Grade how well a reading fits: 3 it sharpens the record, 2 the aim, 1 another tactic, 0 neither."""
-        if self.sharpens(reading):
+    def score(self, reading: Sequence[Any]) -> int:
+        """Return the score of a reading [tactic, technique, …].
+
+        3: refines the record; 2: a tactic of the purpose; 1: another tactic of the record; 0: neither.
+        """
+        if self.refines(reading):
             return 3
-        return 2 if reading[0] in self.aim else 1 if reading[0] in self.tactics else 0
+        return 2 if reading[0] in self.purpose_tactics else 1 if reading[0] in self.tactics else 0

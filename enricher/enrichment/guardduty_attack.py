@@ -1,7 +1,8 @@
-"""Read the ATT&CK data that GuardDuty itself puts into a finding.
+"""Read the ATT&CK data that GuardDuty itself includes in a finding.
 
 Attack sequences and custom detection rules carry it in `service.detection.sequence`: tactics and techniques
-are separate lists, for the whole sequence and again for each of its signals.
+are separate lists, one pair for the whole sequence and one for each of its signals:
+https://docs.aws.amazon.com/guardduty/latest/APIReference/API_Sequence.html
 """
 
 from __future__ import annotations
@@ -13,62 +14,66 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from enricher.attack.catalog import Pair
-from enricher.attack.lookup import Speller, Spelt, choose
+from enricher.attack.lookup import Lookup, NamedTechnique, choose
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.paths import Shown, shown
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 
 SEQUENCE = "service.detection.sequence"
 _TACTIC, _TECHNIQUE = "ATTACK_TACTIC", "ATTACK_TECHNIQUE"
-#: More than the service model allows in one sequence (100 signals); what is beyond is not read.
-_MOST = 400
-_SIGNALS_NAMED = 5
-#: How the description of an attack sequence lists them, one kind a line.
-_TOLD = re.compile(r"MITRE ATT&CK (tactics|techniques) observed: ([^\n]*)")
+#: Items read of one list; more than the service model allows in one sequence (100 signals).
+_MAX_ITEMS = 400
+#: Signals listed as evidence of one technique.
+_MAX_SIGNALS = 5
+#: How the description of an attack sequence lists tactics and techniques, one line for each.
+_OBSERVED = re.compile(r"MITRE ATT&CK (tactics|techniques) observed: ([^\n]*)")
 _ID = re.compile(r"\bT\d{4}(?:\.\d{3})?\b")
-_LONGEST_DESCRIPTION = 8192
+_MAX_DESCRIPTION_LENGTH = 8192
 _RATIONALES = {
     (True, True): "GuardDuty itself names this technique for the whole sequence and in the signals listed.",
     (
         True,
         False,
-    ): "GuardDuty itself names this technique for the sequence, for no signal in particular.",
+    ): "GuardDuty itself names this technique for the sequence but not for a specific signal.",
     (False, True): "GuardDuty itself names this technique in the signals listed.",
-    (False, False): "GuardDuty itself names this technique in a signal that has no name.",
+    (False, False): "GuardDuty itself names this technique in an unnamed signal.",
 }
 _TACTIC_RATIONALE = "GuardDuty itself names this tactic; none of the techniques it lists belongs to it."
 
 
-#: Key, text, and the place that has it.
+#: Key of the indicator, value, and the field that has the value.
 _Indicator = tuple[str, str, Shown]
 
 
 @dataclass(slots=True)
 class _Statement:
-    """Hold one technique as stated: where, in which signals, and under which tactics it may be meant."""
+    """One technique as GuardDuty states it: fields, signals, and the tactics it may belong to."""
 
-    spelt: Spelt
+    named: NamedTechnique
     evidence: list[Shown]
     whole: bool = False
     signals: list[Shown] = field(default_factory=list)
     tactics: list[str] = field(default_factory=list)
 
 
-def find_native(finding: Finding, mapping: Mapping) -> tuple[Entry, ...]:
-    """Give the entries that GuardDuty states in `service.detection.sequence`, in its own order."""
+def find_native(finding: Finding, mapping: AttackMapping) -> tuple[Entry, ...]:
+    """Return the entries that GuardDuty states in `service.detection.sequence`, in GuardDuty's order.
+
+    The description of an attack sequence is read instead if the sequence is missing; () if neither has any.
+    """
     sequence = finding.at(SEQUENCE)
     entries: tuple[Entry, ...] = ()
     if isinstance(sequence, dict):
-        entries = _Reading(Speller(mapping.catalogue)).read(sequence)
+        entries = _StatementReader(Lookup(mapping.catalogue)).read(sequence)
     if not entries and finding.type.startswith("AttackSequence:"):
-        entries = _Reading(Speller(mapping.catalogue)).tell(finding.text("description"))
+        entries = _StatementReader(Lookup(mapping.catalogue)).read_description(finding.text("description"))
     return entries
 
 
 @dataclass(slots=True)
-class _Reading:
-    speller: Speller
+class _StatementReader:
+    lookup: Lookup
     statements: dict[str, _Statement] = field(default_factory=dict)
     tactics: dict[str, Shown] = field(default_factory=dict)
 
@@ -89,26 +94,26 @@ class _Reading:
             self._state(indicators, name)
         return tuple(self._entries())
 
-    def tell(self, description: str) -> tuple[Entry, ...]:
-        """Read the lists that the description of a sequence repeats; exports may hold nothing else of it."""
-        if grounds := shown("description", description):
-            told = _TOLD.findall(description[:_LONGEST_DESCRIPTION])
-            texts = [(_TACTIC, text) for kind, line in told if kind == "tactics" for text in line.split(",")]
-            # A technique's name may hold a comma, so they are told apart by their ids.
+    def read_description(self, description: str) -> tuple[Entry, ...]:
+        """Read the lists in the description of a sequence; some exports contain nothing else of it."""
+        if field := shown("description", description):
+            lines = _OBSERVED.findall(description[:_MAX_DESCRIPTION_LENGTH])
+            texts = [(_TACTIC, text) for kind, line in lines if kind == "tactics" for text in line.split(",")]
+            # A technique's name may contain a comma, so techniques are separated by their IDs.
             texts += [
-                (_TECHNIQUE, text) for kind, line in told if kind != "tactics" for text in _ID.findall(line)
+                (_TECHNIQUE, text) for kind, line in lines if kind != "tactics" for text in _ID.findall(line)
             ]
-            self._state([(key, text, grounds) for key, text in texts], whole=True)
+            self._state([(key, text, field) for key, text in texts], whole=True)
         return tuple(self._entries())
 
     def _state(
         self, indicators: list[_Indicator], signal: Shown | None = None, *, whole: bool = False
     ) -> None:
-        """Note what one list of indicators says; `signal` names the signal that has it."""
+        """Add the statements of one list of indicators; `signal` is the name of the signal that has them."""
         tactics: list[str] = []
         for key, text, value in indicators:
             if key == _TACTIC:
-                named = self.speller.tactics(text)
+                named = self.lookup.tactics(text)
                 tactics += named
                 if named:
                     self.tactics.setdefault(" ".join(named), value)
@@ -116,36 +121,36 @@ class _Reading:
         for key, text, value in indicators:
             if key != _TECHNIQUE:
                 continue
-            spelt = choose(self.speller.techniques(text), self.speller.catalogue, stated)
-            if spelt:
-                self._note(spelt, value, tactics, signal, whole=whole)
+            technique = choose(self.lookup.techniques(text), self.lookup.catalogue, stated)
+            if technique:
+                self._note(technique, value, tactics, signal, whole=whole)
 
     def _note(
-        self, spelt: Spelt, value: Shown, tactics: list[str], signal: Shown | None, *, whole: bool
+        self, named: NamedTechnique, value: Shown, tactics: list[str], signal: Shown | None, *, whole: bool
     ) -> None:
-        statement = self.statements.setdefault(spelt.id, _Statement(spelt, [value]))
+        statement = self.statements.setdefault(named.id, _Statement(named, [value]))
         statement.whole |= whole
         if signal:
             statement.signals.append(signal)
         if not whole:
-            # The tactics of the very signal say more than those of the whole sequence.
+            # The tactics of the signal itself are more specific than those of the whole sequence.
             statement.tactics += tactics
 
     def _entries(self) -> Iterator[Entry]:
-        """Pair each technique with one tactic, so that most of the stated tactics are answered."""
+        """Pair each technique with one tactic so that as many stated tactics as possible are covered."""
         every = [tactic for key in self.tactics for tactic in key.split()]
-        meant = [(statement, self._fitting(statement, every)) for statement in self.statements.values()]
-        # Defense Evasion is two tactics now, and either answers it.
+        candidates = [(statement, self._fitting(statement, every)) for statement in self.statements.values()]
+        # Defense Evasion is two tactics now, and either one covers it.
         stated = {tactic: key for key in self.tactics for tactic in key.split()}
-        rivals = Counter(
-            key for _, fitting in meant for key in {stated.get(tactic, tactic) for tactic in fitting}
+        usage = Counter(
+            key for _, fitting in candidates for key in {stated.get(tactic, tactic) for tactic in fitting}
         )
         covered: set[str] = set()
-        for statement, fitting in meant:
+        for statement, fitting in candidates:
             if fitting:
-                said = [stated.get(tactic, tactic) for tactic in fitting]
+                keys = [stated.get(tactic, tactic) for tactic in fitting]
                 tactic, key = min(
-                    zip(fitting, said, strict=True), key=lambda x: (x[1] in covered, rivals[x[1]])
+                    zip(fitting, keys, strict=True), key=lambda x: (x[1] in covered, usage[x[1]])
                 )
                 covered.add(key)
                 yield self._entry(statement, tactic)
@@ -154,25 +159,25 @@ class _Reading:
                 yield from self._uncovered(key.split(), value)
 
     def _fitting(self, statement: _Statement, every: list[str]) -> list[str]:
-        """Give the tactics a technique may be meant under: its signals', else the whole's, else its own."""
-        technique = statement.spelt.id
+        """Return a technique's candidate tactics: its signals', else the sequence's, else its own first."""
+        technique = statement.named.id
         return (
-            self.speller.belonging(technique, statement.tactics)
-            or self.speller.belonging(technique, every)
-            or list(self.speller.catalogue.pinned.techniques[technique].tactics[:1])
+            self.lookup.belonging(technique, statement.tactics)
+            or self.lookup.belonging(technique, every)
+            or list(self.lookup.catalogue.pinned.techniques[technique].tactics[:1])
         )
 
     def _uncovered(self, tactics: list[str], value: Shown) -> Iterator[Entry]:
         for statement in self.statements.values():
-            if fitting := self.speller.belonging(statement.spelt.id, tactics):
+            if fitting := self.lookup.belonging(statement.named.id, tactics):
                 yield self._entry(statement, fitting[0])
                 return
         yield Entry(Pair(tactics[0], None), "high", "guardduty", _TACTIC_RATIONALE, (value,))
 
     def _entry(self, statement: _Statement, tactic: str) -> Entry:
-        signals = tuple(dict.fromkeys(statement.signals))[:_SIGNALS_NAMED]
+        signals = tuple(dict.fromkeys(statement.signals))[:_MAX_SIGNALS]
         return Entry(
-            self.speller.pair(statement.spelt, tactic),
+            self.lookup.pair(statement.named, tactic),
             "high",
             "guardduty",
             _RATIONALES[statement.whole, bool(signals)],
@@ -181,11 +186,11 @@ class _Reading:
 
 
 def _items(value: object) -> list[Any]:
-    return value[:_MOST] if isinstance(value, list) else []
+    return value[:_MAX_ITEMS] if isinstance(value, list) else []
 
 
 def _indicators(value: object, path: str) -> Iterator[_Indicator]:
-    """Give each value of the ATT&CK indicators with its place; values that are no text are passed over."""
+    """Yield each value of the ATT&CK indicators with its path; values that are not text are skipped."""
     for place, item in enumerate(_items(value)):
         key = item.get("key") if isinstance(item, dict) else None
         if key not in (_TACTIC, _TECHNIQUE):

@@ -1,4 +1,4 @@
-"""Hold one ATT&CK entry of a finding: what, how sure, on whose word, and what in the finding shows it."""
+"""Define one ATT&CK entry of a finding: pair, confidence, source, rationale and evidence."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from enricher.attack.catalog import Pair
 from enricher.finding.paths import Shown
 from enricher.mapping.model import Confidence
 
-#: Who says so, in the order in which they are believed.
+#: Where an entry comes from, in order of precedence.
 Source = Literal["guardduty", "evidence", "finding-type", "threat-purpose"]
 SOURCES: tuple[Source, ...] = ("guardduty", "evidence", "finding-type", "threat-purpose")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Hold one (tactic, technique) pair with its grounds; `evidence` is empty unless the finding shows it."""
+    """One (tactic, technique) pair of a finding with its rationale.
+
+    evidence: the fields of the finding that support the pair; () for the sources "finding-type" and
+    "threat-purpose".
+    """
 
     pair: Pair
     confidence: Confidence

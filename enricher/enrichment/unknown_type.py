@@ -1,53 +1,55 @@
-"""Read what the grammar of an unknown finding type still says: Purpose:Resource/Family.Mechanism!Artifact."""
+"""Derive entries from the name of an unknown finding type: Purpose:Resource/Family.Mechanism!Artifact."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from enricher.attack.catalog import Pair
-from enricher.attack.lookup import Speller, choose
+from enricher.attack.lookup import Lookup, choose
 from enricher.enrichment.finding_type import parse_type
 from enricher.enrichment.tag import Entry
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 
-_SPELT = "This finding type is new to the mapping; its name spells the technique."
-_TWIN = (
-    "This finding type is new to the mapping; it is read like {twin}, the same detection on another resource."
+_BY_NAME = "This finding type is not in the mapping yet; its name contains the name of the technique."
+_BY_COUNTERPART = (
+    "This finding type is not in the mapping yet; it is mapped like {counterpart}, "
+    "the same detection on another resource."
 )
-_PURPOSE = "This finding type is new to the mapping; only the threat purpose in its name tells the aim."
+_BY_PURPOSE = "This finding type is not in the mapping yet; only its threat purpose indicates the tactic."
 
 
-def read_type(finding_type: str, mapping: Mapping) -> tuple[Entry, ...]:
-    """Give the entries, of low confidence, that a type without a record spells by its name.
+def read_type(finding_type: str, mapping: AttackMapping) -> tuple[Entry, ...]:
+    """Return the low-confidence entries that the name of a type without a record indicates, () for none.
 
-    A technique that is spelt out wins over a twin in another resource family, a twin over the purpose alone.
+    The name of a technique takes precedence over the same detection on another resource (its counterpart),
+    and a counterpart over the threat purpose alone.
     """
     return (
         tuple(_read_technique(finding_type, mapping))
-        or tuple(_read_twin(finding_type, mapping))
+        or tuple(_read_counterpart(finding_type, mapping))
         or tuple(_read_purpose(finding_type, mapping))
     )
 
 
-def purpose_tactics(purpose: str, mapping: Mapping) -> tuple[str, ...]:
-    """Give the tactics a threat purpose may mean, the usual one first; () for one that is no aim."""
+def purpose_tactics(purpose: str, mapping: AttackMapping) -> tuple[str, ...]:
+    """Return the tactics a threat purpose may stand for, the most common first; () if it implies none."""
     return tuple(mapping.evidence.get("purposes", {}).get(purpose, ()))
 
 
-def _read_technique(finding_type: str, mapping: Mapping) -> Iterator[Entry]:
+def _read_technique(finding_type: str, mapping: AttackMapping) -> Iterator[Entry]:
     name = parse_type(finding_type)
     tactics = purpose_tactics(name.purpose, mapping)
-    speller = Speller(mapping.catalogue)
+    lookup = Lookup(mapping.catalogue)
     for spelling in dict.fromkeys((name.rest, name.family)):
-        # Names, not ids: a family that looks like an id would be chance.
-        spellings = speller.techniques(f" {spelling}") if spelling and not _looks_like_id(spelling) else []
-        spelt = choose(spellings, mapping.catalogue, tactics)
-        if spelt is None:
+        # Names, not IDs: a family that looks like an ID does so by chance.
+        spellings = lookup.techniques(f" {spelling}") if spelling and not _looks_like_id(spelling) else []
+        named = choose(spellings, mapping.catalogue, tactics)
+        if named is None:
             continue
-        known = mapping.catalogue.pinned.techniques[spelt.id].tactics
+        known = mapping.catalogue.pinned.techniques[named.id].tactics
         tactic = next((key for key in tactics if key in known), known[0] if known else None)
         if tactic:
-            yield Entry(speller.pair(spelt, tactic), "low", "threat-purpose", _SPELT)
+            yield Entry(lookup.pair(named, tactic), "low", "threat-purpose", _BY_NAME)
             return
 
 
@@ -55,7 +57,7 @@ def _looks_like_id(text: str) -> bool:
     return len(text) > 4 and text[0] in "Tt" and text[1:5].isdigit()
 
 
-def _read_twin(finding_type: str, mapping: Mapping) -> Iterator[Entry]:
+def _read_counterpart(finding_type: str, mapping: AttackMapping) -> Iterator[Entry]:
     name = parse_type(finding_type)
     if not name.family or name.family in mapping.evidence.get("caller_families", ()):
         return
@@ -64,12 +66,12 @@ def _read_twin(finding_type: str, mapping: Mapping) -> Iterator[Entry]:
             other = parse_type(key)
             same = other.rest == name.rest if exact else other.family == name.family
             if same and other.purpose == name.purpose and record.pairs and not record.retired:
-                rationale = _TWIN.replace("{twin}", key)
+                rationale = _BY_COUNTERPART.replace("{counterpart}", key)
                 for pair in record.pairs:
                     yield Entry(pair, "low", "threat-purpose", rationale)
                 return
 
 
-def _read_purpose(finding_type: str, mapping: Mapping) -> Iterator[Entry]:
+def _read_purpose(finding_type: str, mapping: AttackMapping) -> Iterator[Entry]:
     for tactic in purpose_tactics(parse_type(finding_type).purpose, mapping)[:1]:
-        yield Entry(Pair(tactic, None), "low", "threat-purpose", _PURPOSE)
+        yield Entry(Pair(tactic, None), "low", "threat-purpose", _BY_PURPOSE)

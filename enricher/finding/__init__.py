@@ -1,1 +1,1 @@
-"""Read what GuardDuty sent: one reader of who, what and where; imports nothing of ours."""
+"""Parse GuardDuty findings (actor, action, resources); imports no other package of this project."""

@@ -1,4 +1,4 @@
-"""Say in a few words what a finding saw happen: what, by whom, from or to where."""
+"""Summarise the observed activity of a finding: action, actor, source or destination."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ _KUBERNETES = f"{_ACTION}kubernetesApiCallAction."
 _NETWORK = f"{_ACTION}networkConnectionAction."
 _LOGIN = f"{_ACTION}rdsLoginAttemptAction."
 _USER = "resource.kubernetesDetails.kubernetesUserDetails.username"
-_MOST_PARTS = 2
+_MAX_PARTS = 2
 
 
-def deed_of(finding: Finding, subject: str = "") -> str:
-    """Say what happened in a few words, "" where the finding does not show it.
+def activity_of(finding: Finding, subject: str = "") -> str:
+    """Return the observed activity in a few words, such as "CreateUser by eve from 203.0.113.9"; "" if none.
 
-    subject: who or what is named beside it already, so that it is not named twice. The text is the
-    attacker's to choose in part: make it safe for where it goes.
+    subject: the actor or resource already shown next to this text, left out here. Parts of the text are
+    attacker-controlled: sanitise it for the place where it is shown (see `safe_text`).
     """
     parts = []
-    for tell in _TELLERS:
-        if told := tell(finding, subject):
-            parts.append(told)
-        if len(parts) == _MOST_PARTS:
+    for describe in _DESCRIBERS:
+        if part := describe(finding, subject):
+            parts.append(part)
+        if len(parts) == _MAX_PARTS:
             break
     return ", ".join(parts)
 
 
-def _called(finding: Finding, subject: str) -> str:
+def _api_call(finding: Finding, subject: str) -> str:
     api = finding.text(f"{_CALL}api")
     if not api:
         return ""
     who = finding.text("resource.accessKeyDetails.userName") or finding.text(
         "resource.accessKeyDetails.principalId"
     )
-    refused = " refused" if finding.text(f"{_CALL}errorCode") else ""
-    return f"{api}{refused}{_by(who, subject)}{_from(finding, _CALL)}"
+    outcome = "failed " if finding.text(f"{_CALL}errorCode") else ""
+    return f"{outcome}{api}{_by(who, subject)}{_from(finding, _CALL)}"
 
 
-def _asked_cluster(finding: Finding, subject: str) -> str:
+def _kubernetes_call(finding: Finding, subject: str) -> str:
     verb, resource, below, namespace = (
         finding.text(f"{_KUBERNETES}{key}") for key in ("verb", "resource", "subresource", "namespace")
     )
@@ -51,7 +51,7 @@ def _asked_cluster(finding: Finding, subject: str) -> str:
     return f"{what.strip()}{where}{_by(finding.text(_USER), subject)}{_from(finding, _KUBERNETES)}"
 
 
-def _logged_in(finding: Finding, subject: str) -> str:
+def _login_attempts(finding: Finding, subject: str) -> str:
     action = finding.at(_LOGIN[:-1])
     if not isinstance(action, dict):
         return ""
@@ -62,14 +62,14 @@ def _logged_in(finding: Finding, subject: str) -> str:
     return f"{failed} failed and {succeeded} successful log-ins{who}{_from(finding, _LOGIN)}"
 
 
-def _ran(finding: Finding, _: str) -> str:
+def _process(finding: Finding, _: str) -> str:
     process = "service.runtimeDetails.process."
     path = finding.text(f"{process}executablePath") or finding.text(f"{process}name")
     user = finding.text(f"{process}user")
     return f"{path}{f' as {user}' if user else ''}" if path else ""
 
 
-def _connected(finding: Finding, _: str) -> str:
+def _network_connection(finding: Finding, _: str) -> str:
     address = _address(finding.view, _NETWORK)
     if not address:
         return ""
@@ -80,18 +80,18 @@ def _connected(finding: Finding, _: str) -> str:
     return f"to {address}{f' port {port}' if port else ''}"
 
 
-def _probed(finding: Finding, _: str) -> str:
+def _port_probe(finding: Finding, _: str) -> str:
     row = _first(finding.view, f"{_ACTION}portProbeAction.portProbeDetails")
     port, address = whole_at(row, "localPortDetails.port"), _address(row, "")
     return f"port {port} probed from {address}" if port and address else ""
 
 
-def _looked_up(finding: Finding, _: str) -> str:
+def _dns_request(finding: Finding, _: str) -> str:
     domain = finding.text(f"{_ACTION}dnsRequestAction.domain")
     return f"looked up {domain}" if domain else ""
 
 
-def _found(finding: Finding, _: str) -> str:
+def _malware(finding: Finding, _: str) -> str:
     by_name = "service.ebsVolumeScanDetails.scanDetections.threatDetectedByName.threatNames"
     threat = _first(finding.view, by_name) or _first(finding.view, "service.malwareScanDetails.threats")
     file = _first(threat, "filePaths") or _first(threat, "itemPaths")
@@ -99,7 +99,7 @@ def _found(finding: Finding, _: str) -> str:
     return f"{name} in {path}" if name and path else name
 
 
-def _followed(finding: Finding, subject: str) -> str:
+def _attack_sequence(finding: Finding, subject: str) -> str:
     sequence = finding.at("service.detection.sequence")
     signals = value_at(sequence, "signals")
     if not isinstance(signals, list) or not signals:
@@ -111,16 +111,16 @@ def _followed(finding: Finding, subject: str) -> str:
     return f"{only or f'{len(signals)} signals'}{_by(next(filter(None, names), ''), subject)}{where}"
 
 
-_TELLERS = (
-    _called,
-    _asked_cluster,
-    _logged_in,
-    _ran,
-    _connected,
-    _probed,
-    _looked_up,
-    _found,
-    _followed,
+_DESCRIBERS = (
+    _api_call,
+    _kubernetes_call,
+    _login_attempts,
+    _process,
+    _network_connection,
+    _port_probe,
+    _dns_request,
+    _malware,
+    _attack_sequence,
 )
 
 

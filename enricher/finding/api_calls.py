@@ -1,6 +1,6 @@
-"""List the AWS API calls that a finding shows, whichever of its blocks names them.
+"""List the AWS API calls in a finding, whichever block of the finding holds them.
 
-`service.action.awsApiCallAction` holds one; the anomalous calls stand in `service.additionalInfo` as
+`service.action.awsApiCallAction` holds one; the anomalous calls are in `service.additionalInfo` as
 "iam.amazonaws.com:[CreateUser:success , DeleteUser:AccessDenied] , ec2.amazonaws.com:[…]", or structured in
 `service.detection.anomaly`; a sequence lists the activities of its signals.
 """
@@ -19,18 +19,21 @@ ANOMALOUS = "service.additionalInfo.anomalies.anomalousAPIs"
 COUNTED = "service.additionalInfo.apiCalls"
 ANOMALY = "service.detection.anomaly"
 SIGNALS = "service.detection.sequence.signals"
-#: Characters of the list of anomalous calls that are read, and calls kept: more than GuardDuty sends.
-_LONGEST_LIST, MOST_CALLS = 16_384, 64
+#: Limits on the characters read of the list of anomalous calls, and on the calls kept: above what GuardDuty
+#: sends.
+_MAX_LIST_CHARACTERS, MOST_CALLS = 16_384, 64
 _CALL_NAMES = {"eventname", "api", "apis", "apiname", "operation"}
 _RARE = {"INFREQUENT", "UNSEEN", "RARE"}
-_FINE = {"", "success", "none", "null"}
+_SUCCESS = {"", "success", "none", "null"}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Hold one call: service as CloudTrail writes it ("" where the finding names only the API), and grounds.
+    """One AWS API call of a finding.
 
-    error: the error code of a refused call, "" for one that went through; by_service: AWS itself made it.
+    service: the event source as CloudTrail writes it (iam.amazonaws.com), "" if the finding gives only the
+    API name; error: the error code of a failed call, "" for a successful one; shown: the fields of the
+    finding it was read from; by_service: an AWS service made the call.
     """
 
     service: str
@@ -41,7 +44,7 @@ class Call:
 
 
 def calls_of(finding: Finding) -> list[Call]:
-    """List the calls a finding shows, each once, the one it is about first."""
+    """List the distinct calls in a finding, at most MOST_CALLS, the call it reports on first."""
     found: dict[tuple[str, str], Call] = {}
     for call in _every_call(finding):
         found.setdefault((call.service, call.api), call)
@@ -69,7 +72,7 @@ def _read_action(action: dict[str, Any], service: str) -> Iterator[Call]:
     api, error, caller = (_text(action.get(key)) for key in ("api", "errorCode", "callerType"))
     if not api:
         return
-    # "Remote IP" is the ordinary caller; "Domain" names an AWS service that called on somebody's behalf.
+    # "Remote IP" is the usual caller type; "Domain" is an AWS service calling on behalf of a principal.
     by_service = caller.lower() == "domain"
     parts = [("api", api), ("serviceName", service), ("errorCode", error)]
     if by_service:
@@ -83,20 +86,20 @@ def _read_anomalous(value: object) -> Iterator[Call]:
     if isinstance(value, list):
         texts = [(f"[{n}]", item) for n, item in enumerate(value[:MOST_ITEMS]) if isinstance(item, str)]
     for place, text in texts:
-        grounds = shown(f"{ANOMALOUS}{place}", text)
-        for chunk in text[:_LONGEST_LIST].split("]") if grounds and isinstance(text, str) else ():
+        source = shown(f"{ANOMALOUS}{place}", text)
+        for chunk in text[:_MAX_LIST_CHARACTERS].split("]") if source and isinstance(text, str) else ():
             head, bracket, body = chunk.partition("[")
             service = head.strip(" ,:\t\r\n")
             for item in body.split(",") if bracket else ():
                 api, _, outcome = item.strip().partition(":")
-                if grounds and api and service:
-                    yield Call(service, api.strip(), _error(outcome.strip()), (grounds,))
+                if source and api and service:
+                    yield Call(service, api.strip(), _error(outcome.strip()), (source,))
 
 
 def _read_names(value: object, steps: list[str], path: str) -> Iterator[Call]:
     for place, name in walk(value, steps, {}, path):
-        if isinstance(name, str) and (grounds := shown(place, name)):
-            yield Call("", name, "", (grounds,))
+        if isinstance(name, str) and (source := shown(place, name)):
+            yield Call("", name, "", (source,))
 
 
 def _read_anomaly(anomaly: object) -> Iterator[Call]:
@@ -108,13 +111,13 @@ def _read_anomaly(anomaly: object) -> Iterator[Call]:
         yield from _read_names(item, ["observations", "text", "[]"], path)
     for path, items in _named_maps(anomaly.get("profiles"), f"{ANOMALY}.profiles"):
         for number, item in enumerate(items[:MOST_ITEMS] if isinstance(items, list) else ()):
-            # A profile also lists what is usual; only what hardly ever happened counts.
+            # A profile also lists usual behaviour; only rare or unseen behaviour counts.
             if isinstance(item, dict) and _text(item.get("profileSubtype")) in _RARE:
                 yield from _read_names(item, ["observations", "text", "[]"], f"{path}[{number}]")
 
 
 def _named_maps(value: object, path: str) -> Iterator[tuple[str, Any]]:
-    """Give the entries about API calls of a map of maps, whose outer keys name whose behaviour it is."""
+    """Yield path and value of the API-call entries in a map of maps (outer key: whose behaviour it is)."""
     for outer, inner in list(value.items())[:MOST_ITEMS] if isinstance(value, dict) else ():
         for key, item in list(inner.items())[:MOST_ITEMS] if isinstance(inner, dict) else ():
             if isinstance(key, str) and key.lower() in _CALL_NAMES:
@@ -130,9 +133,9 @@ def _read_signals(value: object) -> Iterator[Call]:
                 continue
             path = f"{SIGNALS}[{number}].activities[{place}].api"
             operation, service = _text(api.get("operation")), _text(api.get("service"))
-            grounds = (shown(f"{path}.operation", operation), shown(f"{path}.service", service))
+            sources = (shown(f"{path}.operation", operation), shown(f"{path}.service", service))
             if operation:
-                yield Call(service, operation, "", tuple(ground for ground in grounds if ground))
+                yield Call(service, operation, "", tuple(place for place in sources if place))
 
 
 def _text(value: object) -> str:
@@ -140,4 +143,4 @@ def _text(value: object) -> str:
 
 
 def _error(text: str) -> str:
-    return "" if text.lower() in _FINE else text
+    return "" if text.lower() in _SUCCESS else text

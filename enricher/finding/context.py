@@ -1,4 +1,4 @@
-"""Read who acted, from where and on what out of a finding, once for every format that must name it."""
+"""Extract actor, network peers, resources and processes from a finding, once for all output formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Hold who acted; kind: IAMUser, AssumedRole, Root, …; credential: the access key id."""
+    """The actor of a finding; kind: IAMUser, AssumedRole, Root, …; credential: the access key id."""
 
     name: str
     uid: str = ""
@@ -26,7 +26,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Hold an API call; error is its code, "" for a call that went through; namespace is Kubernetes'."""
+    """One AWS or Kubernetes API call; error: its error code, "" on success; namespace: Kubernetes only."""
 
     operation: str
     service: str
@@ -37,7 +37,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Hold a process; sha256 is 64 digits or "", started None where the finding does not say."""
+    """One process; sha256: 64 hexadecimal digits or ""; started: None if the finding does not state it."""
 
     name: str
     path: str = ""
@@ -52,7 +52,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Hold a container."""
+    """One container; runtime: docker, containerd, …."""
 
     id: str
     name: str
@@ -62,7 +62,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """Hold a piece of malware and one file that carries it."""
+    """One detected threat and one file that contains it; sha256: 64 hexadecimal digits or ""."""
 
     name: str
     path: str = ""
@@ -70,8 +70,8 @@ class Threat:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Hold what a finding shows; every part may be empty. The first of a tuple is the main one."""
+class Context:
+    """What a finding shows; every field may be empty. The first item of a tuple is the main one."""
 
     connections: tuple[Connection, ...]
     principals: tuple[Principal, ...]
@@ -85,11 +85,11 @@ class Scene:
     blocked: bool
 
 
-def read_scene(finding: Finding) -> Scene:
-    """Read the scene of a finding. Never raises: what has an odd shape is left out."""
+def read_context(finding: Finding) -> Context:
+    """Return the context of a finding. Never raises: values of an unexpected type are left out."""
     view = finding.view
     runtime = value_at(view, "service.runtimeDetails.process")
-    return Scene(
+    return Context(
         connections=tuple(read_connections(view)),
         principals=tuple(dict.fromkeys(_principals(view))),
         resources=tuple(dict.fromkeys(read_resources(view))),
@@ -107,7 +107,7 @@ def read_scene(finding: Finding) -> Scene:
 
 
 def moment_of(finding: Finding) -> datetime:
-    """Give the time of the last update, else the nearest there is; 1970 where a finding has none at all."""
+    """Return the time of the last update in UTC, else the closest available time, else 1970-01-01."""
     paths = ("updatedAt", "createdAt", "service.eventLastSeen")
     moments = [*(time_at(finding.view, path) for path in paths), time_at(finding.event, "time")]
     return next(filter(None, moments), datetime.fromtimestamp(0, UTC))

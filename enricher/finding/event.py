@@ -1,6 +1,6 @@
-"""Read a GuardDuty finding, whichever way it came, without changing it.
+"""Parse a GuardDuty finding from any of its sources, without changing it.
 
-Sources of the shapes: the EventBridge event (camelCase `detail`), the GetFindings API (PascalCase), the
+Sources: the EventBridge event (camelCase `detail`), the GetFindings API (PascalCase), the
 S3 export (one camelCase finding a line). https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html
 """
 
@@ -16,8 +16,8 @@ from enricher.finding.fields import number_of, text_of, value_at
 DETAIL_TYPE = "GuardDuty Finding"
 SOURCE = "aws.guardduty"
 
-#: The members whose EventBridge name is not the API's name with a small first letter (botocore's guardduty
-#: model, 2026-11), but for two that are irregular in one place only and that nothing reads.
+#: Members whose EventBridge name is not the API's name with a lower-case first letter (botocore's guardduty
+#: model, 2026-11), except two that are irregular in one place only and are never read.
 _IRREGULAR = {
     "SourceIps": "sourceIPs",
     "TaskCreatedAt": "createdAt",
@@ -28,21 +28,21 @@ _IRREGULAR = {
     "Code": "productCodeId",
     "ProductType": "productCodeType",
 }
-_DEEPEST = 64
+_MAX_DEPTH = 64
 
 
 class MalformedEvent(ValueError):
-    """Say why an input is no GuardDuty finding: what was found, where, and what is expected."""
+    """The input is not a GuardDuty finding; the message states the field, its value and what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Hold one finding and the event it came in.
+    """One finding and the event it arrived in.
 
-    event: the EventBridge event as it came, or the envelope made for a bare finding; `event["detail"]` is
+    event: the EventBridge event as received, or the envelope made for a bare finding; `event["detail"]` is
         never changed.
-    view: the same detail to read from, in camelCase, with `service.additionalInfo.value` (a JSON string)
-        unpacked where its keys are not there already.
+    view: the same detail for reading, in camelCase, with `service.additionalInfo.value` (a JSON string)
+        unpacked unless its keys are present already.
     type: the finding type, as GuardDuty spells it.
     """
 
@@ -52,7 +52,7 @@ class Finding:
 
     @classmethod
     def from_event(cls, event: object) -> Finding:
-        """Read an EventBridge event; raise MalformedEvent for what is not a finding."""
+        """Parse an EventBridge event; raise MalformedEvent if it is not a GuardDuty finding."""
         if not isinstance(event, dict):
             raise MalformedEvent(f"expected an EventBridge event (a JSON object), got {_kind(event)}")
         detail_type = event.get("detail-type", DETAIL_TYPE)
@@ -63,7 +63,7 @@ class Finding:
         detail = event.get("detail")
         if not isinstance(detail, dict):
             raise MalformedEvent(f"detail is {_kind(detail)}, expected the finding (a JSON object)")
-        view = _readable(detail)
+        view = _camel_case_view(detail)
         finding_type = view.get("type")
         if not isinstance(finding_type, str):
             raise MalformedEvent(
@@ -73,10 +73,10 @@ class Finding:
 
     @classmethod
     def from_detail(cls, detail: object) -> Finding:
-        """Read a bare finding in either case and put it into the envelope that EventBridge would use."""
+        """Wrap a bare finding (camelCase or PascalCase) in an EventBridge envelope; raise MalformedEvent."""
         if not isinstance(detail, dict):
             raise MalformedEvent(f"expected a finding (a JSON object), got {_kind(detail)}")
-        view = _readable(detail)
+        view = _camel_case_view(detail)
         return cls.from_event(
             {
                 "version": "0",
@@ -93,29 +93,29 @@ class Finding:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Finding:
-        """Read an EventBridge event from its JSON text, as an SQS message body carries it."""
+        """Parse an EventBridge event from JSON text, such as an SQS message body; raise MalformedEvent."""
         return cls.from_event(read_json(text))
 
     def at(self, path: str) -> Any:
-        """Give the value at a dotted camelCase path of the detail, None where there is nothing."""
+        """Return the value at a dotted camelCase path under `detail`; None if absent."""
         return value_at(self.view, path)
 
     def text(self, path: str) -> str:
-        """Give the string at a path; numbers as text; "" for anything else."""
+        """Return the string at a path; numbers as text; "" for anything else."""
         return text_of(value_at(self.view, path))
 
     def flag(self, path: str) -> bool:
-        """Give the boolean at a path; exports spell it "true" as well; False for anything else."""
+        """Return the boolean at a path, also as the string "true" (exports); False for anything else."""
         value = self.at(path)
         return value is True or (isinstance(value, str) and value.lower() == "true")
 
     def number(self, path: str) -> float | None:
-        """Give the finite number at a path, also where an export spelt it as a string."""
+        """Return the finite number at a path, also from a string (exports); None for anything else."""
         return number_of(value_at(self.view, path))
 
     @property
     def arn(self) -> str:
-        """Give the finding's ARN: its identity across accounts and Regions."""
+        """Return the finding's ARN, which identifies it across accounts and Regions; "" if absent."""
         return self.text("arn")
 
     def _from_arn(self, place: int) -> str:
@@ -124,17 +124,17 @@ class Finding:
 
     @property
     def account(self) -> str:
-        """Give the account the finding is about, which is not the administrator's that received it."""
+        """Return the account id the finding is about, not the administrator account that received it."""
         return self.text("accountId") or self._from_arn(4) or _text(self.event.get("account"))
 
     @property
     def region(self) -> str:
-        """Give the Region the finding is about."""
+        """Return the Region code the finding is about."""
         return self.text("region") or self._from_arn(3) or _text(self.event.get("region"))
 
     @property
     def partition(self) -> str:
-        """Give aws, aws-cn or aws-us-gov: as the finding says, else as its ARN or Region implies."""
+        """Return aws, aws-cn or aws-us-gov, from the finding, else from its ARN, else from its Region."""
         if stated := self.text("partition"):
             return stated
         if stated := self._from_arn(1):
@@ -145,14 +145,14 @@ class Finding:
 
     @property
     def updated_at(self) -> str:
-        """Give the time of the last update as GuardDuty wrote it."""
+        """Return the time of the last update (`updatedAt`) as GuardDuty wrote it."""
         return self.text("updatedAt")
 
 
 def read_json(text: str | bytes) -> Any:
-    """Parse JSON; raise MalformedEvent, with the place, for text that is none."""
+    """Parse JSON; raise MalformedEvent, with line and column, if the text is not valid JSON."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_reject_constant)
     except RecursionError:
         raise MalformedEvent("not readable JSON: nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -161,14 +161,14 @@ def read_json(text: str | bytes) -> Any:
         raise MalformedEvent(f"not JSON: {error}") from None
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _readable(detail: dict[str, Any]) -> dict[str, Any]:
+def _camel_case_view(detail: dict[str, Any]) -> dict[str, Any]:
     view = detail
     if "type" not in detail and "Type" in detail:
-        camel = _camel(detail, _DEEPEST)
+        camel = _camel(detail, _MAX_DEPTH)
         view = camel if isinstance(camel, dict) else detail
     service = view.get("service")
     extra = service.get("additionalInfo") if isinstance(service, dict) else None

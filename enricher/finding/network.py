@@ -1,4 +1,4 @@
-"""Read the network connections of a finding: one for each remote end, as AWS sees them."""
+"""Read the network connections of a finding, one per remote endpoint, from the resource's point of view."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enricher.finding.fields import Block, address_at, number_at, rows_at, text_
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Hold one end of a connection; asn is the number of the network and network its name."""
+    """One endpoint of a connection; asn: autonomous system number; network: the name of its organization."""
 
     ip: str = ""
     port: int | None = None
@@ -26,7 +26,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Hold both ends of a connection as AWS sees them; outbound is None where the finding does not say."""
+    """A connection between a local (AWS) and a remote endpoint; outbound: None if not stated."""
 
     remote: Endpoint
     local: Endpoint = Endpoint()
@@ -38,7 +38,7 @@ _OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
 
 
 def read_connections(view: Block) -> list[Connection]:
-    """Give the connections that a finding's detail shows, the action's before a sequence's."""
+    """List the connections in a finding's detail, those of the action before those of an attack sequence."""
     action = value_at(view, "service.action")
     network = value_at(action, "networkConnectionAction")
     callers = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
@@ -96,6 +96,6 @@ def _sequence_endpoint(row: Block) -> Endpoint:
     )
 
 
-def _degrees(block: object, path: str, most: int) -> float | None:
+def _degrees(block: object, path: str, maximum: int) -> float | None:
     number = number_at(block, path)
-    return number if number is not None and -most <= number <= most else None
+    return number if number is not None and -maximum <= number <= maximum else None

@@ -1,7 +1,7 @@
-"""Read and name the places of a finding, lists included.
+"""Address and read the fields of a finding, including list items.
 
-A place is written as a dotted camelCase path under `detail`; `[n]` is the n-th item of a list, counted from
-0: `service.detection.sequence.signals[2].name`. A rule writes `[]` for any item.
+A field is addressed by a dotted camelCase path under `detail`; `[n]` is item n of a list, counted from 0:
+`service.detection.sequence.signals[2].name`. In a rule, `[]` matches any item.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Characters of a value that travel as evidence; what is longer is cut, so that it is a prefix of the value.
+#: Maximum characters of a value in the evidence; a longer value is cut to its prefix.
 LONGEST = 256
-#: Items of one list that are read; GuardDuty's own lists are shorter.
+#: Maximum number of items read from one list; GuardDuty's own lists are shorter.
 MOST_ITEMS = 100
 ANY_ITEM = "[]"
 
@@ -22,14 +22,14 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Name one field of the finding (dotted camelCase path under `detail`) and the value that decided."""
+    """One field of the finding (dotted camelCase path under `detail`) and the value that matched."""
 
     field: str
     value: str | int | float | bool
 
 
 def scalar(value: object) -> Scalar | None:
-    """Give a value that says something by itself: a text that is not empty, a finite number, a flag."""
+    """Return a non-empty string, finite number or boolean unchanged; None for anything else."""
     if isinstance(value, str):
         return value or None
     if isinstance(value, float):
@@ -38,11 +38,11 @@ def scalar(value: object) -> Scalar | None:
 
 
 def shown(path: str, value: object) -> Shown | None:
-    """Name a place with its value for the evidence, cut to LONGEST; None for a value that says nothing."""
-    said = scalar(value)
-    if said is None:
+    """Return a field for the evidence, its value cut to LONGEST characters; None if it is not a `scalar`."""
+    leaf = scalar(value)
+    if leaf is None:
         return None
-    return Shown(path, said[:LONGEST] if isinstance(said, str) else said)
+    return Shown(path, leaf[:LONGEST] if isinstance(leaf, str) else leaf)
 
 
 def split_path(path: str) -> list[str]:
@@ -53,14 +53,14 @@ def split_path(path: str) -> list[str]:
 def walk(
     value: Any, steps: Sequence[str], chosen: Mapping[tuple[str, ...], int], path: str = "", depth: int = 0
 ) -> Iterator[tuple[str, Scalar]]:
-    """Give every place, with its whole value, that the steps lead to and that says something.
+    """Yield the path and uncut value of every scalar that the steps lead to.
 
-    chosen: for the steps up to a list, the item that is already chosen; of other lists every item is read.
+    chosen: list (as the steps up to it) -> the index to read; every item of any other list is read.
     """
     if depth == len(steps):
-        said = scalar(value)
-        if said is not None:
-            yield path, said
+        leaf = scalar(value)
+        if leaf is not None:
+            yield path, leaf
         return
     step = steps[depth]
     if step != ANY_ITEM:
@@ -77,7 +77,7 @@ def walk(
 
 
 def places_of(view: Any, steps: Sequence[str], near: str) -> Iterator[tuple[str, Scalar]]:
-    """Give every place that the steps lead to, in the lists that `near` goes into at its item of them."""
+    """Yield path and value of every scalar the steps lead to; in lists on the path `near`, only its item."""
     if ANY_ITEM in steps:
         yield from walk(view, steps, _chosen_items(near))
         return
@@ -85,9 +85,9 @@ def places_of(view: Any, steps: Sequence[str], near: str) -> Iterator[tuple[str,
         if not isinstance(view, dict):
             return
         view = view.get(step)
-    said = scalar(view)
-    if said is not None:
-        yield ".".join(steps), said
+    leaf = scalar(view)
+    if leaf is not None:
+        yield ".".join(steps), leaf
 
 
 def _chosen_items(place: str) -> dict[tuple[str, ...], int]:

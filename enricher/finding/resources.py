@@ -1,4 +1,4 @@
-"""Read the resources of a finding: what it is about, and what its sequence touched."""
+"""Read the resources of a finding: the affected resource, and those of an attack sequence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enricher.finding.fields import Block, rows_at, text_at, value_at
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Hold a resource: its CloudFormation type where there is one, its id or ARN, its name."""
+    """One resource; kind: its CloudFormation type if there is one; uid: id or ARN; name: "" if none."""
 
     kind: str
     uid: str
@@ -38,7 +38,7 @@ _KINDS = (
 
 
 def read_resources(view: Block) -> list[Resource]:
-    """Name what the finding is about, then what its sequence touched; what has no name is left out."""
+    """List the affected resources, then those of an attack sequence, without those that lack id and name."""
     found = []
     for path, kind, uid, name in _KINDS:
         block = value_at(view, f"resource.{path}")
@@ -56,5 +56,5 @@ def read_resources(view: Block) -> list[Resource]:
 
 
 def name_tag(block: object) -> str:
-    """Give the value of the tag Name, by which people know a resource; "" where it has none."""
+    """Return the value of the resource's Name tag; "" if it has none."""
     return next((text_at(tag, "value") for tag in rows_at(block, "tags") if tag.get("key") == "Name"), "")

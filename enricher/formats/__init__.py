@@ -1,4 +1,4 @@
-"""Render an enriched finding: one module for each format, with `render(enriched, limit) -> str`."""
+"""Render an enriched finding: one module per format, each with `render(enriched, limit) -> str`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def load_format(name: str) -> Render:
-    """Return the render function of a name in FORMATS; only its module is imported."""
+    """Return the render function of a format; raise KeyError for a name that is not in FORMATS.
+
+    Only the module of that format is imported, which keeps the cold start short.
+    """
     if name not in FORMATS:
         raise KeyError(name)
     return cast("Render", import_module(f"enricher.formats.{name}").render)

@@ -1,4 +1,4 @@
-"""Write a finding in Security Hub's format (ASFF), and its ATT&CK tags as fields to search there.
+"""Convert a finding to the AWS Security Finding Format (ASFF), with its ATT&CK tags as searchable fields.
 
 Limits: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html
 Types: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format-type-taxonomy.html
@@ -17,20 +17,20 @@ from enricher.finding.fields import iso_time, time_at
 from enricher.finding.safe_text import single_line
 from enricher.formats.asff_resources import resources_of
 
-#: What the keys of our fields begin with; nothing else is ever touched.
+#: Prefix of the keys of this project's fields; no other field is ever changed.
 PREFIX = "attack/"
 USER_VALUE_LIMIT, PRODUCT_VALUE_LIMIT = 1024, 2048
 ID_LIMIT, TITLE_LIMIT, DESCRIPTION_LIMIT = 512, 256, 1024
 TYPES_LIMIT = 50
-#: The largest finding, in bytes; Security Hub says "240 KB", and the smaller reading is the safe one.
+#: Maximum size of a finding in bytes; Security Hub documents "240 KB", and 240,000 is the safe reading of it.
 FINDING_LIMIT = 240_000
 
-#: A field is always written: whether an update replaces the map or adds to it is not documented, so one that
-#: was left out might keep its old value.
+#: Value of an empty field. Every field is always written: whether an update replaces the map or merges into
+#: it is not documented, so an omitted field might keep its old value.
 NONE = "none"
 
-#: Tactics in the words of ASFF's taxonomy. It has no place for ATT&CK 19's two halves of Defense Evasion, and
-#: puts what an attacker achieves under Effects.
+#: Tactics in ASFF's types taxonomy. It has no category for the two tactics that replace Defense Evasion in
+#: ATT&CK 19, and its namespace Effects covers what an attacker achieves.
 _NAMESPACES = {
     "TA0043": "TTPs/Reconnaissance",
     "TA0042": "TTPs/Resource Development",
@@ -52,10 +52,10 @@ _UNMAPPED_TYPE = "Unusual Behaviors"
 
 
 def attack_fields(enriched: EnrichedFinding, limit: int = USER_VALUE_LIMIT) -> dict[str, str]:
-    """Give the ATT&CK tags as text fields, the most needed first, each of 1 to `limit` characters.
+    """Return the ATT&CK tags as text fields, most important first, each of 1 to `limit` characters.
 
-    A search for a technique compares `attack/technique` (the primary one) or looks into
-    `attack/technique-ids` (all of them, with parents).
+    To search for a technique, filter on `attack/technique` (the primary one) or on `attack/technique-ids`
+    (all techniques with their parents).
     """
     attack = enriched.attack
     techniques, tactics = attack["techniques"], attack["tactics"]
@@ -88,7 +88,7 @@ def _with_parents(ids: Iterable[str]) -> Iterable[str]:
 
 
 def _join(values: Iterable[str], limit: int) -> str:
-    """Join distinct values with ", " and stop before the one that would exceed `limit` characters."""
+    """Return the distinct values joined with ", ", up to the last one that fits into `limit` characters."""
     text = ""
     for value in dict.fromkeys(values):
         longer = f"{text}, {value}" if text else value
@@ -99,26 +99,27 @@ def _join(values: Iterable[str], limit: int) -> str:
 
 
 class Incomplete(ValueError):
-    """Say what a finding lacks that ASFF needs."""
+    """A finding that lacks a value required by ASFF; the message names the field and the value found."""
 
 
 def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
-    """Write an own finding of the finding's account; raise Incomplete for what lacks something ASFF needs.
+    """Return the finding as an ASFF finding of the account's own product (`default_product`).
 
-    The ATT&CK fields are ProductFields: UserDefinedFields are the customer's, and no import updates them.
+    The ATT&CK fields are in ProductFields: UserDefinedFields are the customer's, and BatchImportFindings does
+    not update them. Raise Incomplete if the finding lacks a value that ASFF requires.
     """
     finding, alert = enriched.finding, enriched.alert
     if not finding.arn or len(finding.arn) > ID_LIMIT:
         raise Incomplete(
-            f"ASFF needs an Id of 1 to {ID_LIMIT} characters, the finding's ARN has {len(finding.arn)}"
+            f"ASFF requires an Id of 1 to {ID_LIMIT} characters; the finding's ARN has {len(finding.arn)}"
         )
     if not re.fullmatch(r"[0-9]{12}", finding.account):
-        raise Incomplete(f"ASFF needs an account of 12 digits, the finding has {finding.account!r:.40}")
+        raise Incomplete(f"ASFF requires an account ID of 12 digits; the finding has {finding.account!r:.40}")
     if not finding.region:
-        raise Incomplete("ASFF needs a Region, the finding has none")
+        raise Incomplete("ASFF requires a Region; the finding has none")
     created, updated = _time(finding, "createdAt"), _time(finding, "updatedAt")
     if not updated:
-        raise Incomplete(f"ASFF needs UpdatedAt, the finding's updatedAt is {finding.updated_at!r:.40}")
+        raise Incomplete(f"ASFF requires UpdatedAt; the finding's updatedAt is {finding.updated_at!r:.40}")
     optional = {
         "FirstObservedAt": _time(finding, "service.eventFirstSeen"),
         "LastObservedAt": _time(finding, "service.eventLastSeen"),
@@ -148,7 +149,7 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
 
 
 def default_product(finding: Finding) -> str:
-    """Name the product that an account's own findings belong to."""
+    """Return the ARN of the default product, to which an account's own findings belong."""
     return (
         f"arn:{finding.partition}:securityhub:{finding.region}:{finding.account}"
         f":product/{finding.account}/default"
@@ -156,22 +157,22 @@ def default_product(finding: Finding) -> str:
 
 
 def types_of(enriched: EnrichedFinding) -> list[str]:
-    """Give the types in ASFF's taxonomy: namespace, category, and GuardDuty's type as classifier."""
-    # A slash separates the three parts; GuardDuty's own integration writes a dash for it.
+    """Return 1 to 50 types of ASFF's taxonomy; the classifier (third part) is GuardDuty's finding type."""
+    # A slash separates the three parts, so GuardDuty's own integration replaces it with a dash as well.
     classifier = single_line(enriched.finding.type, ID_LIMIT).replace("/", "-")
     attack = enriched.attack
     pairs = [(row["tactic"], row["id"]) for row in attack["techniques"]] or [
         (tactic, "") for tactic in attack["tactics"]
     ]
-    places = [_place(tactic, technique) for tactic, technique in pairs] or [_UNMAPPED_TYPE]
+    categories = [_category(tactic, technique) for tactic, technique in pairs] or [_UNMAPPED_TYPE]
     types = (
-        f"{place}/{classifier}" if "/" in place and classifier else place
-        for place in dict.fromkeys(places)
+        f"{category}/{classifier}" if "/" in category and classifier else category
+        for category in dict.fromkeys(categories)
     )  # fmt: skip
     return list(types)[:TYPES_LIMIT]
 
 
-def _place(tactic: dict[str, str], technique: str) -> str:
+def _category(tactic: dict[str, str], technique: str) -> str:
     if tactic["id"] == "TA0040":
         return _EFFECTS.get(technique.partition(".")[0], _NAMESPACES["TA0040"])
     return _NAMESPACES.get(tactic["id"], f"TTPs/{tactic['name']}")

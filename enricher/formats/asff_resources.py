@@ -1,4 +1,4 @@
-"""Name the resources of a finding as Security Hub names them, so that it counts them with its other findings.
+"""Convert the resources of a finding to ASFF, with the IDs that Security Hub uses for them elsewhere.
 
 https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources-attributes.html
 """
@@ -15,8 +15,8 @@ RESOURCES_LIMIT, RESOURCE_ID_LIMIT = 32, 512
 _PARTITIONS = frozenset(("aws", "aws-cn", "aws-us-gov"))
 _ROLES = {"TARGET": "Target", "ACTOR": "Actor"}
 
-#: Where a finding holds the ARN or the id of a resource of each kind.
-_PLACES = (
+#: ASFF type, path under `resource`, and the key that holds the ARN or ID of the resource.
+_LOCATIONS = (
     ("AwsS3Bucket", "s3BucketDetails", "arn"),
     ("AwsEksCluster", "eksClusterDetails", "arn"),
     ("AwsEcsCluster", "ecsClusterDetails", "arn"),
@@ -30,7 +30,7 @@ _PLACES = (
     ("Other", "recoveryPointDetails", "recoveryPointArn"),
     ("Other", "bedrockGuardrailDetails", "guardrailArn"),
 )
-#: Kinds of resource in an attack sequence, with what goes before the bare id to make an ARN of it.
+#: Resource types of an attack sequence and their ASFF types.
 _SEQUENCE_KINDS = {
     "EC2_INSTANCE": "AwsEc2Instance",
     "EC2_NETWORK_INTERFACE": "AwsEc2NetworkInterface",
@@ -45,7 +45,7 @@ _SEQUENCE_KINDS = {
 
 
 def resources_of(finding: Finding) -> list[dict[str, Any]]:
-    """Give 1 to 32 ASFF resources; the account, where the finding names no other that can be read."""
+    """Return 1 to 32 ASFF resources; the account itself if the finding names no other resource."""
     shared: dict[str, Any] = {"Region": finding.region}
     if finding.partition in _PARTITIONS:
         shared["Partition"] = finding.partition
@@ -66,7 +66,7 @@ def _of_finding(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "AwsEc2Instance", arn
     if key := finding.text("resource.accessKeyDetails.accessKeyId"):
         yield "AwsIamAccessKey", f"AWS::IAM::AccessKey:{key}"
-    for kind, place, name in _PLACES:
+    for kind, place, name in _LOCATIONS:
         value = finding.at(f"resource.{place}")
         for item in value if isinstance(value, list) else [value]:
             text = item.get(name) if isinstance(item, dict) else None

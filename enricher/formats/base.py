@@ -1,6 +1,7 @@
-"""Turn an enriched finding into the body that a destination carries; one small module for each format.
+"""Define the interface of the output formats; each format is one module.
 
-A format is a pure function `render(enriched, limit) -> str`: the body, never more than `limit` UTF-8 bytes.
+A format is a pure function `render(enriched, limit) -> str` that returns a message body of at most `limit`
+UTF-8 bytes or raises TooLarge.
 """
 
 from __future__ import annotations
@@ -13,4 +14,4 @@ Render = Callable[[EnrichedFinding, int], str]
 
 
 class TooLarge(ValueError):
-    """Say that a finding is beyond what its destination or JSON can carry, with no word of what it holds."""
+    """A finding that exceeds a size limit or cannot be JSON; the message contains no finding content."""

@@ -12,26 +12,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import Scene, read_scene
+from enricher.finding.context import Context, read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.base import TooLarge
 from enricher.formats.json_text import dump_json, filled, utf8_size
-from enricher.formats.summary import full_name, other_names, scene_rows
+from enricher.formats.summary import context_rows, full_name, other_names
 
-#: Our own bounds. A section of a Slack message holds 3,000 characters; a title is one line of a phone or two.
+#: This project's own limits, in characters. A section of a Slack message holds 3,000 characters
+#: (https://docs.slack.dev/reference/block-kit/blocks/section-block); a title is one or two lines on a phone.
 TITLE_LIMIT = 240
 DESCRIPTION_LIMIT = 2_800
-#: What is given up, in this order, when the notification exceeds the limit of its topic.
-_SLIMMING_ORDER = (
+#: Fields removed, in this order, when the notification exceeds the limit of its topic.
+_TRUNCATION_ORDER = (
     ("metadata", "additionalContext"),
     ("metadata", "relatedResources"),
     ("content", "keywords"),
     ("content", "description"),
 )
 
-# Slack and Teams agree on no escape, so what either reads as markup becomes a character that looks alike:
-# `<!channel>` and `<@U1>` notify people, backticks and asterisks open a style, brackets make a link.
+# Slack and Teams have no common escape, so characters that either treats as markup are replaced by look-alike
+# characters: `<!channel>` and `<@U1>` notify users, backticks and asterisks start a style, brackets a link.
 _LOOK_ALIKE = str.maketrans(
     {
         "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
@@ -52,14 +53,16 @@ _ICONS = {"CRITICAL": "🟣", "HIGH": "🔴", "MEDIUM": "🟠", "LOW": "🟡"}
 
 
 def render(enriched: EnrichedFinding, limit: int) -> str:
-    """Give the notification as JSON of at most `limit` UTF-8 bytes; raise TooLarge if it cannot be.
+    """Return the notification as JSON of at most `limit` UTF-8 bytes.
 
-    Finding content is shown without markup, mentions or links. Updates of one finding share a thread.
+    Finding content is shown without markup, mentions or links. Updates of one finding share a thread. Above
+    the limit fields are removed in a fixed order and metadata.additionalContext.removed lists them; raise
+    TooLarge if the required fields exceed the limit.
     """
     body = _notification(enriched)
     text = dump_json(body)
     removed: list[str] = []
-    for block, key in _SLIMMING_ORDER:
+    for block, key in _TRUNCATION_ORDER:
         if utf8_size(text) <= limit:
             return text
         if body[block].pop(key, None):
@@ -68,12 +71,12 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
             text = dump_json(body)
     if utf8_size(text) <= limit:
         return text
-    raise TooLarge(f"{utf8_size(text)} bytes without what can be left out: the limit is {limit}")
+    raise TooLarge(f"{utf8_size(text)} bytes after truncation: the limit is {limit} bytes")
 
 
 def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
-    scene = read_scene(finding)
+    context = read_context(finding)
     return filled(
         {
             "version": "1.0",
@@ -82,7 +85,7 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
             "content": {
                 "textType": "client-markdown",
                 "title": _title(enriched),
-                "description": _description(enriched, scene),
+                "description": _description(enriched, context),
                 "nextSteps": _next_steps(enriched),
                 "keywords": [unmarked(word, 75) for word in _keywords(enriched)],
             },
@@ -90,7 +93,7 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
                 "threadId": thread_id(finding),
                 "summary": unmarked(alert["headline"], TITLE_LIMIT),
                 "eventType": plain(finding.type, 100),
-                "relatedResources": [unmarked(it.uid or it.name) for it in scene.resources[:10]],
+                "relatedResources": [unmarked(it.uid or it.name) for it in context.resources[:10]],
                 "additionalContext": {
                     "findingId": plain(finding.text("id")),
                     "accountId": plain(finding.account),
@@ -107,13 +110,16 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
 
 
 def unmarked(text: str, limit: int = 200) -> str:
-    """Make finding content safe in a chat message: on one line, no links, no mentions, no markup."""
+    """Return finding content as one line of at most `limit` characters without links, mentions or markup."""
     line = _ENTITY.sub("&amp;", plain(text, limit).translate(_LOOK_ALIKE))
     return defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit]
 
 
 def thread_id(finding: Finding) -> str:
-    """Give the same id for every update of one finding: the sha256 of its ARN."""
+    """Return the thread ID, identical for all updates of a finding: the hex SHA-256 of its ARN.
+
+    Without an ARN it is derived from account, Region, ID and type.
+    """
     identity = finding.arn or f"{finding.account}|{finding.region}|{finding.text('id')}|{finding.type}"
     return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()
 
@@ -124,20 +130,20 @@ def _title(enriched: EnrichedFinding) -> str:
     return f"{icon} {'SAMPLE ' if alert['sample'] else ''}{unmarked(alert['headline'], TITLE_LIMIT)}"
 
 
-def _description(enriched: EnrichedFinding, scene: Scene) -> str:
+def _description(enriched: EnrichedFinding, context: Context) -> str:
     finding = enriched.finding
     lines = [_SAMPLE] if enriched.alert["sample"] else []
     title, description = unmarked(finding.text("title")), unmarked(finding.text("description"), 400)
     lines += [line for line in dict.fromkeys((title, description)) if line]
-    lines += [f"*{label}* {unmarked(value)}" for label, value in scene_rows(finding, scene)]
+    lines += [f"*{label}* {unmarked(value)}" for label, value in context_rows(finding, context)]
     lines += _attack_lines(enriched)
-    # Whole lines only: the end of a cut line could open a style that nothing closes.
+    # Remove whole lines only: a truncated line could start a style that is never closed.
     while len("\n".join(lines)) > DESCRIPTION_LIMIT:
         lines.pop()
     return "\n".join(lines)
 
 
-_SAMPLE = "*Sample finding:* made by GuardDuty to try things out, nothing happened."
+_SAMPLE = "*Sample finding:* generated by GuardDuty for testing, no actual activity."
 
 
 def _attack_lines(enriched: EnrichedFinding) -> list[str]:
@@ -148,16 +154,16 @@ def _attack_lines(enriched: EnrichedFinding) -> list[str]:
         lines += other_names(row)
         if place == 0:
             shown = ", ".join(_shown(item) for item in row["evidence"][:3])
-            lines += [f"seen: {shown}"] if shown else []
+            lines += [f"evidence: {shown}"] if shown else []
             lines.append(unmarked(row["rationale"], 600))
     if not attack["techniques"]:
         names = ", ".join(f"{tactic['name']} ({tactic['id']})" for tactic in attack["tactics"])
-        lines.append(f"*ATT&CK* {names or 'nothing that the mapping could tell'}")
+        lines.append(f"*ATT&CK* {names or 'no tactic or technique: this finding type is not mapped'}")
     return lines
 
 
 def _shown(item: Mapping[str, Any]) -> str:
-    # The last step of the field's path is enough to read the value by.
+    # The last step of the field's path is enough to identify the value.
     name = item["field"].rpartition(".")[2].partition("[")[0]
     return f"{unmarked(name, 40)} {unmarked(str(item['value']), 80)}"
 

@@ -9,19 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import Scene, moment_of, read_scene
+from enricher.finding.context import Context, moment_of, read_context
 from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
 from enricher.formats.base import TooLarge
 from enricher.formats.ecs_entities import entity_fields
 from enricher.formats.json_text import dump_json, filled, utf8_size
-from enricher.formats.slimming import give_up, slim_detail
 from enricher.formats.summary import full_name, other_names, parent_of
+from enricher.formats.truncation import remove_fields, truncate_detail
 
 ECS_VERSION = "9.4.0"
 
-#: What is given up, in this order, when the original finding is gone already and the document still is too
-#: large. What identifies the finding, `threat` and `labels` are never given up.
-SLIMMING_ORDER = (
+#: Field sets removed, in this order, if the document without the original finding is still too large. The
+#: fields that identify the finding, `threat` and `labels` are never removed.
+TRUNCATION_ORDER = (
     "file", "container", "orchestrator", "faas", "user_agent", "process", "host", "related", "dns", "user",
     "network", "source", "destination", "message",
 )  # fmt: skip
@@ -37,43 +37,43 @@ _CATEGORIES = {
 
 
 def render(enriched: EnrichedFinding, limit: int) -> str:
-    """Give the document as JSON of at most `limit` UTF-8 bytes.
+    """Return the document as JSON of at most `limit` UTF-8 bytes.
 
-    Above the limit the original finding loses parts first, then goes, then fields go in SLIMMING_ORDER;
-    labels.slimmed names what is missing. Raise TooLarge if what must stay is larger than that.
+    Above the limit parts of event.original are removed, then event.original, then field sets in
+    TRUNCATION_ORDER; labels.truncated lists them. Raise TooLarge if the required fields exceed the limit.
     """
     document = _document(enriched)
     size = 0
-    for smaller, removed in _ever_smaller(document, enriched.finding.event["detail"]):
-        labels = {**document["labels"], "slimmed": removed} if removed else document["labels"]
+    for smaller, removed in _truncations(document, enriched.finding.event["detail"]):
+        labels = {**document["labels"], "truncated": removed} if removed else document["labels"]
         text = dump_json({**smaller, "labels": labels})
         size = utf8_size(text)
         if size <= limit:
             return text
-    raise TooLarge(f"{size} bytes without what can be left out: the limit is {limit}")
+    raise TooLarge(f"{size} bytes after truncation: the limit is {limit} bytes")
 
 
-def _ever_smaller(
+def _truncations(
     document: Mapping[str, Any], detail: Mapping[str, Any]
 ) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    # A string, not an object: fields that no one foresaw would meet other types in the index, and
-    # Elasticsearch refuses the document of which one field does not fit.
+    # A string, not an object: unknown fields could conflict with the index mapping, and Elasticsearch rejects
+    # a document if a single field conflicts.
     event = document["event"]
     yield {**document, "event": {**event, "original": dump_json(detail)}}, []
-    for slimmed, removed in slim_detail(detail):
-        yield {**document, "event": {**event, "original": dump_json(slimmed)}}, removed
-    yield from give_up(document, "event.original", SLIMMING_ORDER)
+    for truncated, removed in truncate_detail(detail):
+        yield {**document, "event": {**event, "original": dump_json(truncated)}}, removed
+    yield from remove_fields(document, "event.original", TRUNCATION_ORDER)
 
 
 def _document(enriched: EnrichedFinding) -> dict[str, Any]:
-    finding, scene = enriched.finding, read_scene(enriched.finding)
+    finding, context = enriched.finding, read_context(enriched.finding)
     purpose, _, rest = finding.type[:TEXT_LIMIT].partition(":")
     return filled(
         {
             "@timestamp": iso_time(moment_of(finding)),
             "message": _message(enriched),
             "ecs": {"version": ECS_VERSION},
-            "event": _event_fields(enriched, scene),
+            "event": _event_fields(enriched, context),
             "threat": _threat_fields(enriched.attack),
             "rule": {
                 "name": finding.type[:TEXT_LIMIT],
@@ -88,8 +88,8 @@ def _document(enriched: EnrichedFinding) -> dict[str, Any]:
                 "service": {"name": "guardduty"},
             },
             "observer": {"vendor": "AWS", "product": "GuardDuty"},
-            **entity_fields(finding, scene),
-            "labels": _labels(enriched, scene),
+            **entity_fields(finding, context),
+            "labels": _labels(enriched, context),
         }
     )
 
@@ -100,23 +100,23 @@ def _message(enriched: EnrichedFinding) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _event_fields(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
+def _event_fields(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     finding, alert = enriched.finding, enriched.alert
     severity = finding.number("severity")
     action = finding.text("service.action.actionType")[:TEXT_LIMIT]
     categories = ["intrusion_detection", _CATEGORIES.get(action, "")]
-    categories += ["process" if scene.process else "", "malware" if scene.threats else ""]
+    categories += ["process" if context.process else "", "malware" if context.threats else ""]
     created, start, end = (
         time_at(finding.view, path)
         for path in ("createdAt", "service.eventFirstSeen", "service.eventLastSeen")
     )
-    denied = scene.blocked or bool(scene.call and scene.call.error)
+    denied = context.blocked or bool(context.call and context.call.error)
     return {
         "kind": "alert",
         "category": [category for category in categories if category],
         "type": ["info", "denied"] if denied else ["info"],
-        "action": scene.call.operation if scene.call else action.lower(),
-        "outcome": ("failure" if scene.call.error else "success") if scene.call else "",
+        "action": context.call.operation if context.call else action.lower(),
+        "outcome": ("failure" if context.call.error else "success") if context.call else "",
         "id": alert["dedupId"],
         "code": finding.type[:TEXT_LIMIT],
         "severity": int(severity) if severity is not None and abs(severity) < 2**31 else None,
@@ -133,7 +133,7 @@ def _event_fields(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
 
 
 def _threat_fields(attack: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the arrays of `threat`: distinct, parallel, primary first; a parent beside its children."""
+    """Return the arrays of `threat`: distinct, parallel, primary first, including parents."""
     techniques, children = [], []
     for row in attack["techniques"]:
         if row["parent"]:
@@ -159,7 +159,7 @@ def _arrays(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     }
 
 
-def _labels(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
+def _labels(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
     primary = attack["techniques"][0] if attack["techniques"] else {}
     return {
@@ -172,7 +172,7 @@ def _labels(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
         "atlas": [f"{row['id']} {row['name']}" for row in attack.get("atlas", ())],
         "finding_arn": finding.arn[:TEXT_LIMIT],
         "finding_id": text_at(finding.view, "id"),
-        "malware": list(dict.fromkeys(threat.name for threat in scene.threats)),
+        "malware": list(dict.fromkeys(threat.name for threat in context.threats)),
         "occurrence": alert["occurrence"],
         "resource_role": text_at(finding.view, "service.resourceRole"),
         "sample": "true" if alert["sample"] else "false",
@@ -181,13 +181,13 @@ def _labels(enriched: EnrichedFinding, scene: Scene) -> dict[str, Any]:
 
 
 def _reasons(attack: Mapping[str, Any]) -> list[str]:
-    """Explain each technique in one text: what, how sure, on whose word, what shows it, its other name."""
+    """Return one text per technique: name, confidence, source, rationale, evidence, other release's name."""
     reasons = []
     for row in attack["techniques"]:
         shown = "; ".join(f"{shown['field']} = {shown['value']}" for shown in row["evidence"])
         head = (
             f"{full_name(row)} ({row['tactic']['name']}), {row['confidence']} confidence from {row['source']}"
         )
-        parts = (f"{head}: {row['rationale']}", f"Seen: {shown}." if shown else "", *other_names(row))
+        parts = (f"{head}: {row['rationale']}", f"Evidence: {shown}." if shown else "", *other_names(row))
         reasons.append(" ".join(part for part in parts if part)[:TEXT_LIMIT])
     return reasons

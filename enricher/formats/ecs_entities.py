@@ -1,45 +1,47 @@
-"""Write the ECS fields of what takes part in a finding: both ends, users, hosts, processes, containers."""
+"""Build the ECS fields of the entities in a finding: endpoints, users, hosts, processes, containers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from enricher.finding.context import Container, Process, Scene, Threat
+from enricher.finding.context import Container, Context, Process, Threat
 from enricher.finding.event import Finding
 from enricher.finding.fields import Block, address_at, iso_time, rows_at, text_at, value_at
 from enricher.finding.network import Connection, Endpoint
 from enricher.finding.resources import name_tag
 
 
-def entity_fields(finding: Finding, scene: Scene) -> dict[str, Any]:
-    """Give the field sets by name; those that the finding does not fill are empty."""
+def entity_fields(finding: Finding, context: Context) -> dict[str, Any]:
+    """Return the ECS field sets by name; a field set for which the finding has no values is empty."""
     view = finding.view
     host = _host_fields(value_at(view, "resource.instanceDetails"))
     dns = value_at(view, "service.action.dnsRequestAction") is not None
     return {
-        **_network_fields(finding, scene.connections[:1]),
-        "dns": {"question": {"name": scene.domain}, "type": "query"} if dns and scene.domain else {},
-        "user": {"name": scene.principals[0].name, "id": scene.principals[0].uid} if scene.principals else {},
-        "user_agent": {"original": scene.call.user_agent if scene.call else ""},
+        **_network_fields(finding, context.connections[:1]),
+        "dns": {"question": {"name": context.domain}, "type": "query"} if dns and context.domain else {},
+        "user": {"name": context.principals[0].name, "id": context.principals[0].uid}
+        if context.principals
+        else {},
+        "user_agent": {"original": context.call.user_agent if context.call else ""},
         "host": host,
-        "process": _process_fields(scene.process, scene.parent) if scene.process else {},
-        "container": _container_fields(scene.container) if scene.container else {},
-        "orchestrator": _orchestrator_fields(view, scene),
+        "process": _process_fields(context.process, context.parent) if context.process else {},
+        "container": _container_fields(context.container) if context.container else {},
+        "orchestrator": _orchestrator_fields(view, context),
         "faas": {
             "id": text_at(view, "resource.lambdaDetails.functionArn"),
             "name": text_at(view, "resource.lambdaDetails.functionName"),
         },
-        "file": _file_fields(scene.threats[0]) if scene.threats else {},
+        "file": _file_fields(context.threats[0]) if context.threats else {},
         "related": {
             "ip": _distinct(
-                [end.ip for it in scene.connections for end in (it.remote, it.local)] + host.get("ip", [])
+                [end.ip for it in context.connections for end in (it.remote, it.local)] + host.get("ip", [])
             ),
-            "user": _distinct(principal.name for principal in scene.principals),
+            "user": _distinct(principal.name for principal in context.principals),
             "hosts": _distinct(
-                [host.get("name", ""), scene.domain, *(it.remote.domain for it in scene.connections)]
+                [host.get("name", ""), context.domain, *(it.remote.domain for it in context.connections)]
             ),
-            "hash": _distinct(threat.sha256 for threat in scene.threats),
+            "hash": _distinct(threat.sha256 for threat in context.threats),
         },
     }
 
@@ -88,12 +90,14 @@ def _host_fields(instance: Block | None) -> dict[str, Any]:
     identity = text_at(instance, "instanceId")
     if not identity:
         return {}
-    faces = rows_at(instance, "networkInterfaces")
+    interfaces = rows_at(instance, "networkInterfaces")
     return {
         "id": identity,
         "name": name_tag(instance) or identity,
-        "hostname": next((text_at(face, "privateDnsName") for face in faces), ""),
-        "ip": _distinct(address_at(face, key) for face in faces for key in ("privateIpAddress", "publicIp")),
+        "hostname": next((text_at(interface, "privateDnsName") for interface in interfaces), ""),
+        "ip": _distinct(
+            address_at(interface, key) for interface in interfaces for key in ("privateIpAddress", "publicIp")
+        ),
         "type": text_at(instance, "instanceType"),
     }
 
@@ -130,7 +134,7 @@ def _container_fields(container: Container) -> dict[str, Any]:
     }
 
 
-def _orchestrator_fields(view: Block, scene: Scene) -> dict[str, Any]:
+def _orchestrator_fields(view: Block, context: Context) -> dict[str, Any]:
     workload = value_at(view, "resource.kubernetesDetails.kubernetesWorkloadDetails")
     for key, kind in (("eksClusterDetails", "kubernetes"), ("ecsClusterDetails", "ecs")):
         cluster = value_at(view, f"resource.{key}")
@@ -138,7 +142,8 @@ def _orchestrator_fields(view: Block, scene: Scene) -> dict[str, Any]:
             return {
                 "type": kind,
                 "cluster": {"name": name, "id": text_at(cluster, "arn")},
-                "namespace": text_at(workload, "namespace") or (scene.call.namespace if scene.call else ""),
+                "namespace": text_at(workload, "namespace")
+                or (context.call.namespace if context.call else ""),
                 "resource": {"name": text_at(workload, "name"), "type": text_at(workload, "type")},
             }
     return {}

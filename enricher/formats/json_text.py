@@ -1,4 +1,4 @@
-"""Write JSON as small as it goes, and never what a queue would refuse."""
+"""Serialise compact JSON without characters that SQS and SNS reject."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from typing import Any
 
 from enricher.formats.base import TooLarge
 
-# SQS and SNS reject characters outside XML 1.0; JSON leaves these unescaped when asked for non-ASCII.
+# SQS and SNS reject characters outside XML 1.0; json.dumps with ensure_ascii=False leaves these unescaped.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_REFUSED = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_REJECTED = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def dump_json(value: object) -> str:
-    """Serialise compactly; raise TooLarge for numbers that JSON cannot carry and for too deep a nesting."""
+    """Return compact JSON that SQS and SNS accept; non-ASCII characters are kept where that is possible.
+
+    Raise TooLarge for Infinity and NaN, which JSON cannot represent, and for values nested too deeply.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        if _REFUSED.search(text):
+        if _REJECTED.search(text):
             text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     except RecursionError:
-        raise TooLarge("nested too deeply to be written as JSON") from None
+        raise TooLarge("nested too deeply to serialise as JSON") from None
     except ValueError:
-        raise TooLarge("holds a number that JSON cannot carry") from None
+        raise TooLarge("contains a number that JSON cannot represent") from None
     return text
 
 
 def utf8_size(text: str) -> int:
-    """Count the UTF-8 bytes of a text that `dump_json` wrote."""
+    """Return the size in UTF-8 bytes of a text that `dump_json` returned."""
     return len(text) if text.isascii() else len(text.encode("utf-8"))
 
 
 def filled(block: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a block without its empty values (None, "", [], {}), at every depth of objects."""
+    """Return a copy of an object without empty values (None, "", [], {}), nested objects included."""
     inner = {key: filled(value) if isinstance(value, dict) else value for key, value in block.items()}
     return {key: value for key, value in inner.items() if value not in (None, "", [], {})}

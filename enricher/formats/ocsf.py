@@ -11,14 +11,14 @@ from typing import Any
 
 from enricher.attack.catalog import archived_url
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import moment_of, read_scene
+from enricher.finding.context import moment_of, read_context
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
 from enricher.formats.base import TooLarge
 from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.ocsf_evidences import evidences_of, malware_of, resources_of
-from enricher.formats.slimming import give_up, slim_detail
 from enricher.formats.summary import parent_of
+from enricher.formats.truncation import remove_fields, truncate_detail
 
 OCSF_VERSION = "1.8.0"
 _CLASS, _CATEGORY = 2004, 2
@@ -26,20 +26,20 @@ _ACTIVITIES = {1: "Create", 2: "Update", 3: "Close"}
 _STATUSES = {1: "New", 5: "Archived"}
 _SEVERITIES = {"UNKNOWN": 0, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}
 
-#: What is given up, in this order, when raw_data is gone already and the event still is too large.
-SLIMMING_ORDER = ("malware", "evidences", "resources", "unmapped", "enrichments")
+#: Attributes removed, in this order, if the event without raw_data is still too large.
+TRUNCATION_ORDER = ("malware", "evidences", "resources", "unmapped", "enrichments")
 
 
 def render(enriched: EnrichedFinding, limit: int) -> str:
-    """Give the event as JSON of at most `limit` UTF-8 bytes.
+    """Return the event as JSON of at most `limit` UTF-8 bytes.
 
-    Above the limit raw_data loses parts first, then goes, then attributes go in SLIMMING_ORDER. Then
-    metadata.is_truncated is true, metadata.untruncated_size the whole in kilobytes, and the labels of
-    metadata name what is missing. Raise TooLarge if what must stay is larger than that.
+    Above the limit parts of raw_data are removed, then raw_data, then attributes in TRUNCATION_ORDER. A
+    truncated event has metadata.is_truncated true, metadata.untruncated_size in kilobytes and one label
+    `removed:<path>` in metadata for each removed part. Raise TooLarge if the required parts exceed the limit.
     """
     event = _event(enriched)
     whole = 0
-    for smaller, removed in _ever_smaller(event, enriched.finding.event["detail"]):
+    for smaller, removed in _truncations(event, enriched.finding.event["detail"]):
         metadata = event["metadata"]
         if removed:
             labels = [*metadata.get("labels", ()), *(f"removed:{path}" for path in removed)]
@@ -49,21 +49,21 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
         if utf8_size(text) <= limit:
             return text
         whole = whole or utf8_size(text)
-    raise TooLarge(f"{whole} bytes, and {utf8_size(text)} without what can be left out: the limit is {limit}")
+    raise TooLarge(f"{whole} bytes, {utf8_size(text)} after truncation: the limit is {limit} bytes")
 
 
-def _ever_smaller(
+def _truncations(
     event: Mapping[str, Any], detail: Mapping[str, Any]
 ) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
     yield {**event, "raw_data": dump_json(detail)}, []
-    for slimmed, removed in slim_detail(detail):
-        yield {**event, "raw_data": dump_json(slimmed)}, removed
-    yield from give_up(event, "raw_data", SLIMMING_ORDER)
+    for truncated, removed in truncate_detail(detail):
+        yield {**event, "raw_data": dump_json(truncated)}, removed
+    yield from remove_fields(event, "raw_data", TRUNCATION_ORDER)
 
 
 def _event(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, alert = enriched.finding, enriched.alert
-    view, scene = finding.view, read_scene(finding)
+    view, context = finding.view, read_context(finding)
     number = finding.number("severity")
     return filled(
         {
@@ -84,9 +84,9 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
                 "cloud_partition": finding.partition[:TEXT_LIMIT],
             },
             "finding_info": _finding_info(enriched),
-            "resources": resources_of(finding, scene),
-            "evidences": evidences_of(scene),
-            "malware": malware_of(scene),
+            "resources": resources_of(finding, context),
+            "evidences": evidences_of(context),
+            "malware": malware_of(context),
             "vendor_attributes": {"severity": "" if number is None else f"{number:g}"},
             "enrichments": [
                 {
@@ -148,7 +148,7 @@ def _finding_info(enriched: EnrichedFinding) -> dict[str, Any]:
     }
     identity = text_at(view, "id")
     return {
-        # Required; a finding without an ARN is none of GuardDuty's, but it is forwarded all the same.
+        # Required; GuardDuty's findings always have an ARN, but one without it is forwarded as well.
         "uid": finding.arn[:TEXT_LIMIT] or identity or enriched.alert["dedupId"],
         "uid_alt": identity,
         "title": text_at(view, "title"),
@@ -163,15 +163,18 @@ def _finding_info(enriched: EnrichedFinding) -> dict[str, Any]:
 
 def _analytic(finding: Finding) -> dict[str, Any]:
     rule = text_at(finding.view, "customDetectionRuleName")
-    learned = "AnomalousBehavior" in finding.type
-    kind, caption = (1, "Rule") if rule else (4, "Learning (ML/DL)") if learned else (0, "Unknown")
+    is_anomaly = "AnomalousBehavior" in finding.type
+    kind, caption = (1, "Rule") if rule else (4, "Learning (ML/DL)") if is_anomaly else (0, "Unknown")
     name = rule or finding.type[:TEXT_LIMIT]
     uid = text_at(finding.view, "service.detectorId")
     return {"name": name, "uid": uid, "type_id": kind, "type": caption} if name or uid else {}
 
 
 def attacks_of(attack: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the `attack` objects, primary first: techniques, else tactics alone; ATLAS entries last."""
+    """Return the OCSF `attack` objects, primary first: techniques, else tactics alone; ATLAS entries last.
+
+    attack: the `attack` object of the enriched event.
+    """
     version = attack["version"]
     attacks = []
     for row in attack["techniques"]:
@@ -189,7 +192,7 @@ def attacks_of(attack: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _named(row: Mapping[str, Any], version: str) -> dict[str, str]:
-    # OCSF asks for the versioned permalink.
+    # OCSF requires the versioned permalink.
     url = row["url"] if "/versions/" in row["url"] else archived_url(row["url"], version)
     return {"uid": row["id"], "name": row["name"], "src_url": url}
 

@@ -1,10 +1,10 @@
-"""Write OCSF's evidences, resources and malware: what took part in a finding, as OCSF 1.8.0 spells it."""
+"""Build the OCSF 1.8.0 attributes `evidences`, `resources` and `malware` of a finding."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from enricher.finding.context import Container, Principal, Process, Scene
+from enricher.finding.context import Container, Context, Principal, Process
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds
 from enricher.finding.network import Connection, Endpoint
@@ -18,29 +18,29 @@ _USER_ACCOUNTS = {
 }
 
 
-def evidences_of(scene: Scene) -> list[dict[str, Any]]:
-    """Give one evidence for each connection, the first with who acted and what was done.
+def evidences_of(context: Context) -> list[dict[str, Any]]:
+    """Return one `evidences` object per connection, the first with actor, process, query and API call.
 
-    Further principals follow as evidences of their own; [] if the finding shows nothing.
+    Each further principal has an object of its own; [] if the finding has no such details.
     """
-    first, *others = [_connection(connection) for connection in scene.connections] or [{}]
-    deed = {
-        "actor": _actor(scene.principals[:1]),
-        "process": _process(scene.process, scene.parent),
-        "container": _container(scene.container),
-        "query": {"hostname": scene.domain} if scene.domain else {},
+    first, *others = [_connection(connection) for connection in context.connections] or [{}]
+    activity = {
+        "actor": _actor(context.principals[:1]),
+        "process": _process(context.process, context.parent),
+        "container": _container(context.container),
+        "query": {"hostname": context.domain} if context.domain else {},
     }
-    if scene.call:
-        call = scene.call
-        deed["api"] = {
+    if context.call:
+        call = context.call
+        activity["api"] = {
             "operation": call.operation,
             "service": {"name": call.service} if call.service else {},
             "group": {"name": call.namespace} if call.namespace else {},
             "response": {"error": call.error},
         }
-        deed["http_request"] = {"user_agent": call.user_agent}
-    actors = [{"actor": _actor((principal,))} for principal in scene.principals[1:]]
-    found = [filled(evidence) for evidence in ({**first, **deed}, *others, *actors)]
+        activity["http_request"] = {"user_agent": call.user_agent}
+    actors = [{"actor": _actor((principal,))} for principal in context.principals[1:]]
+    found = [filled(evidence) for evidence in ({**first, **activity}, *others, *actors)]
     return [evidence for evidence in found if evidence.keys() - {"container", "http_request"}]
 
 
@@ -131,8 +131,8 @@ def _container(container: Container | None) -> dict[str, Any]:
     return {"uid": container.id, "name": container.name, "runtime": container.runtime, "image": image}
 
 
-def resources_of(finding: Finding, scene: Scene) -> list[dict[str, Any]]:
-    """Give the resources of a finding, all in the role that the finding states."""
+def resources_of(finding: Finding, context: Context) -> list[dict[str, Any]]:
+    """Return the `resources` objects of a finding, all with the role of `service.resourceRole`."""
     role = _ROLES.get(finding.text("service.resourceRole"), 0)
     caption = {1: "Target", 2: "Actor", 0: "Unknown"}[role]
     common = {
@@ -144,14 +144,14 @@ def resources_of(finding: Finding, scene: Scene) -> list[dict[str, Any]]:
     }
     return [
         filled({"type": resource.kind, "uid": resource.uid, "name": resource.name, **common})
-        for resource in scene.resources
+        for resource in context.resources
     ]
 
 
-def malware_of(scene: Scene) -> list[dict[str, Any]]:
-    """Give each piece of malware with its files; GuardDuty does not say of which class it is."""
+def malware_of(context: Context) -> list[dict[str, Any]]:
+    """Return one `malware` object per threat with its files; GuardDuty does not state its classification."""
     files: dict[str, list[dict[str, Any]]] = {}
-    for threat in scene.threats:
+    for threat in context.threats:
         listed = files.setdefault(threat.name, [])
         if name := threat.path.rpartition("/")[2]:
             file = {"name": name, "path": threat.path, "type_id": 1, "hashes": _hashes(threat.sha256)}

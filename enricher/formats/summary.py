@@ -1,76 +1,78 @@
-"""Say in labelled rows what a scene shows: the words are here, the escaping is the format's."""
+"""Summarise the context of a finding as labelled rows; the formats escape the values themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from enricher.finding.context import Call, Principal, Process, Scene
+from enricher.finding.context import Call, Context, Principal, Process
 from enricher.finding.event import Finding
 from enricher.finding.fields import text_at, time_at, whole_at
 from enricher.finding.network import Endpoint
 from enricher.finding.resources import Resource
 
-#: Resources that are listed; the others are counted.
-_RESOURCES = 3
+#: Maximum number of resources listed; the remaining ones are counted.
+_MAX_RESOURCES = 3
 
 Rows = list[tuple[str, str]]
 
 
-def scene_rows(finding: Finding, scene: Scene) -> Rows:
-    """Give (label, value) rows, the most needed first; values are raw finding content and never empty."""
+def context_rows(finding: Finding, context: Context) -> Rows:
+    """Return (label, value) rows, most important first; values are unescaped finding content, never empty."""
     rows = [("When", _when(finding))]
     if text_at(finding.view, "service.resourceRole") == "ACTOR":
-        rows.append(("Role", "ACTOR: the resource itself did this, suspect it"))
-    rows += [("Who", _who(principal)) for principal in scene.principals[:2]]
-    rows += [("Call", _call(scene.call))] if scene.call else []
-    for connection in scene.connections[:3]:
+        rows.append(("Role", "ACTOR: the resource performed the activity and may be compromised"))
+    rows += [("Who", _who(principal)) for principal in context.principals[:2]]
+    rows += [("Call", _call(context.call))] if context.call else []
+    for connection in context.connections[:3]:
         ends = (connection.local, connection.remote)
         rows += zip(("From", "To"), map(_place, ends if connection.outbound else ends[::-1]), strict=True)
-    rows += [("Domain", scene.domain), ("Blocked", "yes" if scene.blocked else "")]
+    rows += [("Domain", context.domain), ("Blocked", "yes" if context.blocked else "")]
     rows += [
-        (label, _process(it)) for label, it in (("Process", scene.process), ("Parent", scene.parent)) if it
+        (label, _process(it))
+        for label, it in (("Process", context.process), ("Parent", context.parent))
+        if it
     ]
-    rows += [("Malware", join_filled((threat.name, threat.path))) for threat in scene.threats[:2]]
-    rows += [("Resource", _resource(resource)) for resource in _other_resources(scene)[:_RESOURCES]]
+    rows += [("Malware", join_filled((threat.name, threat.path))) for threat in context.threats[:2]]
+    rows += [("Resource", _resource(resource)) for resource in _other_resources(context)[:_MAX_RESOURCES]]
     return _filled(rows)
 
 
-def minor_rows(scene: Scene) -> Rows:
-    """Give the (label, value) rows that a reader can do without."""
+def minor_rows(context: Context) -> Rows:
+    """Return the less important (label, value) rows, which are removed first when a text is too large."""
     rows = []
-    if scene.call:
-        rows.append(("Agent", scene.call.user_agent))
-    if scene.container:
-        rows.append(("Container", join_filled((scene.container.name, scene.container.image))))
-    if (hidden := len(_other_resources(scene)) - _RESOURCES) > 0:
-        rows.append(("More", f"{hidden} further resources in the finding"))
+    if context.call:
+        rows.append(("Agent", context.call.user_agent))
+    if context.container:
+        rows.append(("Container", join_filled((context.container.name, context.container.image))))
+    if (hidden := len(_other_resources(context)) - _MAX_RESOURCES) > 0:
+        rows.append(("More", f"{hidden} more resources in the finding"))
     return _filled(rows)
 
 
 def full_name(row: Mapping[str, Any]) -> str:
-    """Give a technique's id and name, with its parent's name before it."""
+    """Return "ID name" of a row of `attack.techniques`; for a sub-technique "ID parent: name"."""
     parent = f"{row['parent']['name']}: " if row["parent"] else ""
     return f"{row['id']} {parent}{row['name']}"
 
 
 def parent_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parent of a sub-technique's row, with its page, which is above that of the sub-technique."""
+    """Return {id, name, url} of a sub-technique's parent, whose page is one level up."""
     return {**row["parent"], "url": row["url"].rstrip("/").rpartition("/")[0] + "/"}
 
 
 def other_names(row: Mapping[str, Any]) -> list[str]:
-    """Say what a technique is called in the other ATT&CK release, where that differs."""
+    """Return a technique's name in the other ATT&CK release as one line; [] if it is the same."""
     return [
         f"In ATT&CK {other['version']}: "
         + join_filled((join_filled((other["id"], other["name"]), " "), other["tactic"]["name"]))
-        for other in (row.get(key) for key in ("formerly", "since"))
+        for other in (row.get(key) for key in ("formerly", "currently"))
         if other
     ]
 
 
 def join_filled(parts: Iterable[str | None], separator: str = ", ") -> str:
-    """Join the parts that are not empty."""
+    """Return the non-empty parts, joined by the separator."""
     return separator.join(part for part in parts if part)
 
 
@@ -78,9 +80,9 @@ def _filled(rows: Rows) -> Rows:
     return [(label, value) for label, value in rows if value]
 
 
-def _other_resources(scene: Scene) -> list[Resource]:
-    keys = {principal.credential for principal in scene.principals}
-    return [resource for resource in scene.resources if resource.uid not in keys]
+def _other_resources(context: Context) -> list[Resource]:
+    keys = {principal.credential for principal in context.principals}
+    return [resource for resource in context.resources if resource.uid not in keys]
 
 
 def _resource(resource: Resource) -> str:
@@ -107,7 +109,7 @@ def _who(principal: Principal) -> str:
 def _call(call: Call) -> str:
     service = call.service.removesuffix(".amazonaws.com")
     target = f"in {call.namespace}" if call.namespace else f"on {service}" if service else ""
-    return join_filled((f"{call.operation} {target}", f"refused: {call.error}" if call.error else ""))
+    return join_filled((f"{call.operation} {target}", f"error: {call.error}" if call.error else ""))
 
 
 def _place(endpoint: Endpoint) -> str:

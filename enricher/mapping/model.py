@@ -1,13 +1,13 @@
-"""Hold the reviewed mapping: finding type -> ATT&CK entries, with the reason for each.
+"""The reviewed mapping: finding type -> ATT&CK entries, with the rationale of each.
 
-The Lambda loads it from one compact JSON (`bundle.json`, made by `enricher compile`); people edit the TOML
-under `mapping/`.
+The Lambda function loads it from compact JSON (`bundle.json`, written by `enricher compile`); the source is
+the TOML under `mapping/`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping as ReadMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from enricher.attack.catalog import Catalogue, Pair
 
 Confidence = Literal["high", "medium", "low"]
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
-#: Lineage of a team's own record; no record of the bundled mapping has it.
+#: Provenance of an override; no record of the bundled mapping has it.
 OVERRIDE = "override"
 
 BUNDLE = Path(__file__).resolve().parent.parent / "bundle.json"
@@ -24,13 +24,13 @@ BUNDLE = Path(__file__).resolve().parent.parent / "bundle.json"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Hold the judgement on one finding type. `pairs` is primary first; empty is a known gap."""
+    """The mapping of one finding type. pairs: the primary entry first; empty for a known gap."""
 
     type: str
     pairs: tuple[Pair, ...]
     confidence: Confidence
     rationale: str
-    lineage: str
+    provenance: str
     file: str
     caveats: str = ""
     references: tuple[str, ...] = ()
@@ -41,35 +41,36 @@ class Record:
 
     @property
     def is_retired(self) -> bool:
-        """Tell whether AWS no longer sends the type; `retired` is the day, where it is known."""
+        """Return whether AWS no longer sends the type; `retired` is the date, if known."""
         return bool(self.retired) or self.file == "retired"
 
     @property
     def is_override(self) -> bool:
-        """Tell whether the record is a team's own: it comes before all that a finding shows."""
-        return self.lineage == OVERRIDE
+        """Return whether the record is an override, which takes precedence over evidence in the finding."""
+        return self.provenance == OVERRIDE
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """Hold the whole mapping: the records, the aliases, the evidence tables and the ATT&CK catalogue.
+class AttackMapping:
+    """The whole mapping: records, aliases, evidence tables and the ATT&CK catalogue.
 
-    version: the CalVer release of the mapping; evidence: the compiled rule tables (see `evidence`).
+    version: the CalVer version of the mapping; records: by finding type; aliases: alias -> finding type;
+    evidence: the compiled rule tables (see `enricher.authoring.rule_compiler`).
     """
 
     version: str
     catalogue: Catalogue = field(repr=False)
-    records: ReadMapping[str, Record] = field(repr=False)
-    aliases: ReadMapping[str, str] = field(default_factory=dict, repr=False)
-    evidence: ReadMapping[str, Any] = field(default_factory=dict, repr=False)
+    records: Mapping[str, Record] = field(repr=False)
+    aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    evidence: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Mapping:
-        """Load the compiled mapping, from beside the code; raise FileNotFoundError if there is none."""
+    def load(cls, path: Path | None = None) -> AttackMapping:
+        """Load the compiled mapping (default: `enricher/bundle.json`); raise FileNotFoundError if absent."""
         return cls.from_bundle(json.loads((path or BUNDLE).read_text(encoding="utf-8")))
 
     @classmethod
-    def from_bundle(cls, bundle: ReadMapping[str, Any]) -> Mapping:
+    def from_bundle(cls, bundle: Mapping[str, Any]) -> AttackMapping:
         """Build the mapping from the object that `enricher compile` writes."""
         return cls(
             version=bundle["version"],
@@ -80,12 +81,12 @@ class Mapping:
         )
 
     def record_for(self, finding_type: str) -> Record | None:
-        """Find the record of a finding type, also by an alias or another spelling of it."""
+        """Return the record of a finding type, also by alias or variant spelling; None if there is none."""
         key = self.resolve_type(finding_type)
         return None if key is None else self.records[key]
 
     def resolve_type(self, finding_type: str) -> str | None:
-        """Give the recorded spelling of a type: exact, by alias, or but for case and a blank as slash."""
+        """Return the type as recorded: exact, by alias, or ignoring case and a space for "/"; else None."""
         if finding_type in self.records:
             return finding_type
         if finding_type in self.aliases:
@@ -97,10 +98,10 @@ class Mapping:
                     return self.aliases.get(key, key)
         return None
 
-    def with_overrides(self, overrides: ReadMapping[str, Record]) -> Mapping:
-        """Give the mapping with a team's own records in place of the bundled ones, aliases resolved.
+    def with_overrides(self, overrides: Mapping[str, Record]) -> AttackMapping:
+        """Return a mapping in which the overrides replace the bundled records, with aliases resolved.
 
-        What AWS says of a type (its ATLAS ids, its retirement) stays where the override says nothing of it.
+        Facts from AWS (ATLAS ids, retirement date, successor) are kept unless the override sets them.
         """
         records = dict(self.records)
         for finding_type, record in overrides.items():
@@ -123,14 +124,14 @@ def _fold(finding_type: str) -> str:
     return finding_type.strip().casefold().replace(" ", "/", 1)
 
 
-def record_from_json(finding_type: str, item: ReadMapping[str, Any]) -> Record:
+def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:
     """Build a record from its compact form in the bundle."""
     return Record(
         type=finding_type,
         pairs=tuple(Pair(*pair) for pair in item["pairs"]),
         confidence=item["confidence"],
         rationale=item["rationale"],
-        lineage=item["lineage"],
+        provenance=item["provenance"],
         file=item["file"],
         caveats=item.get("caveats", ""),
         references=tuple(item.get("references", ())),
@@ -142,12 +143,12 @@ def record_from_json(finding_type: str, item: ReadMapping[str, Any]) -> Record:
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
-    """Give a record's compact form for the bundle; what is empty is left out."""
+    """Return the compact form of a record for the bundle, without empty fields."""
     full = {
         "pairs": [_pair_to_json(pair) for pair in record.pairs],
         "confidence": record.confidence,
         "rationale": record.rationale,
-        "lineage": record.lineage,
+        "provenance": record.provenance,
         "file": record.file,
     }
     optional = {

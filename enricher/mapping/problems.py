@@ -1,4 +1,4 @@
-"""Name what is wrong with the mapping, so that an author sees every fault at once."""
+"""Problems of the mapping, collected so that an author sees all of them at once."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
-    """Name one fault of the mapping: the file, the finding type or rule, and what to do about it."""
+class Problem:
+    """One problem of the mapping: file, subject (finding type or rule id), message with the remedy."""
 
     file: str
     subject: str
     message: str
 
     def __str__(self) -> str:
-        """Print as file: subject: message."""
+        """Return "file: subject: message", without empty parts."""
         return ": ".join(part for part in (self.file, self.subject, self.message) if part)
 
 
 class InvalidMapping(ValueError):
-    """Carry every fault found in a mapping."""
+    """The mapping is invalid; `problems` lists every problem found, sorted."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
-        super().__init__("\n".join(map(str, self.faults)))
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))

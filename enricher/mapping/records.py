@@ -1,4 +1,4 @@
-"""Read [[finding]] records as people write them, ours or a team's, and name every fault in them."""
+"""Read and validate [[finding]] records in TOML, both bundled records and overrides."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from enricher.attack.catalog import Catalogue, Pair
 from enricher.mapping.model import CONFIDENCES, OVERRIDE, Confidence, Record
-from enricher.mapping.problems import Fault
+from enricher.mapping.problems import Problem
 
-LINEAGES = ("2020", "aws", "project")
-CEILING = 3
+PROVENANCES = ("2020", "aws", "project")
+MAX_ENTRIES = 3
 KEYS = (
-    "type", "attack", "confidence", "rationale", "caveats", "references", "lineage", "reviewed", "atlas",
+    "type", "attack", "confidence", "rationale", "caveats", "references", "provenance", "reviewed", "atlas",
     "retired", "successor",
 )  # fmt: skip
 PAIR_KEYS = ("tactic", "technique", "former", "former_tactic")
@@ -24,55 +24,61 @@ _TYPE = re.compile(TYPE_PATTERN, re.ASCII)
 
 
 def read_records(
-    text: str, name: str, catalogue: Catalogue, faults: list[Fault], *, override: bool = False
+    text: str, name: str, catalogue: Catalogue, problems: list[Problem], *, override: bool = False
 ) -> Iterator[Record]:
-    """Read the valid records of a TOML text, adding what is wrong with the others to `faults`.
+    """Yield the valid records of a TOML text; append the problems of the others to `problems`.
 
-    name: the file they came from; override: a team's own records, which need no lineage and no review date.
+    name: the file, for problems; override: the records are overrides, for which `provenance` and
+    `reviewed` are optional.
     """
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        faults.append(Fault(name, "", f"not TOML: {error}"))
+        problems.append(Problem(name, "", f"not TOML: {error}"))
         return
-    faults.extend(
-        Fault(name, "", f"unknown key {key!r}: a file holds `page` and [[finding]] records")
+    problems.extend(
+        Problem(name, "", f"unknown key {key!r}: a file holds `page` and [[finding]] records")
         for key in sorted(data.keys() - {"page", "finding"})
     )
     items = data.get("finding", [])
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        faults.append(Fault(name, "", "`finding` is no list of tables: write [[finding]], one for each type"))
+        message = "`finding` must be an array of tables: write one [[finding]] per finding type"
+        problems.append(Problem(name, "", message))
         return
     for place, item in enumerate(items, 1):
         file = name if override else name.removesuffix(".toml")
         record, messages = read_record(item, file, catalogue, override=override)
         subject = item["type"] if isinstance(item.get("type"), str) else f"record {place}"
-        faults.extend(Fault(name, subject, message) for message in messages)
+        problems.extend(Problem(name, subject, message) for message in messages)
         if record is not None:
             yield record
 
 
-def read_overrides(text: str, name: str, catalogue: Catalogue) -> tuple[dict[str, Record], list[Fault]]:
-    """Read a team's overrides: records in the bundled form, `name` is the file or parameter they came from.
+def read_overrides(text: str, name: str, catalogue: Catalogue) -> tuple[dict[str, Record], list[Problem]]:
+    """Read overrides, which have the form of the bundled records, from TOML text.
 
-    Valid records are given beside the faults of the others, so that one mistake costs one override.
+    name: the file or SSM parameter, for problems. Returns the valid records by finding type and the problems
+    of the others: an invalid override does not affect the rest.
     """
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     records: dict[str, Record] = {}
-    for record in read_records(text, name, catalogue, faults, override=True):
+    for record in read_records(text, name, catalogue, problems, override=True):
         if record.type in records:
-            faults.append(Fault(name, record.type, "overridden twice, the first serves"))
+            problems.append(Problem(name, record.type, "overridden twice: using the first"))
         records.setdefault(record.type, record)
-    return records, faults
+    return records, problems
 
 
 def read_record(
     item: dict[str, Any], stem: str, catalogue: Catalogue, *, override: bool = False
 ) -> tuple[Record | None, list[str]]:
-    """Read one [[finding]] table; give the record, or None and what is wrong with it."""
+    """Read one [[finding]] table; return the record and no messages, or None and the error messages.
+
+    stem: the name of the file without .toml; override: `provenance` and `reviewed` are optional.
+    """
     expected = ", ".join(KEYS)
     messages = [f"unknown key {key!r}: expected one of {expected}" for key in sorted(item.keys() - set(KEYS))]
-    messages += [*_check_text(item), *_check_judgement(item, override=override), *_check_lists(item)]
+    messages += [*_check_text(item), *_check_review(item, override=override), *_check_lists(item)]
     pairs = tuple(_read_pairs(item.get("attack"), catalogue, messages))
     if messages:
         return None, messages
@@ -81,7 +87,7 @@ def read_record(
         pairs=pairs,
         confidence=cast("Confidence", item.get("confidence", "low")),
         rationale=_flatten(item["rationale"]),
-        lineage=OVERRIDE if override else item["lineage"],
+        provenance=OVERRIDE if override else item["provenance"],
         file=stem,
         caveats=_flatten(item.get("caveats", "")),
         references=tuple(item.get("references", ())),
@@ -96,27 +102,27 @@ def read_record(
 def _check_text(item: dict[str, Any]) -> Iterator[str]:
     finding_type = item.get("type")
     if not isinstance(finding_type, str) or not _TYPE.fullmatch(finding_type):
-        yield f"type is {finding_type!r}: expected ThreatPurpose:Resource/Family[.Mechanism][!Artifact]"
+        yield _invalid("type", "ThreatPurpose:Resource/Family[.Mechanism][!Artifact]", finding_type)
     for key in ("rationale", "caveats", "successor"):
         value = item.get(key, "")
         if not isinstance(value, str):
-            yield f"{key} is no string"
+            yield f"`{key}` must be a string"
         elif key == "rationale" and not value.strip():
-            yield "rationale is missing: say in one to three sentences what was seen and why this technique"
+            yield "`rationale` is missing: one to three sentences, what was observed and why it maps here"
 
 
-def _check_judgement(item: dict[str, Any], *, override: bool) -> Iterator[str]:
+def _check_review(item: dict[str, Any], *, override: bool) -> Iterator[str]:
     confidence = item.get("confidence")
     if (item.get("attack") or confidence is not None) and confidence not in CONFIDENCES:
-        yield f"confidence is {confidence!r}: expected {', '.join(CONFIDENCES)}"
-    lineage = item.get("lineage")
-    if lineage not in LINEAGES and not (override and lineage is None):
-        yield f"lineage is {lineage!r}: expected {', '.join(LINEAGES)}"
+        yield _invalid("confidence", ", ".join(CONFIDENCES), confidence)
+    provenance = item.get("provenance")
+    if provenance not in PROVENANCES and not (override and provenance is None):
+        yield _invalid("provenance", ", ".join(PROVENANCES), provenance)
     reviewed = item.get("reviewed")
     if not isinstance(reviewed, date) and not (override and reviewed is None):
-        yield "reviewed is no date: write reviewed = YYYY-MM-DD, the day somebody last judged it"
+        yield "`reviewed` must be a date (YYYY-MM-DD): the day of the last review"
     if not isinstance(item.get("retired", date.min), date):
-        yield "retired is no date: write retired = YYYY-MM-DD"
+        yield "`retired` must be a date (YYYY-MM-DD)"
 
 
 def _check_lists(item: dict[str, Any]) -> Iterator[str]:
@@ -124,10 +130,14 @@ def _check_lists(item: dict[str, Any]) -> Iterator[str]:
     if not isinstance(references, list) or not all(
         isinstance(url, str) and url.startswith("https://") for url in references
     ):
-        yield "references is no list of https:// addresses"
+        yield "`references` must be a list of https:// URLs"
     atlas = item.get("atlas", [])
     if not isinstance(atlas, list) or not all(_is_atlas(entry) for entry in atlas):
-        yield 'atlas is no list of { id = "AML.T…", name = "…" }'
+        yield '`atlas` must be a list of { id = "AML.T…", name = "…" }'
+
+
+def _invalid(key: str, expected: str, value: object) -> str:
+    return f"invalid value for `{key}`: expected {expected}, got {value!r:.80}"
 
 
 def _is_atlas(entry: object) -> bool:
@@ -141,16 +151,16 @@ def _is_atlas(entry: object) -> bool:
 
 def _read_pairs(value: object, catalogue: Catalogue, messages: list[str]) -> Iterator[Pair]:
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        messages.append("attack is missing: write attack = [{ tactic, technique }, …], or [] for a known gap")
+        messages.append("`attack` is missing: write [{ tactic, technique }, …], or [] for a known gap")
         return
-    if len(value) > CEILING:
+    if len(value) > MAX_ENTRIES:
         messages.append(
-            f"attack has {len(value)} entries: {CEILING} is the ceiling, keep what the finding shows"
+            f"`attack` has {len(value)} entries: at most {MAX_ENTRIES}, keep those that the finding shows"
         )
     seen = set()
     for place, entry in enumerate(value, 1):
-        pair, faults = read_pair(entry, catalogue)
-        messages.extend(f"attack entry {place}: {fault}" for fault in faults)
+        pair, problems = read_pair(entry, catalogue)
+        messages.extend(f"attack entry {place}: {problem}" for problem in problems)
         if pair is None:
             continue
         if (pair.tactic, pair.technique) in seen:
@@ -160,54 +170,63 @@ def _read_pairs(value: object, catalogue: Catalogue, messages: list[str]) -> Ite
 
 
 def read_pair(entry: dict[str, Any], catalogue: Catalogue) -> tuple[Pair | None, list[str]]:
-    """Read one { tactic, technique } table and check it against the pinned and the former release."""
-    faults = [f"unknown key {key!r}" for key in sorted(entry.keys() - set(PAIR_KEYS))]
-    faults += [f"{key} is no string" for key in PAIR_KEYS if key in entry and not isinstance(entry[key], str)]
-    if faults:
-        return None, faults
+    """Read one { tactic, technique } table and check it against the pinned and the former release.
+
+    Returns the pair and no messages, or None and the error messages.
+    """
+    problems = [f"unknown key {key!r}" for key in sorted(entry.keys() - set(PAIR_KEYS))]
+    problems += [
+        f"`{key}` must be a string" for key in PAIR_KEYS if key in entry and not isinstance(entry[key], str)
+    ]
+    if problems:
+        return None, problems
     tactic, technique = entry.get("tactic"), entry.get("technique")
     version = catalogue.pinned.version
     if tactic not in catalogue.pinned.tactics:
-        faults.append(f"{tactic!r} is no tactic of ATT&CK {version}: expected TA and four digits")
+        problems.append(f"{tactic!r} is not a tactic of ATT&CK {version}: expected TA and four digits")
     if technique is not None and technique not in catalogue.pinned.techniques:
-        heir = catalogue.resolve(technique)
-        faults.append(
-            f"{technique!r} is no active technique of ATT&CK {version}"
-            + (f": revoked, now {heir} {catalogue.pinned.techniques[heir].name}" if heir else "")
+        replacement = catalogue.resolve(technique)
+        problems.append(
+            f"{technique!r} is not an active technique of ATT&CK {version}"
+            + (
+                f": revoked by {replacement} {catalogue.pinned.techniques[replacement].name}"
+                if replacement
+                else ""
+            )
         )
-    if faults:
-        return None, faults
+    if problems:
+        return None, problems
     pair = Pair(cast("str", tactic), technique, entry.get("former"), entry.get("former_tactic"))
-    faults = list(_check_pair(pair, catalogue))
-    return (None, faults) if faults else (pair, [])
+    problems = list(_check_pair(pair, catalogue))
+    return (None, problems) if problems else (pair, [])
 
 
 def _check_pair(pair: Pair, catalogue: Catalogue) -> Iterator[str]:
     if pair.technique is None:
         if pair.former or pair.former_tactic:
-            yield "former says nothing without a technique"
+            yield "`former` and `former_tactic` require a `technique`"
         return
     pinned, former = catalogue.pinned, catalogue.former
     if not catalogue.belongs(pair.tactic, pair.technique):
         tactics = ", ".join(pinned.techniques[pair.technique].tactics)
         yield (
-            f"{pair.technique} does not belong to {pair.tactic}: "
+            f"{pair.technique} is not a technique of {pair.tactic}: "
             f"ATT&CK {pinned.version} lists it under {tactics}"
         )
     candidates = catalogue.former_candidates(pair.technique)
     if pair.former and pair.former not in candidates:
         choices = ", ".join(candidates) or "none"
-        yield f"former {pair.former!r} did not become {pair.technique}: expected one of {choices}"
+        yield _invalid("former", f"an id revoked by {pair.technique} ({choices})", pair.former)
         return
     before = catalogue.former_technique(pair.technique, pair.former)
     if before is None:
-        yield f"{pair.technique} has no equivalent in ATT&CK {former.version}: choose one that both know"
+        yield f"{pair.technique} has no equivalent in ATT&CK {former.version}: choose one that exists in both"
         return
     tactics = ", ".join(before.tactics)
     if pair.former_tactic and pair.former_tactic not in before.tactics:
-        yield f"former_tactic {pair.former_tactic!r}: {before.id} was listed under {tactics}"
+        yield _invalid("former_tactic", f"a tactic of {before.id} ({tactics})", pair.former_tactic)
     elif catalogue.former_tactic(pair.tactic, before, pair.former_tactic) is None:
-        yield f"{before.id} was listed under {tactics}: say which with former_tactic"
+        yield f"ATT&CK {former.version} lists {before.id} under {tactics}: set `former_tactic` to one of them"
 
 
 def _flatten(text: str) -> str:

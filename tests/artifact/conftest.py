@@ -1,4 +1,4 @@
-"""Build the artifact once, with the recipe that `sam build` runs, and serve an AWS for it."""
+"""Build the artifact once, with the script that `sam build` runs, and start a moto server for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.template.stack import ROOT
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the artifact with the Python that runs the tests; the recipe itself insists on the Lambda's."""
+    """Return an artifact built with the Python that runs the tests; `sam build` itself requires 3.13."""
     folder = tmp_path_factory.mktemp("artifact") / "function"
     subprocess.run([sys.executable, ROOT / "build_tools" / "artifact.py", folder], check=True)
     return folder
@@ -24,7 +24,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """Serve moto on a free port; give its address."""
+    """Start a moto server on a free port; yield its URL."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -1,4 +1,4 @@
-"""Stand in for a deployment: a route's resources in a moto server, and its function's environment."""
+"""Create a route's resources in a moto server, and the environment of its function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from tests.template.stack import ALL_ON, Stack
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Hold a route's resources. subscriber_url: a queue that gets the topic's messages raw."""
+    """A route's resources and its function's environment variables.
+
+    subscriber_url: a queue that is subscribed to the topic with raw message delivery.
+    """
 
     environment: dict[str, str]
     endpoint: str
@@ -21,16 +24,16 @@ class Deployment:
     subscriber_url: str
 
     def received(self) -> list[dict[str, Any]]:
-        """Take what the subscribed queue holds."""
-        return take(client("sqs", self.endpoint), self.subscriber_url)
+        """Receive and delete the messages of the subscribed queue."""
+        return drain(client("sqs", self.endpoint), self.subscriber_url)
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """Take what the dead-letter queue holds."""
-        return take(client("sqs", self.endpoint), self.dead_letter_url)
+        """Receive and delete the messages of the dead-letter queue."""
+        return drain(client("sqs", self.endpoint), self.dead_letter_url)
 
 
 def client(service: str, endpoint: str) -> Any:
-    """Make a client of the moto server."""
+    """Return a boto3 client of the moto server."""
     return boto3.client(  # type: ignore[call-overload]  # the stubs know literal names only
         service,
         endpoint_url=endpoint,
@@ -40,20 +43,23 @@ def client(service: str, endpoint: str) -> Any:
     )
 
 
-def take(sqs: Any, url: str) -> list[dict[str, Any]]:
-    """Receive and delete all messages of a queue."""
-    taken: list[dict[str, Any]] = []
+def drain(sqs: Any, url: str) -> list[dict[str, Any]]:
+    """Receive and delete all messages of a queue; return them."""
+    received: list[dict[str, Any]] = []
     while messages := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
     ).get("Messages"):
-        taken += messages
+        received += messages
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return taken
+    return received
 
 
 def deploy(endpoint: str, route: str, name: str, **parameters: str) -> Deployment:
-    """Make what a route's function is told of, under names that begin with `name`."""
+    """Create the resources in a route's environment variables, with names that begin with `name`.
+
+    parameters: template parameters that differ from ALL_ON.
+    """
     sqs, sns, dynamodb = (client(service, endpoint) for service in ("sqs", "sns", "dynamodb"))
     stack = Stack(**ALL_ON | parameters)
     queue, dead, subscriber = (
@@ -62,24 +68,24 @@ def deploy(endpoint: str, route: str, name: str, **parameters: str) -> Deploymen
     topic = sns.create_topic(Name=f"{name}-topic")["TopicArn"]
     arn = sqs.get_queue_attributes(QueueUrl=subscriber, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-    table = stack.properties("RepeatsTable")
+    table = stack.properties("DeduplicationTable")
     dynamodb.create_table(
         TableName=f"{name}-table",
         **{key: table[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")},
     )
-    made = {
+    resources = {
         f"<{route}Queue>": queue,
         f"<{route}DeadLetterQueue>": dead,
         f"<{route}Topic>": topic,
-        "<RepeatsTable>": f"{name}-table",
+        "<DeduplicationTable>": f"{name}-table",
     }
     variables: dict[str, str] = stack.function(route)["Environment"]["Variables"]
-    environment = {key: made.get(value, value) for key, value in variables.items()}
+    environment = {key: resources.get(value, value) for key, value in variables.items()}
     return Deployment(environment | {"AWS_ENDPOINT_URL": endpoint}, endpoint, queue, dead, subscriber)
 
 
 def batch(sqs: Any, url: str, bodies: list[str]) -> dict[str, Any]:
-    """Put messages into a queue and give the batch that Lambda's poller would make of them."""
+    """Send messages to a queue, receive them and return the event that Lambda's poller would invoke with."""
     for body in bodies:
         sqs.send_message(QueueUrl=url, MessageBody=body)
     records: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
-"""Run a built artifact as Lambda does: by its runtime client, with a small server as the Runtime API.
+"""Run a built artifact as Lambda does: with its runtime interface client and a small Runtime API server.
 
-The API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. What this does not prove: arm64,
-Amazon Linux, IAM, and the share of a core that a small function has after init.
+The API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Not covered: arm64, Amazon Linux,
+IAM, and the fraction of a vCPU that a small function has after init.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-#: Lambda keeps its runtime client outside of the function's folder; these are what it consists of.
+#: The packages of the runtime interface client, which Lambda keeps outside of the function's folder.
 CLIENT_PACKAGES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 
-#: Neither site-packages nor the clone: the artifact has all that it imports, or it fails.
+#: Without site-packages and the clone: an import that is not in the artifact fails.
 BOOTSTRAP = """
 import sys
 artifact, client, handler = sys.argv[1:]
@@ -31,30 +31,31 @@ sys.path.append(client)
 from awslambdaric.__main__ import main
 main(["awslambdaric", handler])
 """
-ANSWER_SECONDS = 30
+RESPONSE_SECONDS = 30
 
 
 class FunctionFailed(AssertionError):
-    """Carry what the function answered instead of a result, and its log."""
+    """The function returned an error or no response; the message has the error and the log."""
 
 
 class LambdaRuntime:
-    """Hold one running function; a context manager that starts and ends its process.
+    """One running function; a context manager that starts and ends its process.
 
-    init_seconds: from the start of the process to its first request for work, known after the first `invoke`.
+    init_seconds: from the start of the process to its first request for an invocation, set by the first
+    `invoke`.
     """
 
     def __init__(self, artifact: Path, handler: str, environment: dict[str, str], scratch: Path) -> None:
         self.artifact, self.handler, self.environment = artifact, handler, environment
         self.client = link_client(scratch / "runtime-client")
         self.log = scratch / f"{artifact.name}.log"
-        self.work: queue.Queue[tuple[str, bytes]] = queue.Queue()
-        self.answers: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.invocations: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self.responses: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.ready = threading.Event()
         self.init_seconds = 0.0
 
     def __enter__(self) -> LambdaRuntime:
-        """Start the API and the function."""
+        """Start the Runtime API and the function."""
         self.server = _Server(("127.0.0.1", 0), _api_of(self))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         api = f"127.0.0.1:{self.server.server_port}"
@@ -72,33 +73,33 @@ class LambdaRuntime:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the function and the API."""
+        """End the function and the Runtime API."""
         self.process.kill()
         self.process.wait()
         self.server.shutdown()
         self.server.server_close()
 
     def invoke(self, event: Any) -> Any:
-        """Give the function an event; give its answer, or raise FunctionFailed."""
-        self.work.put(("invocation", json.dumps(event).encode()))
+        """Invoke the function with an event; return its response, or raise FunctionFailed."""
+        self.invocations.put(("invocation", json.dumps(event).encode()))
         try:
-            kind, answer = self.answers.get(timeout=ANSWER_SECONDS)
+            kind, response = self.responses.get(timeout=RESPONSE_SECONDS)
         except queue.Empty:
-            kind, answer = "no answer", None
+            kind, response = "no response", None
         if kind != "response":
             raise FunctionFailed(
-                f"{kind}: {answer}\n{self.log.read_text(encoding='utf-8', errors='replace')}"
+                f"{kind}: {response}\n{self.log.read_text(encoding='utf-8', errors='replace')}"
             )
-        return answer
+        return response
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Give what the function logged as JSON, oldest first."""
+        """Return the JSON objects that the function logged, oldest first."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def lambda_environment(artifact: Path, handler: str, api: str) -> dict[str, str]:
-    """Give the variables that Lambda sets, with a Region and credentials that are nobody's."""
+    """Return the environment variables that Lambda sets, with made-up credentials and Region."""
     return {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -117,14 +118,14 @@ def lambda_environment(artifact: Path, handler: str, api: str) -> dict[str, str]
 
 
 def link_client(folder: Path) -> Path:
-    """Make a folder with links to Lambda's runtime client alone; give the folder."""
+    """Fill a folder with links to only the packages of the runtime interface client; return the folder."""
     folder.mkdir(exist_ok=True)
     for name in CLIENT_PACKAGES:
         spec = find_spec(name)
         assert spec is not None
         assert spec.origin is not None
-        found = Path(spec.origin)
-        source = found.parent if found.name == "__init__.py" else found
+        origin = Path(spec.origin)
+        source = origin.parent if origin.name == "__init__.py" else origin
         link = folder / source.name
         if not link.exists():
             link.symlink_to(source)
@@ -135,7 +136,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *arguments: Any) -> None:
-        """Stay silent when the function's process has been ended in the middle of a request."""
+        """Ignore errors: the function's process is killed in the middle of a request."""
 
 
 def _api_of(runtime: LambdaRuntime) -> type[BaseHTTPRequestHandler]:
@@ -146,7 +147,7 @@ def _api_of(runtime: LambdaRuntime) -> type[BaseHTTPRequestHandler]:
             if not runtime.ready.is_set():
                 runtime.init_seconds = time.perf_counter() - runtime.started
                 runtime.ready.set()
-            request_id, body = runtime.work.get()
+            request_id, body = runtime.invocations.get()
             self.send_response(200)
             self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
             self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 60) * 1000)))
@@ -161,12 +162,12 @@ def _api_of(runtime: LambdaRuntime) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            runtime.answers.put((self.path.rpartition("/")[2], json.loads(body or b"null")))
+            runtime.responses.put((self.path.rpartition("/")[2], json.loads(body or b"null")))
             self.send_response(202)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *arguments: Any) -> None:
-            """Stay silent."""
+            """Do not log requests."""
 
     return Api

@@ -1,6 +1,6 @@
-"""Run one event through artifacts that `sam build` made: python -m tests.artifact.smoke FOLDER...
+"""Invoke artifacts that `sam build` made with one event: python -m tests.artifact.smoke FOLDER...
 
-All folders must hold the same artifact, since all routes are the same code.
+All folders must contain the same artifact, as all routes share one code base.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.template.stack import Stack
 
 
 def differences(first: Path, second: Path) -> list[str]:
-    """Give the paths in which two folders differ."""
+    """Return the relative paths of the files that differ between two folders."""
     names = sorted(
         {path.relative_to(root).as_posix() for root in (first, second) for path in root.rglob("*")}
     )
@@ -31,7 +31,7 @@ def differences(first: Path, second: Path) -> list[str]:
 
 
 def main(folders: list[Path]) -> None:
-    """Compare the folders, then run the first as Lambda would and show what a subscriber gets."""
+    """Compare the folders, run the first as Lambda does and print the headline that a subscriber gets."""
     for other in folders[1:]:
         if different := differences(folders[0], other):
             raise SystemExit(f"{other.name} differs from {folders[0].name}: {', '.join(different[:5])}")
@@ -47,14 +47,14 @@ def main(folders: list[Path]) -> None:
             folders[0].resolve(), Stack().globals["Handler"], siem.environment, Path(scratch)
         ) as running,
     ):
-        answer = running.invoke(records)
+        response = running.invoke(records)
         init = running.init_seconds
     messages = siem.received()
     server.stop()
-    if answer != {"batchItemFailures": []} or len(messages) != 1:
-        raise SystemExit(f"expected one message and no failure, got {len(messages)} and {answer}")
+    if response != {"batchItemFailures": []} or len(messages) != 1:
+        raise SystemExit(f"expected one message and no failures, got {len(messages)} and {response}")
     headline = json.loads(messages[0]["Body"])["alert"]["headline"]
-    print(f"{len(folders)} equal artifacts; init {init * 1000:.0f} ms; published: {headline}")
+    print(f"{len(folders)} identical artifacts; init {init * 1000:.0f} ms; published: {headline}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The artifact holds what a route needs and little else, and starts quickly."""
+"""Test that the artifact contains what the routes need, little else, and starts quickly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.regions import EndpointResolver
 
-from build_tools.artifact import SERVICES, cut_endpoints
+from build_tools.artifact import SERVICES, trim_endpoints
 from tests.artifact.deployment import batch, client, deploy
 from tests.artifact.runtime import lambda_environment
 from tests.examples import event
@@ -22,11 +22,11 @@ from tests.tiny_mapping import record
 
 HANDLER: str = Stack().globals["Handler"]
 
-#: Budgets with some room: a library that brings in much more must be a decision, not an accident.
-MOST_BYTES = 13_000_000
-MOST_MODULES = 500
+#: Budgets with some room, so that a much larger dependency is a decision, not an accident.
+MAX_BYTES = 13_000_000
+MAX_MODULES = 500
 
-#: Import the handler as Lambda does, run one batch; print what was imported by then and what after.
+#: Import the handler as Lambda does, run one batch; print the modules imported at init and after it.
 PROBE = """
 import json, sys
 artifact, handler = sys.argv[1:]
@@ -42,14 +42,17 @@ class Context:
     invoked_function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:function"
     def get_remaining_time_in_millis(self):
         return 60_000
-answer = handle(json.load(sys.stdin), Context())
+response = handle(json.load(sys.stdin), Context())
 after = sorted(set(sys.modules) - at_init)
-print(json.dumps({"init": sorted(at_init), "after": after, "answer": answer}))
+print(json.dumps({"init": sorted(at_init), "after": after, "response": response}))
 """
 
 
 def probe(artifact: Path, environment: dict[str, str], records: dict[str, Any]) -> dict[str, Any]:
-    """Run the artifact's handler once in a fresh interpreter; give what it imported when."""
+    """Run the artifact's handler once in a new interpreter.
+
+    Returns the modules imported at `init` and `after` it, and the handler's `response`.
+    """
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", PROBE, artifact, HANDLER],
         input=json.dumps(records),
@@ -65,100 +68,102 @@ def probe(artifact: Path, environment: dict[str, str], records: dict[str, Any]) 
 
 @pytest.mark.parametrize(
     ("route", "parameters"),
-    [("Siem", {}), ("SecurityHub", {"SecurityHubRoute": "import"}), ("People", {})],
-    ids=["siem", "security-hub", "people"],
+    [("Siem", {}), ("SecurityHub", {"SecurityHubRoute": "import"}), ("Notification", {})],
+    ids=["siem", "security-hub", "notification"],
 )
-def test_all_is_imported_at_init_and_within_budget(
+def test_all_modules_are_imported_at_init_and_within_budget(
     artifact: Path, endpoint: str, route: str, parameters: dict[str, str]
 ) -> None:
-    """A delivery imports no module: after init Lambda gives a small function a fraction of a core."""
+    """A batch must import no module: after init a small Lambda function has only a fraction of a vCPU."""
     if route == "SecurityHub":
         client("securityhub", endpoint).enable_security_hub()
-    made = deploy(endpoint, route, f"probe-{route}", **parameters)
+    deployment = deploy(endpoint, route, f"probe-{route}", **parameters)
     finding = event("iam-root-credential-usage", accountId="123456789012", region="eu-west-1")
-    records = batch(client("sqs", endpoint), made.queue_url, [json.dumps(finding)])
-    found = probe(artifact, made.environment, records)
-    assert ([], {"batchItemFailures": []}) == (found["after"], found["answer"])
-    assert len(found["init"]) <= MOST_MODULES, f"{len(found['init'])} modules"
+    records = batch(client("sqs", endpoint), deployment.queue_url, [json.dumps(finding)])
+    found = probe(artifact, deployment.environment, records)
+    assert ([], {"batchItemFailures": []}) == (found["after"], found["response"])
+    assert len(found["init"]) <= MAX_MODULES, f"{len(found['init'])} modules"
 
 
 @pytest.mark.parametrize("source", ["s3://team-overrides/mapping.toml", "ssm:/team/overrides"])
-def test_overrides_are_read_at_init_and_served(artifact: Path, endpoint: str, source: str) -> None:
-    """With overrides in S3 or SSM the delivery tells the team's own record, and still imports nothing."""
-    text = record("Recon:EC2/Portscan", confidence='"low"', lineage="", reviewed="")
+def test_overrides_are_read_at_init_and_used(artifact: Path, endpoint: str, source: str) -> None:
+    """With overrides in S3 or SSM the team's record must be used, and a batch still import nothing."""
+    text = record("Recon:EC2/Portscan", confidence='"low"', provenance="", reviewed="")
     kind = source.partition(":")[0]
     if kind == "s3":
         s3 = client("s3", endpoint)
-        where = {"LocationConstraint": "eu-west-1"}
-        s3.create_bucket(Bucket="team-overrides", CreateBucketConfiguration=where)
+        configuration = {"LocationConstraint": "eu-west-1"}
+        s3.create_bucket(Bucket="team-overrides", CreateBucketConfiguration=configuration)
         s3.put_object(Bucket="team-overrides", Key="mapping.toml", Body=text)
     else:
         client("ssm", endpoint).put_parameter(Name="/team/overrides", Value=text, Type="String")
-    made = deploy(endpoint, "Siem", f"overrides-{kind}", MappingOverrides=source)
+    deployment = deploy(endpoint, "Siem", f"overrides-{kind}", MappingOverrides=source)
     finding = event("ec2-portscan", service={"count": 1})
     found = probe(
-        artifact, made.environment, batch(client("sqs", endpoint), made.queue_url, [json.dumps(finding)])
+        artifact,
+        deployment.environment,
+        batch(client("sqs", endpoint), deployment.queue_url, [json.dumps(finding)]),
     )
-    [message] = made.received()
+    [message] = deployment.received()
     technique = json.loads(message["Body"])["attack"]["techniques"][0]
-    assert ([], {"batchItemFailures": []}) == (found["after"], found["answer"])
+    assert ([], {"batchItemFailures": []}) == (found["after"], found["response"])
     assert ("T1046", "low", "Ports were scanned.") == tuple(
         technique[key] for key in ("id", "confidence", "rationale")
     )
 
 
 def test_artifact_is_small(artifact: Path) -> None:
-    """The artifact's bytes stay within the budget."""
-    assert sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()) <= MOST_BYTES
+    """The artifact must be within its size budget."""
+    assert sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()) <= MAX_BYTES
 
 
-def test_artifact_is_free_of_machine_code(artifact: Path) -> None:
-    """Nothing in it is compiled for one processor, so the same artifact is right for arm64."""
+def test_artifact_has_no_native_code(artifact: Path) -> None:
+    """The artifact must contain no native libraries, so that it runs on arm64."""
     assert [] == [path.name for kind in ("*.so", "*.pyd", "*.dylib") for path in artifact.rglob(kind)]
 
 
-#: What only the command line imports.
+#: Used only by the command line.
 _NOT_IN_LAMBDA = ("enricher/__main__.py", "enricher/authoring", "enricher/cli")
 
 
-def test_artifact_holds_the_code_and_not_the_command_line(artifact: Path) -> None:
-    """Every module is there but those that only the command line uses, and the compiled mapping."""
-    inside = {path.relative_to(artifact).as_posix() for path in artifact.glob("enricher/**/*.py")}
+def test_artifact_contains_the_code_without_the_command_line(artifact: Path) -> None:
+    """The artifact must contain the compiled mapping and every module except those of the command line."""
+    packaged = {path.relative_to(artifact).as_posix() for path in artifact.glob("enricher/**/*.py")}
     clone = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("enricher/**/*.py")}
-    assert clone >= inside
-    left_out = {path for path in clone if path.startswith(_NOT_IN_LAMBDA)}
-    assert left_out == clone - inside
+    assert clone >= packaged
+    excluded = {path for path in clone if path.startswith(_NOT_IN_LAMBDA)}
+    assert excluded == clone - packaged
     assert {"19.2"} == {
         json.loads((artifact / "enricher/bundle.json").read_text("utf-8"))["attack"]["version"]
     }
 
 
-def test_bytecode_is_taken_whatever_the_date_of_its_source(artifact: Path) -> None:
-    """Every module has bytecode that is valid without a look at its source, which SAM dates 1980."""
+def test_bytecode_is_valid_whatever_the_date_of_its_source(artifact: Path) -> None:
+    """Every module must have bytecode with an unchecked hash: SAM sets the dates of the sources to 1980."""
     for source in artifact.rglob("*.py"):
         header = Path(importlib.util.cache_from_source(source)).read_bytes()[:8]
-        # PEP 552: the flag word of a hash-based file that is not checked is 1.
+        # PEP 552: flags = 1 is a hash-based .pyc that is not checked against its source.
         assert (importlib.util.MAGIC_NUMBER, 1) == (header[:4], int.from_bytes(header[4:8], "little")), source
 
 
 def test_tracebacks_show_the_path_in_lambda(artifact: Path) -> None:
-    """Bytecode names its source where Lambda has it, not where it was built."""
-    built = Path(importlib.util.cache_from_source(artifact / "enricher" / "handler.py")).read_bytes()
-    assert (True, False) == (b"/var/task/enricher/handler.py" in built, str(artifact).encode() in built)
+    """Bytecode must have the path of its source in Lambda, not of the build folder."""
+    bytecode = Path(importlib.util.cache_from_source(artifact / "enricher" / "handler.py")).read_bytes()
+    assert (True, False) == (b"/var/task/enricher/handler.py" in bytecode, str(artifact).encode() in bytecode)
 
 
-def test_botocore_knows_the_routes_services_only(artifact: Path) -> None:
-    """Of botocore's descriptions of services those of the routes are left."""
+def test_botocore_has_only_the_models_of_the_routes_services(artifact: Path) -> None:
+    """Only the service models that the routes use must be left in botocore."""
     data = artifact / "botocore" / "data"
     assert set(SERVICES) == {path.name for path in data.iterdir() if path.is_dir()}
 
 
-def test_cut_endpoints_resolve_as_before(artifact: Path) -> None:
-    """For every service of a route and every Region the cut table says what the full one says."""
+def test_trimmed_endpoints_resolve_as_before(artifact: Path) -> None:
+    """For every service and Region the trimmed endpoints.json must resolve as the full one does."""
     full = Loader().load_data("endpoints")
-    cut = json.loads((artifact / "botocore" / "data" / "endpoints.json").read_text(encoding="utf-8"))
-    assert cut_endpoints(full) == cut
-    before, after = EndpointResolver(full), EndpointResolver(cut)
+    trimmed = json.loads((artifact / "botocore" / "data" / "endpoints.json").read_text(encoding="utf-8"))
+    assert trim_endpoints(full) == trimmed
+    before, after = EndpointResolver(full), EndpointResolver(trimmed)
     regions = [region for partition in full["partitions"] for region in partition["regions"]]
     assert len(regions) > 30
     for service in SERVICES:
@@ -166,8 +171,8 @@ def test_cut_endpoints_resolve_as_before(artifact: Path) -> None:
             assert before.construct_endpoint(service, region) == after.construct_endpoint(service, region)
 
 
-def test_an_invalid_mapping_is_not_built(tmp_path: Path) -> None:
-    """A clone whose mapping has an invalid record yields no artifact, and the fault is named."""
+def test_invalid_mapping_is_not_built(tmp_path: Path) -> None:
+    """With an invalid record the build's compile step must fail, report the file and write no bundle."""
     clone = tmp_path / "clone"
     clone.mkdir()
     for name in ("enricher", "mapping", "build_tools", "NOTICE", "requirements.txt"):

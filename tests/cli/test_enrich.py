@@ -1,4 +1,4 @@
-"""The `enrich` command: what it reads, what it refuses, and its exit codes."""
+"""Test the `enrich` command: accepted forms, rejected input and exit codes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _saved(form: str) -> bytes:
 
 @pytest.mark.parametrize("form", ["array", "get-findings", "ndjson", "gzip", "byte order mark"])
 def test_every_saved_form_is_read(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Findings in any form that tools save them in must come out, one a line."""
+    """Findings in every saved form must be printed, one per line."""
     path = tmp_path / "saved"
     path.write_bytes(_saved(form))
     assert 0 == main(["enrich", str(path)])
@@ -49,30 +49,28 @@ def test_every_saved_form_is_read(form: str, tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "is empty, expected findings as JSON"),
-        (b" \n", "is empty, expected findings as JSON"),
+        (b"", "empty: expected findings as JSON"),
+        (b" \n", "empty: expected findings as JSON"),
         (b"caf\xe9", "byte 3: not UTF-8: save it as UTF-8"),
         (
             gzip.compress(b"{}")[:9],
-            "not readable gzip: Compressed file ended before the end-of-stream marker",
+            "not a valid gzip file: Compressed file ended before the end-of-stream marker",
         ),
     ],
 )
-def test_what_holds_no_finding_is_refused(
+def test_input_without_a_finding_is_rejected(
     data: bytes, reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Input without a finding must be named on stderr with the reason, and give 1."""
+    """Input without a finding must be reported on stderr with the reason, and the exit code be 1."""
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data)))
     assert 1 == main(["enrich", "-"])
     types, errors = _types(capsys)
     assert [] == types
-    assert errors.startswith(f"enricher: refused: stdin: {reason}")
+    assert errors.startswith(f"enricher: rejected: stdin: {reason}")
 
 
-def test_file_that_cannot_be_read_does_not_stop_the_others(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A missing file and a folder must be named and give 2, and the findings after them still come out."""
+def test_unreadable_file_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing file and a folder must be reported with exit code 2, and the findings after them printed."""
     missing = tmp_path / "missing.json"
     assert 2 == main(["enrich", PORTSCAN, str(missing), str(tmp_path), TOR])
     types, errors = _types(capsys)
@@ -83,22 +81,24 @@ def test_file_that_cannot_be_read_does_not_stop_the_others(
     ] == errors.splitlines()
 
 
-def test_refused_line_is_named_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One bad line among good ones must cost that line alone, be named by its number, and give 1."""
+def test_rejected_line_is_reported_with_its_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the invalid line must be rejected, with its line number, and the exit code be 1."""
     path = tmp_path / "findings.ndjson"
     path.write_text('{"type": "Recon:EC2/Portscan"}\n{bad\n\n{"type": "x"}\n', encoding="utf-8")
     assert 1 == main(["enrich", str(path)])
     types, errors = _types(capsys)
     assert ["Recon:EC2/Portscan", "x"] == types
-    assert errors.startswith(f"enricher: refused: {path}: line 2: not JSON: ")
+    assert errors.startswith(f"enricher: rejected: {path}: line 2: not JSON: ")
 
 
 @pytest.mark.parametrize("command", [["enrich", PORTSCAN], ["layer"], ["export", "--format", "csv"]])
 @pytest.mark.parametrize("override", [record("Recon:EC2/Portscan", confidence="9").encode(), b"caf\xe9"])
-def test_refused_override_gives_1(
+def test_invalid_override_returns_1(
     command: list[str], override: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With an override that is invalid or no text the bundled mapping must serve, and the code be 1."""
+    """With an invalid or non-UTF-8 override the bundled mapping must be used, with exit code 1."""
     own = tmp_path / "own.toml"
     own.write_bytes(override)
     assert 0 == main(command)
@@ -106,12 +106,15 @@ def test_refused_override_gives_1(
     assert 1 == main([*command, "--overrides", str(own)])
     captured = capsys.readouterr()
     assert bundled == captured.out
-    assert " refused: own.toml: " in captured.err
+    assert "enricher: invalid override: own.toml: " in captured.err
 
 
-def test_unknown_release_is_named_as_it_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """A release that the mapping does not know must be named by the option, and give 2."""
+def test_unknown_release_is_reported_with_the_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown ATT&CK version must be reported with the option and known versions, with exit code 2."""
     with pytest.raises(SystemExit) as caught:
         main(["enrich", PORTSCAN, "--attack-version", "17"])
     assert 2 == caught.value.code
-    assert "enricher: --attack-version is '17': expected 19.2 or 18.1\n" == capsys.readouterr().err
+    assert (
+        "enricher: invalid value for --attack-version: '17': expected 19.2 or 18.1\n"
+        == capsys.readouterr().err
+    )

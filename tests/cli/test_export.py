@@ -1,4 +1,4 @@
-"""The `export` command."""
+"""Test the `export` command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from enricher.cli import main
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests.tiny_mapping import record
 
 HEADER = (
@@ -25,8 +25,8 @@ def _export(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str,
     return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
 
 
-def test_every_spelling_has_a_row(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every record and every alias must be a row, so that a join finds whatever GuardDuty sends."""
+def test_every_type_and_alias_has_a_row(mapping: AttackMapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every record and every alias must have a row, so that a join finds every type GuardDuty sends."""
     rows = _export(capsys)
     assert ",".join(rows[0]) == HEADER
     assert {row["finding_type"] for row in rows} == {*mapping.records, *mapping.aliases}
@@ -35,14 +35,14 @@ def test_every_spelling_has_a_row(mapping: Mapping, capsys: pytest.CaptureFixtur
     assert counts == [229, 24, 5]
 
 
-def test_alias_says_what_its_type_says(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
-    """The rows of an alias must be those of its type under the other name."""
+def test_alias_has_the_rows_of_its_type(mapping: AttackMapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows of an alias must be those of its type, apart from name and status."""
     rows = _export(capsys)
     alias, finding_type = next(iter(mapping.aliases.items()))
     own = {"finding_type": finding_type, "status": "active"}
-    theirs = [row for row in rows if row["finding_type"] == alias]
-    assert [row | own for row in theirs] == [row for row in rows if row["finding_type"] == finding_type]
-    assert {(row["status"], row["recorded_as"]) for row in theirs} == {("alias", finding_type)}
+    alias_rows = [row for row in rows if row["finding_type"] == alias]
+    assert [row | own for row in alias_rows] == [row for row in rows if row["finding_type"] == finding_type]
+    assert {(row["status"], row["recorded_as"]) for row in alias_rows} == {("alias", finding_type)}
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_alias_says_what_its_type_says(mapping: Mapping, capsys: pytest.CaptureF
         ),
     ],
 )
-def test_row_speaks_the_chosen_release(
+def test_row_is_in_the_chosen_release(
     options: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row must be in the ids of the chosen release and name the other's where they differ."""
+    """A row must have the ids of the chosen release, and those of the other release where they differ."""
     own = tmp_path / "own.toml"
     pair = '[{ tactic = "TA0112", technique = "T1685.002" }]'
     own.write_text(record("Stealth:IAMUser/CloudTrailLoggingDisabled", attack=pair), encoding="utf-8")
@@ -75,9 +75,9 @@ def test_row_speaks_the_chosen_release(
 
 
 def test_type_without_an_entry_has_one_row_of_rank_0(
-    mapping: Mapping, capsys: pytest.CaptureFixture[str]
+    mapping: AttackMapping, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A known gap must be a row with a type and nothing else, so that a join says: known, nothing to say."""
+    """An unmappable type must have one row without ATT&CK values: a join tells it from an unknown type."""
     rows = _export(capsys)
     gaps = [key for key, item in mapping.records.items() if not item.pairs]
     found = [row for row in rows if row["rank"] == "0"]
@@ -87,8 +87,8 @@ def test_type_without_an_entry_has_one_row_of_rank_0(
     }
 
 
-def test_tactic_alone_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A tactic without a technique must be a row with its confidence, in the words of the chosen release."""
+def test_tactic_only_entry_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tactic without a technique must have a row with its confidence, in the chosen release."""
     own = tmp_path / "own.toml"
     own.write_text(record("Recon:EC2/Portscan", attack='[{ tactic = "TA0112" }]'), encoding="utf-8")
     rows = _export(capsys, "--overrides", str(own), "--attack-version", "18.1")
@@ -98,8 +98,10 @@ def test_tactic_alone_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]
 
 
-def test_entries_that_fall_together_are_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two entries that the chosen release says alike must be one row, or a join would count them twice."""
+def test_entries_equal_in_the_chosen_release_are_one_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two entries that are equal in the chosen release must be one row, or a join would count them twice."""
     own = tmp_path / "own.toml"
     both = '[{ tactic = "TA0112" }, { tactic = "TA0005" }]'
     own.write_text(record("Recon:EC2/Portscan", attack=both), encoding="utf-8")
@@ -108,8 +110,8 @@ def test_entries_that_fall_together_are_one_row(tmp_path: Path, capsys: pytest.C
     assert [(row["rank"], row["tactic"]) for row in found] == [("1", "Defense Evasion")]
 
 
-def test_rank_is_the_order_of_the_record(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rank 1 must be the primary entry of each record, also where that is a tactic alone."""
+def test_rank_is_the_order_of_the_record(mapping: AttackMapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rank 1 must be the primary entry of each record, including one that is only a tactic."""
     first = {row["finding_type"]: row for row in _export(capsys) if row["rank"] == "1"}
     primary = {key: item.pairs[0] for key, item in mapping.records.items() if item.pairs}
     assert {key: (first[key]["tactic_id"], first[key]["technique_id"]) for key in primary} == {
@@ -117,8 +119,8 @@ def test_rank_is_the_order_of_the_record(mapping: Mapping, capsys: pytest.Captur
     }
 
 
-def test_json_holds_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    """The JSON form must say the releases and hold the rows of the CSV, with null for what is empty."""
+def test_json_has_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON output must have framework and version, and the rows of the CSV with null for empty cells."""
     rows = _export(capsys)
     assert main(["export", "--format", "json"]) == 0
     data: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -127,8 +129,8 @@ def test_json_holds_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert plain == rows
 
 
-def test_unknown_release_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    """An ATT&CK release that the mapping does not know must end with 2 and name those it knows."""
+def test_unknown_release_is_rejected_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """For an unknown ATT&CK version the exit code must be 2 and the message list the known versions."""
     with pytest.raises(SystemExit) as caught:
         main(["export", "--format", "csv", "--attack-version", "17.0"])
     assert caught.value.code == 2

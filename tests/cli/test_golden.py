@@ -1,4 +1,4 @@
-"""The `golden` command, and the golden files themselves."""
+"""Test the `golden` command, and that the golden files are up to date."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHOSEN = ("ec2-portscan", "iam-cloudtrail-logging-disabled", examples.NOT_A_FIND
 
 @pytest.fixture
 def events(tmp_path: Path) -> Path:
-    """Give a folder with three events: a plain one, one that 18.1 says differently, one that is refused."""
+    """Return a folder of three events: a plain one, one that differs in 18.1, and one that is rejected."""
     folder = tmp_path / "events"
     folder.mkdir()
     for name in CHOSEN:
@@ -25,7 +25,7 @@ def events(tmp_path: Path) -> Path:
 
 
 def test_each_event_has_its_golden_files(events: Path) -> None:
-    """A finding must have its enriched event, a refused input its reason, 18.1 what it says differently."""
+    """A finding must get its enriched event, and one for 18.1 if it differs; a rejected event its error."""
     assert main(["golden", "--events", str(events)]) == 0
     written = sorted(path.relative_to(events).as_posix() for path in events.glob("*/*"))
     assert written == [
@@ -40,38 +40,38 @@ def test_each_event_has_its_golden_files(events: Path) -> None:
     assert golden["attack"]["techniques"][0]["id"] == "T1046"
 
 
-def test_check_names_what_is_not_current(events: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """--check must name a changed, a missing and a surplus file, and write nothing."""
+def test_check_reports_files_that_are_out_of_date(events: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--check must report a changed, a missing and a surplus file, and write nothing."""
     main(["golden", "--events", str(events)])
     assert main(["golden", "--check", "--events", str(events)]) == 0
     folder = events / "enriched"
     (folder / "ec2-portscan.json").write_text("{}\n", encoding="utf-8")
     (folder / "not-a-finding-malware-scan-result.error.txt").unlink()
-    (folder / "nobody.json").write_text("{}\n", encoding="utf-8")
+    (folder / "surplus.json").write_text("{}\n", encoding="utf-8")
     capsys.readouterr()
     assert main(["golden", "--check", "--events", str(events)]) == 1
-    named = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
-    assert named == [
+    reported = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert reported == [
         str(folder / name)
-        for name in ("ec2-portscan.json", "not-a-finding-malware-scan-result.error.txt", "nobody.json")
+        for name in ("ec2-portscan.json", "not-a-finding-malware-scan-result.error.txt", "surplus.json")
     ]
     assert (folder / "ec2-portscan.json").read_text(encoding="utf-8") == "{}\n"
 
 
-def test_writing_removes_what_has_no_event(events: Path) -> None:
-    """A golden file whose event is gone must go with it."""
+def test_writing_removes_files_without_an_event(events: Path) -> None:
+    """A golden file whose event was removed must be removed."""
     main(["golden", "--events", str(events)])
     (events / "ec2-portscan.json").unlink()
     assert main(["golden", "--events", str(events)]) == 0
     assert not (events / "enriched" / "ec2-portscan.json").exists()
 
 
-def test_folder_without_events_gives_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder that holds no event must be named, as checking nothing proves nothing."""
+def test_folder_without_events_returns_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder without events must be reported as a usage error: a check of nothing must not pass."""
     assert main(["golden", "--check", "--events", str(tmp_path / "absent")]) == 2
-    assert capsys.readouterr().err == f"enricher: {tmp_path / 'absent'}: holds no event (*.json)\n"
+    assert capsys.readouterr().err == f"enricher: {tmp_path / 'absent'}: no events found (*.json)\n"
 
 
-def test_golden_files_are_current() -> None:
-    """Every byte of the enriched example events must be as reviewed; `enricher golden` renews them."""
+def test_golden_files_are_up_to_date() -> None:
+    """The enriched example events must equal the golden files; `enricher golden` regenerates them."""
     assert main(["golden", "--check"]) == 0

@@ -1,4 +1,4 @@
-"""The `validate` and `compile` commands."""
+"""Test the `validate` command, and `compile` with valid and invalid mappings."""
 
 from __future__ import annotations
 
@@ -8,53 +8,56 @@ from pathlib import Path
 import pytest
 
 from enricher.cli import main
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests.tiny_mapping import record, write_mapping
 
-FAULTY = {
-    "ec2.toml": record("Recon:EC2/One", confidence='"sure"') + record("Recon:EC2/Two", lineage='"hearsay"'),
+INVALID = {
+    "ec2.toml": record("Recon:EC2/One", confidence='"sure"')
+    + record("Recon:EC2/Two", provenance='"hearsay"'),
 }
 TYPES = {"Recon:EC2/One": "ec2", "Recon:EC2/Two": "ec2"}
 
 
-def test_bundled_mapping_has_no_fault(mapping: Mapping, capsys: pytest.CaptureFixture[str]) -> None:
-    """The mapping that ships must be valid, and the answer say what was checked."""
+def test_bundled_mapping_is_valid(mapping: AttackMapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bundled mapping must be valid, and the output say what was checked."""
     assert main(["validate"]) == 0
-    assert capsys.readouterr().out == f"mapping {mapping.version}, ATT&CK 19.2: 253 records, no fault\n"
+    assert capsys.readouterr().out == f"mapping {mapping.version}, ATT&CK 19.2: 253 records, no problems\n"
 
 
-def test_every_fault_is_named_with_file_and_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All faults must be named in one run, one a line, and give 1."""
-    root = write_mapping(tmp_path / "mapping", FAULTY, TYPES)
+def test_every_problem_is_reported_with_file_and_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All problems must be reported in one run, one per line, and the exit code be 1."""
+    root = write_mapping(tmp_path / "mapping", INVALID, TYPES)
     assert main(["validate", str(root)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "ec2.toml: Recon:EC2/One: confidence is 'sure': expected high, medium, low",
-        "ec2.toml: Recon:EC2/Two: lineage is 'hearsay': expected 2020, aws, project",
-        "2 faults",
+        "ec2.toml: Recon:EC2/One: invalid value for `confidence`: expected high, medium, low, got 'sure'",
+        "ec2.toml: Recon:EC2/Two: invalid value for `provenance`: expected 2020, aws, project, got 'hearsay'",
+        "2 problems",
     ]
 
 
 def test_invalid_mapping_is_not_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An invalid mapping must give 1 with its faults and leave no bundle: so it cannot be deployed."""
-    root = write_mapping(tmp_path / "mapping", FAULTY, TYPES)
+    """For an invalid mapping the exit code must be 1 and no bundle be written: it cannot be deployed."""
+    root = write_mapping(tmp_path / "mapping", INVALID, TYPES)
     output = tmp_path / "bundle.json"
     assert main(["compile", "--root", str(root), "--output", str(output)]) == 1
-    assert "ec2.toml: Recon:EC2/One: confidence is 'sure'" in capsys.readouterr().err
+    assert "ec2.toml: Recon:EC2/One: invalid value for `confidence`" in capsys.readouterr().err
     assert not output.exists()
 
 
-def test_compiled_mapping_is_the_mapping(tmp_path: Path, mapping: Mapping) -> None:
-    """The compiled file must load as the mapping itself."""
+def test_compiled_mapping_loads_as_the_same_mapping(tmp_path: Path, mapping: AttackMapping) -> None:
+    """The records of the compiled mapping must equal those it was compiled from."""
     output = tmp_path / "bundle.json"
     assert main(["compile", "--output", str(output)]) == 0
-    loaded = Mapping.load(output)
+    loaded = AttackMapping.load(output)
     assert loaded.records == mapping.records
     assert json.loads(output.read_text(encoding="utf-8"))["version"] == mapping.version
 
 
-def test_missing_folder_gives_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder that is no mapping must be named, as the mistake is in the call."""
+def test_folder_without_a_mapping_returns_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder without attack.json must be reported as a usage error."""
     assert main(["validate", str(tmp_path)]) == 2
     assert str(tmp_path / "attack.json") in capsys.readouterr().err

@@ -1,1 +1,1 @@
-"""Tests of running a route."""
+"""Test the delivery pipeline of a route."""

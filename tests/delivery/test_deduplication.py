@@ -1,4 +1,4 @@
-"""Check that repeats are held back, failures leave no mark, and a failing table costs noise, not silence."""
+"""Test deduplication: duplicates are suppressed, failures are retried, and a failing table fails open."""
 
 from __future__ import annotations
 
@@ -13,61 +13,67 @@ import pytest
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from moto import mock_aws
 
-from enricher.delivery.dedup_store import PATIENCE, RepeatsTable, build, opener
-from enricher.delivery.deduplication import QuietRepeats, guard, split_wave
-from enricher.destinations.base import Failure, Parcel, Remedy, TimeLeft
+from enricher.delivery.dedup_store import TIMEOUTS, DeduplicationTable, build, table_opener
+from enricher.delivery.deduplication import DeduplicatingDestination, split_round, with_deduplication
+from enricher.destinations.base import Delivery, Failure, Remedy, TimeLeft
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.settings import Settings
 from tests import examples
 from tests.fault_injection.findings import small_mapping
-from tests.fault_injection.plant import Witness
+from tests.fault_injection.simulation import RecordingTelemetry
 
-SKIP = "Suppressed"
+SUPPRESSED = "DuplicateSuppressed"
 
 
 @dataclass
 class Recorder:
-    """Take every parcel but those told to fail; hook: what else happens during a delivery."""
+    """A destination that records its deliveries.
+
+    failures: by delivery id, the deliveries to fail; hook: called during each delivery; left: time left at
+    each call.
+    """
 
     failures: dict[str, Failure] = field(default_factory=dict)
     delivered: list[str] = field(default_factory=list)
     hook: Callable[[], None] | None = None
     left: list[float] = field(default_factory=list)
 
-    def deliver(self, batch: Sequence[Parcel], time_left: TimeLeft) -> Mapping[str, Failure]:
-        """Play a destination."""
+    def deliver(self, batch: Sequence[Delivery], time_left: TimeLeft) -> Mapping[str, Failure]:
+        """Deliver all but the configured failures."""
         self.left.append(time_left())
         if self.hook:
             self.hook()
-        self.delivered += [parcel.id for parcel in batch if parcel.id not in self.failures]
-        return {parcel.id: self.failures[parcel.id] for parcel in batch if parcel.id in self.failures}
+        self.delivered += [delivery.id for delivery in batch if delivery.id not in self.failures]
+        return {delivery.id: self.failures[delivery.id] for delivery in batch if delivery.id in self.failures}
 
 
 @pytest.fixture
 def layer() -> Iterator[DynamoDBPersistenceLayer]:
-    """Give Powertools' layer over a table of moto."""
+    """Return the Powertools persistence layer over a moto table."""
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-west-1")
         client.create_table(
-            TableName="repeats",
+            TableName="deduplication",
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
-        yield DynamoDBPersistenceLayer("repeats", boto3_client=client)
+        yield DynamoDBPersistenceLayer("deduplication", boto3_client=client)
 
 
-def quiet(
-    layer: DynamoDBPersistenceLayer, target: Recorder, mode: str = "material", route: str = "siem"
-) -> QuietRepeats:
-    """Put the filter before a destination."""
-    witness: Any = Witness()
-    return QuietRepeats(target, opener(layer, route), mode, witness, witness)
+def deduplicating(
+    layer: DynamoDBPersistenceLayer, destination: Recorder, mode: str = "material", route: str = "siem"
+) -> DeduplicatingDestination:
+    """Wrap a destination in deduplication."""
+    telemetry: Any = RecordingTelemetry()
+    return DeduplicatingDestination(destination, table_opener(layer, route), mode, telemetry, telemetry)
 
 
-def parcel(key: str, hour: int = 10, address: str = "198.51.100.23", arn: str = "", **changes: Any) -> Parcel:
-    """Make an update of one finding, by the hour; `changes` go to the top of its detail."""
+def delivery(
+    key: str, hour: int = 10, address: str = "198.51.100.23", arn: str = "", **changes: Any
+) -> Delivery:
+    """Return an update of one finding, of the given hour; `changes` replace top-level keys of its detail."""
     event = examples.event(
         "ec2-ssh-brute-force-inbound", updatedAt=f"2026-11-01T{hour:02d}:00:00.000Z", **changes
     )
@@ -75,119 +81,130 @@ def parcel(key: str, hour: int = 10, address: str = "198.51.100.23", arn: str = 
     detail["arn"] = arn or detail["arn"]
     connection = detail["service"]["action"]["networkConnectionAction"]
     connection["remoteIpDetails"]["ipAddressV4"] = address
-    return Parcel(key, enrich(Finding.from_event(event), small_mapping()))
+    return Delivery(key, enrich(Finding.from_event(event), small_mapping()))
 
 
-def archived(key: str, hour: int) -> Parcel:
-    """Make an archived update of the same finding."""
+def archived(key: str, hour: int) -> Delivery:
+    """Return an archived update of the same finding."""
     service = examples.event("ec2-ssh-brute-force-inbound")["detail"]["service"]
-    return parcel(key, hour, service={**service, "archived": True})
+    return delivery(key, hour, service={**service, "archived": True})
 
 
 def plenty() -> float:
-    """Give enough time for anything."""
+    """Return ample time left, in seconds."""
     return 50.0
 
 
 def suppressed(failures: Mapping[str, Failure]) -> list[str]:
-    """Give the ids that were held back as repeats."""
+    """Return the ids of the deliveries that were suppressed as duplicates."""
     return [
-        key for key, failure in failures.items() if (failure.remedy, failure.metric) == (Remedy.SKIP, SKIP)
+        key
+        for key, failure in failures.items()
+        if (failure.remedy, failure.metric) == (Remedy.SKIP, SUPPRESSED)
     ]
 
 
-def send(filter_: QuietRepeats, *parcels: Parcel) -> dict[str, Failure]:
-    """Deliver each parcel in a batch of its own, as they come over the hours."""
-    return {key: failure for item in parcels for key, failure in filter_.deliver([item], plenty).items()}
+def send(wrapped: DeduplicatingDestination, *deliveries: Delivery) -> dict[str, Failure]:
+    """Deliver each delivery in a batch of its own, as updates arrive over the hours."""
+    return {key: failure for item in deliveries for key, failure in wrapped.deliver([item], plenty).items()}
 
 
-def test_material_forwards_only_news(layer: DynamoDBPersistenceLayer) -> None:
-    """Material must forward the first sight and each change of the picture, and hold back the rest."""
-    target = Recorder()
+def test_material_forwards_only_material_changes(layer: DynamoDBPersistenceLayer) -> None:
+    """Mode material must forward the first update and each material change, and suppress the rest."""
+    destination = Recorder()
     failures = send(
-        quiet(layer, target),
-        parcel("first"),
-        parcel("same", 11),
-        parcel("higher", 12, severity=8),
-        parcel("lower", 13, severity=2),
-        parcel("address", 14, address="203.0.113.9"),
-        parcel("both known", 15),
+        deduplicating(layer, destination),
+        delivery("first"),
+        delivery("same", 11),
+        delivery("higher", 12, severity=8),
+        delivery("lower", 13, severity=2),
+        delivery("address", 14, address="203.0.113.9"),
+        delivery("both known", 15),
     )
-    assert ["first", "higher", "address"] == target.delivered
+    assert ["first", "higher", "address"] == destination.delivered
     assert ["same", "lower", "both known"] == suppressed(failures)
 
 
-def test_unarchived_is_seen_though_archiving_was_quiet(layer: DynamoDBPersistenceLayer) -> None:
-    """Archiving must not be told, and un-archiving must."""
-    target = Recorder()
-    failures = send(quiet(layer, target), parcel("first"), archived("archived", 11), parcel("again", 12))
-    assert ["first", "again"] == target.delivered
+def test_unarchiving_is_sent_after_a_suppressed_archiving(layer: DynamoDBPersistenceLayer) -> None:
+    """An archived update must be suppressed, and the un-archived one after it forwarded."""
+    destination = Recorder()
+    failures = send(
+        deduplicating(layer, destination), delivery("first"), archived("archived", 11), delivery("again", 12)
+    )
+    assert ["first", "again"] == destination.delivered
     assert ["archived"] == suppressed(failures)
 
 
 def test_every_forwards_each_update_once(layer: DynamoDBPersistenceLayer) -> None:
-    """Every must forward each update, and absorb a second copy of one."""
-    target = Recorder()
+    """Mode every must forward each update once and suppress a second copy of it."""
+    destination = Recorder()
     send(
-        quiet(layer, target, "every"),
-        parcel("a"),
-        parcel("copy of a"),
-        parcel("b", 11),
-        parcel("copy of b", 11),
+        deduplicating(layer, destination, "every"),
+        delivery("a"),
+        delivery("copy of a"),
+        delivery("b", 11),
+        delivery("copy of b", 11),
     )
-    assert ["a", "b"] == target.delivered
+    assert ["a", "b"] == destination.delivered
 
 
-def test_first_forwards_one_for_a_finding(layer: DynamoDBPersistenceLayer) -> None:
-    """First must forward the first update of each finding, whatever the others say."""
-    target = Recorder()
+def test_first_forwards_each_finding_once(layer: DynamoDBPersistenceLayer) -> None:
+    """Mode first must forward only the first update of each finding, whatever changes later."""
+    destination = Recorder()
     other = "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/other"
-    send(quiet(layer, target, "first"), parcel("a"), parcel("b", 11, severity=9), parcel("c", 10, arn=other))
-    assert ["a", "c"] == target.delivered
+    send(
+        deduplicating(layer, destination, "first"),
+        delivery("a"),
+        delivery("b", 11, severity=9),
+        delivery("c", 10, arn=other),
+    )
+    assert ["a", "c"] == destination.delivered
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
-def test_copies_in_one_batch_are_one(layer: DynamoDBPersistenceLayer, mode: str) -> None:
-    """Two copies of one update in the same batch must be delivered once, and the other held back."""
-    target = Recorder()
-    failures = quiet(layer, target, mode).deliver([parcel("a"), parcel("b")], plenty)
-    assert (["a"], ["b"]) == (target.delivered, suppressed(failures))
+def test_copies_in_one_batch_are_delivered_once(layer: DynamoDBPersistenceLayer, mode: str) -> None:
+    """Of two copies of one update in the same batch, one must be delivered and the other suppressed."""
+    destination = Recorder()
+    failures = deduplicating(layer, destination, mode).deliver([delivery("a"), delivery("b")], plenty)
+    assert (["a"], ["b"]) == (destination.delivered, suppressed(failures))
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
-def test_failed_delivery_leaves_no_mark(layer: DynamoDBPersistenceLayer, mode: str) -> None:
-    """What failed must be delivered when it comes again."""
-    target = Recorder({"a": Failure("throttled")})
-    filter_ = quiet(layer, target, mode)
-    assert {"a": Failure("throttled")} == filter_.deliver([parcel("a")], plenty)
-    target.failures = {}
-    assert {} == filter_.deliver([parcel("a")], plenty)
-    assert ["a"] == target.delivered
+def test_failed_delivery_is_not_marked_as_completed(layer: DynamoDBPersistenceLayer, mode: str) -> None:
+    """A failed delivery must be delivered when its message is redelivered."""
+    destination = Recorder({"a": Failure("throttled")})
+    wrapped = deduplicating(layer, destination, mode)
+    assert {"a": Failure("throttled")} == wrapped.deliver([delivery("a")], plenty)
+    destination.failures = {}
+    assert {} == wrapped.deliver([delivery("a")], plenty)
+    assert ["a"] == destination.delivered
 
 
-def test_update_is_no_repeat_of_one_that_failed(layer: DynamoDBPersistenceLayer) -> None:
-    """When the first of two updates fails, the second must be delivered though it says the same."""
-    target = Recorder({"a": Failure("throttled")})
-    failures = quiet(layer, target).deliver([parcel("a"), parcel("b", 11)], plenty)
-    assert (["b"], ["a"]) == (target.delivered, list(failures))
+def test_update_is_not_a_duplicate_of_a_failed_one(layer: DynamoDBPersistenceLayer) -> None:
+    """When the first of two equal updates fails, the second must be delivered."""
+    destination = Recorder({"a": Failure("throttled")})
+    failures = deduplicating(layer, destination).deliver([delivery("a"), delivery("b", 11)], plenty)
+    assert (["b"], ["a"]) == (destination.delivered, list(failures))
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
 def test_two_invocations_with_one_message_publish_once(layer: DynamoDBPersistenceLayer, mode: str) -> None:
-    """While one invocation delivers a message, another that holds it too must give it back to the queue."""
+    """While one invocation delivers a message, a concurrent one with the same message must retry it later."""
     second = Recorder()
-    answers: list[dict[str, Failure]] = []
-    first = Recorder(hook=lambda: answers.append(quiet(layer, second, mode).deliver([parcel("b")], plenty)))
-    assert {} == quiet(layer, first, mode).deliver([parcel("a")], plenty)
+    results: list[dict[str, Failure]] = []
+    first = Recorder(
+        hook=lambda: results.append(deduplicating(layer, second, mode).deliver([delivery("b")], plenty))
+    )
+    assert {} == deduplicating(layer, first, mode).deliver([delivery("a")], plenty)
     assert (["a"], []) == (first.delivered, second.delivered)
-    assert [{"b": Failure("being forwarded by another invocation")}] == answers
+    assert [{"b": Failure("in progress in another invocation")}] == results
 
 
-def test_claim_of_a_dead_invocation_runs_out(
+def test_claim_of_a_killed_invocation_expires(
     layer: DynamoDBPersistenceLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message whose first invocation died before the delivery must be delivered once its time is up."""
-    open_table = opener(layer, "siem")
+    """The claim of an invocation that was killed must expire when its time is up, and not before."""
+    open_table = table_opener(layer, "siem")
     monkeypatch.setattr("enricher.delivery.dedup_store.CLAIM_MARGIN_SECONDS", -60.0)
     assert open_table(plenty).claim({"arn": "a"}) == "claimed"
     assert open_table(plenty).claim({"arn": "a"}) == "claimed"
@@ -196,34 +213,36 @@ def test_claim_of_a_dead_invocation_runs_out(
     assert open_table(plenty).claim({"arn": "b"}) == "in-progress"
 
 
-def test_routes_do_not_hold_back_each_others(layer: DynamoDBPersistenceLayer) -> None:
-    """What one route forwarded must still be new to another that shares the table."""
-    siem, people = Recorder(), Recorder()
-    quiet(layer, siem, route="siem").deliver([parcel("a")], plenty)
-    quiet(layer, people, route="people").deliver([parcel("b")], plenty)
-    assert (["a"], ["b"]) == (siem.delivered, people.delivered)
+def test_routes_are_deduplicated_separately(layer: DynamoDBPersistenceLayer) -> None:
+    """A finding that one route forwarded must still be forwarded by another that shares the table."""
+    siem, notification = Recorder(), Recorder()
+    deduplicating(layer, siem, route="siem").deliver([delivery("a")], plenty)
+    deduplicating(layer, notification, route="notification").deliver([delivery("b")], plenty)
+    assert (["a"], ["b"]) == (siem.delivered, notification.delivered)
 
 
 @pytest.mark.parametrize("missing", ["arn", "updatedAt"])
-def test_nameless_update_is_forwarded_each_time(layer: DynamoDBPersistenceLayer, missing: str) -> None:
-    """A finding without an ARN or a time cannot be known again, so it must be forwarded each time."""
-    target = Recorder()
-    item = parcel("a")
+def test_update_without_identity_is_forwarded_each_time(
+    layer: DynamoDBPersistenceLayer, missing: str
+) -> None:
+    """An update without an ARN or updatedAt cannot be deduplicated, so it must be forwarded each time."""
+    destination = Recorder()
+    item = delivery("a")
     detail = {key: value for key, value in item.enriched.finding.event["detail"].items() if key != missing}
-    nameless = replace(item, enriched=enrich(Finding.from_detail(detail), small_mapping()))
-    send(quiet(layer, target), nameless, nameless)
-    assert ["a", "a"] == target.delivered
+    unidentified = replace(item, enriched=enrich(Finding.from_detail(detail), small_mapping()))
+    send(deduplicating(layer, destination), unidentified, unidentified)
+    assert ["a", "a"] == destination.delivered
 
 
-class Broken:
-    """Be a DynamoDB client that fails each call, and count them."""
+class FailingClient:
+    """A DynamoDB client that counts its calls and fails each of them."""
 
     def __init__(self, error: Exception) -> None:
         self.error, self.calls = error, 0
         self.meta = None
 
     def __getattr__(self, name: str) -> Any:
-        """Fail whatever is called."""
+        """Return an operation that fails."""
 
         def fail(**_: Any) -> None:
             self.calls += 1
@@ -233,131 +252,135 @@ class Broken:
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
-def test_unreachable_table_forwards_and_is_asked_once(mode: str) -> None:
-    """Without the table all must be forwarded, the metric count it, and one time-out be paid a batch."""
-    client: Any = Broken(TimeoutError("no answer"))
-    target = Recorder()
-    filter_ = quiet(DynamoDBPersistenceLayer("repeats", boto3_client=client), target, mode)
-    witness: Any = filter_.metrics
-    batch = [parcel(str(number), number) for number in range(10)]
-    assert {} == filter_.deliver(batch, plenty)
-    assert ([str(number) for number in range(10)], 1) == (target.delivered, client.calls)
-    assert 1 == witness.counted["RepeatsTableUnusable"]
-    filter_.deliver(batch, plenty)
+def test_unreachable_table_is_called_once_and_findings_are_forwarded(mode: str) -> None:
+    """Without the table, all must be forwarded and counted, with one failing call per batch."""
+    client: Any = FailingClient(TimeoutError("no answer"))
+    destination = Recorder()
+    wrapped = deduplicating(DynamoDBPersistenceLayer("deduplication", boto3_client=client), destination, mode)
+    telemetry: Any = wrapped.metrics
+    batch = [delivery(str(number), number) for number in range(10)]
+    assert {} == wrapped.deliver(batch, plenty)
+    assert ([str(number) for number in range(10)], 1) == (destination.delivered, client.calls)
+    assert 1 == telemetry.counted["DeduplicationUnavailable"]
+    wrapped.deliver(batch, plenty)
     assert 2 == client.calls
 
 
 def test_missing_table_forwards() -> None:
-    """A table that does not exist must cost noise only."""
+    """If the table does not exist, findings must still be forwarded."""
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-west-1")
-        target = Recorder()
-        assert {} == quiet(DynamoDBPersistenceLayer("none", boto3_client=client), target).deliver(
-            [parcel("a")], plenty
-        )
-    assert ["a"] == target.delivered
+        destination = Recorder()
+        assert {} == deduplicating(
+            DynamoDBPersistenceLayer("none", boto3_client=client), destination
+        ).deliver([delivery("a")], plenty)
+    assert ["a"] == destination.delivered
 
 
-def test_slow_table_is_given_up() -> None:
-    """A table that answers slowly must not eat the time that the delivery needs."""
+def test_slow_table_is_not_called_again() -> None:
+    """A slow table must not use up the execution time that the delivery needs."""
     now = [0.0]
 
-    class Slow(Broken):
+    class Slow(FailingClient):
         def __getattr__(self, name: str) -> Any:
-            def answer(**_: Any) -> dict[str, Any]:
+            def respond(**_: Any) -> dict[str, Any]:
                 self.calls += 1
                 now[0] += 3.0
                 return {}
 
-            return answer
+            return respond
 
     client: Any = Slow(RuntimeError())
-    target = Recorder()
-    filter_ = quiet(DynamoDBPersistenceLayer("repeats", boto3_client=client), target, "every")
+    destination = Recorder()
+    wrapped = deduplicating(
+        DynamoDBPersistenceLayer("deduplication", boto3_client=client), destination, "every"
+    )
     other = "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/"
-    filter_.deliver([parcel(str(n), arn=f"{other}{n}") for n in range(10)], lambda: 58.0 - now[0])
-    assert ([str(n) for n in range(10)], 4) == (target.delivered, client.calls)
+    wrapped.deliver([delivery(str(n), arn=f"{other}{n}") for n in range(10)], lambda: 58.0 - now[0])
+    assert ([str(n) for n in range(10)], 4) == (destination.delivered, client.calls)
 
 
-def test_no_call_to_the_table_outlasts_the_function() -> None:
-    """With less time left than a call can take, the table must not be asked."""
+def test_table_is_not_called_without_enough_time() -> None:
+    """With less time left than a call can take, the table must not be called."""
     layer: Any = None
-    table = RepeatsTable(layer, lambda: PATIENCE.seconds - 0.1)
-    assert ("unusable", None, False) == (table.claim({}), table.read({}), table.finish({}, {}))
+    table = DeduplicationTable(layer, lambda: TIMEOUTS.seconds - 0.1)
+    assert ("unavailable", None, False) == (table.claim({}), table.read({}), table.mark_completed({}, {}))
 
 
-def test_destination_leaves_time_to_mark(layer: DynamoDBPersistenceLayer) -> None:
-    """The destination must see ten seconds less than there are, so that the marks come in time."""
-    target = Recorder()
-    quiet(layer, target).deliver([parcel("a")], plenty)
-    assert [40.0] == target.left
+def test_delivery_leaves_time_to_mark_as_completed(layer: DynamoDBPersistenceLayer) -> None:
+    """The destination must get ten seconds less than are left, so that the table can be updated after it."""
+    destination = Recorder()
+    deduplicating(layer, destination).deliver([delivery("a")], plenty)
+    assert [40.0] == destination.left
 
 
-def test_raising_destination_leaves_no_mark(layer: DynamoDBPersistenceLayer) -> None:
-    """A destination that raises must make its parcels fail, and each be delivered when it comes again."""
+def test_delivery_is_retried_after_the_destination_raised(layer: DynamoDBPersistenceLayer) -> None:
+    """When the destination raises, its deliveries must fail and be delivered when redelivered."""
 
     def raise_it() -> None:
         raise RuntimeError("bug")
 
-    target = Recorder(hook=raise_it)
-    filter_ = quiet(layer, target)
-    silent: Any = type("Silent", (Witness,), {"exception": lambda *_, **__: None})()
-    filter_ = replace(filter_, logger=silent)
-    assert ["a"] == list(filter_.deliver([parcel("a")], plenty))
-    target.hook = None
-    assert {} == filter_.deliver([parcel("a")], plenty)
+    destination = Recorder(hook=raise_it)
+    wrapped = deduplicating(layer, destination)
+    silent: Any = type("Silent", (RecordingTelemetry,), {"exception": lambda *_, **__: None})()
+    wrapped = replace(wrapped, logger=silent)
+    assert ["a"] == list(wrapped.deliver([delivery("a")], plenty))
+    destination.hook = None
+    assert {} == wrapped.deliver([delivery("a")], plenty)
 
 
-def test_archiving_that_cannot_be_noted_comes_again(
+def test_archived_state_that_cannot_be_stored_is_retried(
     layer: DynamoDBPersistenceLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An archiving that could not be noted must come again, or un-archiving would be missed."""
-    filter_ = quiet(layer, Recorder())
-    filter_.deliver([parcel("a")], plenty)
+    """If the archived state cannot be stored, the record must be retried, or un-archiving would be missed."""
+    wrapped = deduplicating(layer, Recorder())
+    wrapped.deliver([delivery("a")], plenty)
     monkeypatch.setattr(layer, "save_success", lambda **_: (_ for _ in ()).throw(TimeoutError("x")))
-    assert {"b": Failure("archived, which could not be noted")} == filter_.deliver(
-        [archived("b", 11)], plenty
-    )
+    assert {
+        "b": Failure("the archived state could not be stored in the deduplication table")
+    } == wrapped.deliver([archived("b", 11)], plenty)
 
 
-def test_wave_holds_one_update_of_a_finding() -> None:
-    """A wave must hold one parcel of each finding, or of each update where that is enough."""
+def test_round_has_one_update_of_a_finding() -> None:
+    """A round must have one delivery of each finding, or of each update in mode every."""
     other = "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/other"
-    batch = [parcel("a"), parcel("b", 11), parcel("c", arn=other), parcel("d")]
-    names = [[item.id for item in part] for part in split_wave(batch, one_update=False)]
+    batch = [delivery("a"), delivery("b", 11), delivery("c", arn=other), delivery("d")]
+    names = [[item.id for item in part] for part in split_round(batch, one_update=False)]
     assert [["a", "c"], ["b", "d"]] == names
-    names = [[item.id for item in part] for part in split_wave(batch, one_update=True)]
+    names = [[item.id for item in part] for part in split_round(batch, one_update=True)]
     assert [["a", "b", "c"], ["d"]] == names
 
 
 @pytest.mark.parametrize(
-    ("settings", "guarded"),
+    ("settings", "wrapped"),
     [
-        (Settings(repeats_table="t"), True),
+        (Settings(deduplication_table="t"), True),
         (Settings(), False),
-        (Settings(repeats_table="t", destination="security-hub-import"), True),
-        (Settings(repeats_table="t", destination="security-hub-annotate"), False),
+        (Settings(deduplication_table="t", destination="security-hub-import"), True),
+        (Settings(deduplication_table="t", destination="security-hub-annotate"), False),
     ],
 )
-def test_guard_stands_where_a_table_is(settings: Settings, guarded: bool) -> None:
-    """The filter must stand before each destination that a table is given for, but for annotation."""
-    target = Recorder()
-    witness: Any = Witness()
-    assert guarded is (guard(target, settings, witness, witness) is not target)
+def test_destination_is_wrapped_if_a_table_is_set(settings: Settings, wrapped: bool) -> None:
+    """Every destination but annotation must be deduplicated if DEDUPLICATION_TABLE is set."""
+    destination = Recorder()
+    telemetry: Any = RecordingTelemetry()
+    assert wrapped is (with_deduplication(destination, settings, telemetry, telemetry) is not destination)
 
 
-def test_marks_outlive_every_redelivery() -> None:
-    """A mark must stand longer than the queue and its dead-letter queue keep a message: 28 days."""
-    layer: Any = build(Settings(repeats_table="t"))(plenty).layer
+def test_items_outlive_every_redelivery() -> None:
+    """An item must outlive the retention of queue and dead-letter queue together: 28 days."""
+    layer: Any = build(Settings(deduplication_table="t"))(plenty).layer
     assert layer.expires_after_seconds >= 29 * 24 * 3600
     assert layer.hash_function(b"").name == "sha256"
 
 
 def test_without_a_table_idempotency_is_not_imported() -> None:
-    """A function without the table must not pay for importing what only the table needs."""
+    """Without DEDUPLICATION_TABLE, the function must not import Powertools Idempotency."""
     code = (
-        "import sys; from enricher.delivery import deduplication as repeats; from enricher.settings import Settings\n"
-        "repeats.guard(None, Settings(), None, None)\n"
+        "import sys\n"
+        "from enricher.delivery import deduplication\n"
+        "from enricher.settings import Settings\n"
+        "deduplication.with_deduplication(None, Settings(), None, None)\n"
         "assert not [name for name in sys.modules if 'idempotency' in name], 'imported'"
     )
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode

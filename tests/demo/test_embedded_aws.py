@@ -1,4 +1,4 @@
-"""Test the whole way in an embedded AWS: the template's rule, queue, handler, topic, subscribed queues."""
+"""Test the pipeline end to end in moto: the template's rule, queue, handler, topic and subscribed queues."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from demo.embedded_aws import EmbeddedAws
-from demo.tour import POISON
+from demo.tour import INVALID_MESSAGE
 from tests import examples
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
-    """Give the embedded AWS, deployed."""
+    """Yield the emulated AWS with its resources."""
     with EmbeddedAws() as embedded:
         yield embedded
 
 
-def another(name: str) -> dict[str, Any]:
-    """Give an example event under an ARN of its own, as the table remembers those that were forwarded."""
+def with_new_arn(name: str) -> dict[str, Any]:
+    """Return an example event with a new ARN, which the deduplication table does not contain."""
     event = examples.event(name)
     event["detail"]["arn"] += f"-{next(_NUMBERS)}"
     return event
@@ -33,7 +33,7 @@ _NUMBERS = count()
 
 @pytest.mark.parametrize("name", examples.names())
 def test_every_finding_arrives(aws: EmbeddedAws, name: str) -> None:
-    """Every example finding must reach the subscribed queue with its detail as it went in."""
+    """Every example finding must reach the subscribed queue with its detail unchanged."""
     event = examples.event(name)
     assert aws.put_event(event)
     aws.run_lambda()
@@ -42,14 +42,14 @@ def test_every_finding_arrives(aws: EmbeddedAws, name: str) -> None:
     assert {"attack", "alert"} < body.keys()
 
 
-def test_other_guardduty_events_are_left_alone(aws: EmbeddedAws) -> None:
-    """A malware scan result, which is no finding, must not be taken by the rule."""
+def test_other_guardduty_events_are_not_matched(aws: EmbeddedAws) -> None:
+    """The rule must not match a malware scan result, which is not a finding."""
     assert not aws.put_event(examples.event(examples.NOT_A_FINDING))
 
 
-def test_repeats_are_held_back(aws: EmbeddedAws) -> None:
-    """The same event once more must reach nobody; with a higher severity it must arrive."""
-    event = another("ec2-portscan")
+def test_duplicate_is_suppressed_and_higher_severity_forwarded(aws: EmbeddedAws) -> None:
+    """An update without a material change must be suppressed; one with a higher severity must arrive."""
+    event = with_new_arn("ec2-portscan")
     arrived = []
     for severity, updated in (
         (5, "2026-10-01T00:00:00Z"),
@@ -63,25 +63,25 @@ def test_repeats_are_held_back(aws: EmbeddedAws) -> None:
     assert [True, False, True] == arrived
 
 
-def test_poison_ends_in_the_dead_letter_queue(aws: EmbeddedAws) -> None:
-    """A message that is no finding must end in the dead-letter queue, unchanged, with the reason."""
-    aws.put_message(POISON)
+def test_invalid_message_is_dead_lettered_with_the_reason(aws: EmbeddedAws) -> None:
+    """A message that is not a finding must reach the dead-letter queue unchanged, with the reason."""
+    aws.put_message(INVALID_MESSAGE)
     while aws.run_lambda():
         pass
     reason = "not JSON: Unterminated string starting at (line 1, column 48)"
-    assert ([(POISON, reason)], {}) == (aws.dead_letters(), aws.received())
+    assert ([(INVALID_MESSAGE, reason)], {}) == (aws.dead_letters(), aws.received())
 
 
-def test_large_finding_arrives_slimmed(aws: EmbeddedAws) -> None:
-    """300 kB of signals must arrive as valid JSON under the topic's limit, saying what was left out."""
-    event = another("attack-sequence-compromised-credentials")
+def test_large_finding_arrives_truncated(aws: EmbeddedAws) -> None:
+    """300 kB of signals must arrive as valid JSON within the SNS limit, listing the removed fields."""
+    event = with_new_arn("attack-sequence-compromised-credentials")
     sequence = event["detail"]["service"]["detection"]["sequence"]
-    sequence["signals"] += [{"uid": str(place), "description": "é" * 1000} for place in range(150)]
+    sequence["signals"] += [{"uid": str(number), "description": "é" * 1000} for number in range(150)]
     aws.put_message(json.dumps(event))
     aws.run_lambda()
     message = aws.received()["siem"]["Body"]
     assert len(message.encode("utf-8")) <= 262_144
-    assert ["detail.service.detection.sequence.signals"] == json.loads(message)["slimmed"]["removed"]
+    assert ["detail.service.detection.sequence.signals"] == json.loads(message)["truncated"]["removed"]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_large_finding_arrives_slimmed(aws: EmbeddedAws) -> None:
         ("awkward-severity-9-0", "pager (severity_label HIGH or CRITICAL)"),
     ],
 )
-def test_filter_policies_choose(aws: EmbeddedAws, name: str, subscriber: str) -> None:
-    """A subscriber with a filter policy must get what it asked for."""
-    aws.put_event(another(name))
+def test_filter_policies_select_subscribers(aws: EmbeddedAws, name: str, subscriber: str) -> None:
+    """A subscriber must receive the findings that match its filter policy."""
+    aws.put_event(with_new_arn(name))
     aws.run_lambda()
     assert subscriber in aws.received()

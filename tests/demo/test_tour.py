@@ -1,10 +1,10 @@
-"""The sections of the demo that show more than one finding on its way."""
+"""Test the Security Hub section of the demo and the lines for a finding."""
 
 from __future__ import annotations
 
 import json
 
-from demo.security_hub import hub_lines
+from demo.security_hub import security_hub_lines
 from demo.tour import Paint, finding_lines
 from tests import examples
 
@@ -12,21 +12,21 @@ ACCOUNT = "111122223333"
 
 
 def test_security_hub_section_shows_annotated_findings() -> None:
-    """The first run must write the fields of each finding that is not archived, the second nothing."""
+    """The first run must update each finding that is not archived, the second run none."""
     events = [examples.event(name) for name in ("ec2-portscan", "ec2-tor-client", "awkward-archived")]
-    lines = hub_lines(events, ACCOUNT)
-    held = "1 held back (archived in GuardDuty)"
-    looks = len({event["detail"]["region"] for event in events[:2]})
+    lines = security_hub_lines(events, ACCOUNT)
+    skipped = "1 skipped (archived in GuardDuty)"
+    regions = len({event["detail"]["region"] for event in events[:2]})
     assert (
-        f"  first run: {looks} look-ups, 2 updates, {held}; second run: {looks} look-ups, 0 updates, {held}"
-        == lines[1]
+        f"  first run: {regions} GetFindings calls, 2 BatchUpdateFindings calls, {skipped}; "
+        f"second run: {regions} GetFindings calls, 0 BatchUpdateFindings calls, {skipped}" == lines[1]
     )
     assert "    attack/technique        T1046" in lines
     assert "    owner                   soc-tier-2" in lines
 
 
-def test_reason_stands_under_the_technique_it_is_for() -> None:
-    """The primary technique's reason must follow its own line, not that of another technique."""
+def test_rationale_follows_its_technique() -> None:
+    """The primary technique's rationale must follow its own line, not that of another technique."""
     event = examples.event("ec2-portscan")
     rows = [
         {"name": name, "id": name, "parent": None, "tactic": {"name": "T"}, "confidence": "high"}

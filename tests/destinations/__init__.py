@@ -1,1 +1,1 @@
-"""Test the destinations."""
+"""Test the destinations of enriched findings."""

@@ -1,4 +1,4 @@
-"""Test how an error is worded that nobody foresaw."""
+"""Test the description of unexpected errors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ from enricher.destinations.base import Failure
         ),
     ],
 )
-def test_unforeseen_error_gives_kind_and_code_only(error: Exception, reason: str) -> None:
-    """An error that nobody foresaw must be named by its kind and AWS's code, never by its words."""
-    assert reason == Failure.unforeseen(error).reason
+def test_unexpected_error_is_described_by_class_and_code_only(error: Exception, reason: str) -> None:
+    """An unexpected error must be described by its class and AWS error code, never by its message."""
+    assert reason == Failure.unexpected(error).reason

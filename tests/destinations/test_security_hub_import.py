@@ -1,4 +1,4 @@
-"""Check the import of findings of our own into Security Hub."""
+"""Test the import of findings into Security Hub."""
 
 from __future__ import annotations
 
@@ -13,42 +13,49 @@ from botocore.exceptions import ParamValidationError
 from moto import mock_aws
 
 from enricher.destinations.base import Remedy
-from enricher.destinations.security_hub import Hubs, Subject
+from enricher.destinations.security_hub import RegionalClients, Subject
 from enricher.destinations.security_hub_import import (
     CALL_LIMIT,
     ImportDestination,
-    Letter,
+    ImportRequest,
     build,
-    group_letters,
-    write_letter,
+    build_request,
+    group_requests,
 )
 from enricher.settings import Settings
-from tests.destinations.test_security_hub_annotate import ACCOUNT, REGION, Failing, hub, parcel, plenty
+from tests.destinations.test_security_hub_annotate import (
+    ACCOUNT,
+    REGION,
+    FailingClient,
+    delivery,
+    hub,
+    plenty,
+)
 from tests.fault_injection.hub_client import HubClient
+from tests.fault_injection.injector import client_error
 from tests.fault_injection.moto_extension import extended_moto
-from tests.fault_injection.weather import client_error
 
 __all__ = ["hub"]  # the fixture, shared
 
 
 def destination(client: Any, account: str = ACCOUNT) -> ImportDestination:
-    """Make the destination over one client."""
-    return ImportDestination(Hubs(lambda _: client), account, call_seconds=22.0)
+    """Return the destination with one client for all Regions."""
+    return ImportDestination(RegionalClients(lambda _: client), account, call_seconds=22.0)
 
 
 def test_hundred_findings_take_one_call(hub: HubClient) -> None:
-    """A hundred findings must take one call, a hundred and one two."""
-    assert {} == destination(hub).deliver([parcel(number) for number in range(100)], plenty)
-    assert {} == destination(hub).deliver([parcel(number) for number in range(101)], plenty)
+    """100 findings must take one call, 101 findings two."""
+    assert {} == destination(hub).deliver([delivery(number) for number in range(100)], plenty)
+    assert {} == destination(hub).deliver([delivery(number) for number in range(101)], plenty)
     assert (3, 101) == (hub.imports, len(hub.hub.findings))
 
 
-def test_finding_of_another_account_is_refused_loudly(hub: HubClient) -> None:
-    """A finding of another account must be set aside, with what to do; the own one be imported."""
-    failures = destination(hub).deliver([parcel(1, accountId="444455556666"), parcel(2)], plenty)
+def test_finding_of_another_account_is_dead_lettered_and_counted(hub: HubClient) -> None:
+    """A finding of another account must be dead-lettered with the remedy named, the own one imported."""
+    failures = destination(hub).deliver([delivery(1, accountId="444455556666"), delivery(2)], plenty)
     assert ["m1"] == list(failures)
     failure = failures["m1"]
-    assert (Remedy.DEAD_LETTER, "ForeignAccount", 1) == (
+    assert (Remedy.DEAD_LETTER, "CrossAccountFinding", 1) == (
         failure.remedy,
         failure.metric,
         len(hub.hub.findings),
@@ -58,66 +65,68 @@ def test_finding_of_another_account_is_refused_loudly(hub: HubClient) -> None:
 
 
 def test_failed_findings_are_failed_records(hub: HubClient) -> None:
-    """What the answer names as failed must fail, for good if its content is wrong; the others are done."""
+    """A finding that the response lists as failed must be dead-lettered, one of a failed call retried."""
     hub.hub.account = "444455556666"
-    failures = destination(hub).deliver([parcel(1)], plenty)
+    failures = destination(hub).deliver([delivery(1)], plenty)
     assert {"m1": Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
     error = client_error("BatchImportFindings", "LimitExceededException", 429)
-    failures = destination(Failing(hub, "batch_import_findings", lambda _: error)).deliver(
-        [parcel(1)], plenty
+    failures = destination(FailingClient(hub, "batch_import_findings", lambda _: error)).deliver(
+        [delivery(1)], plenty
     )
     assert {"m1": Remedy.RETRY} == {key: failure.remedy for key, failure in failures.items()}
 
 
-def test_two_updates_are_one_finding(hub: HubClient) -> None:
-    """Two updates of one finding in a batch must be one entry: the later one."""
-    early = replace(parcel(1, updatedAt="2026-11-01T10:00:00Z", title="early"), id="early")
-    late = replace(parcel(1, updatedAt="2026-11-01T11:00:00Z", title="late"), id="late")
+def test_later_of_two_updates_is_imported(hub: HubClient) -> None:
+    """Of two updates of one finding in a batch, only the later one must be imported."""
+    early = replace(delivery(1, updatedAt="2026-11-01T10:00:00Z", title="early"), id="early")
+    late = replace(delivery(1, updatedAt="2026-11-01T11:00:00Z", title="late"), id="late")
     assert {} == destination(hub).deliver([late, early], plenty)
     assert ["late"] == [finding["Title"] for finding in hub.hub.findings.values()]
 
 
 def test_second_import_of_an_update_changes_nothing(hub: HubClient) -> None:
-    """The same update again must leave the finding as it is, and a later one change it."""
+    """The same update again must not change the finding, and a later one must."""
     for hour, title in ((10, "first"), (10, "again"), (11, "later")):
-        destination(hub).deliver([parcel(1, updatedAt=f"2026-11-01T{hour}:00:00Z", title=title)], plenty)
+        destination(hub).deliver([delivery(1, updatedAt=f"2026-11-01T{hour}:00:00Z", title=title)], plenty)
     assert ["later"] == [finding["Title"] for finding in hub.hub.findings.values()]
 
 
 @pytest.mark.parametrize("changes", [{"arn": ""}, {"updatedAt": "never"}])
-def test_finding_that_asff_cannot_hold_is_set_aside(hub: HubClient, changes: dict[str, Any]) -> None:
-    """A finding without what ASFF needs must be set aside with the reason, the other be imported."""
-    failures = destination(hub).deliver([parcel(1, **changes), parcel(2)], plenty)
+def test_finding_without_required_asff_fields_is_dead_lettered(
+    hub: HubClient, changes: dict[str, Any]
+) -> None:
+    """A finding that lacks required ASFF fields must be dead-lettered, the other imported."""
+    failures = destination(hub).deliver([delivery(1, **changes), delivery(2)], plenty)
     assert {"m1": Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
     assert 1 == len(hub.hub.findings)
 
 
-def test_refused_call_is_narrowed_down(hub: HubClient) -> None:
-    """A call that is refused for one finding must set that one aside and import the others."""
+def test_invalid_finding_is_found_by_bisection(hub: HubClient) -> None:
+    """If one finding makes a request invalid, it must be dead-lettered and the others imported."""
     error = client_error("BatchImportFindings", "InvalidInputException")
-    client = Failing(
+    client = FailingClient(
         hub, "batch_import_findings", lambda request: error if "finding/3" in json.dumps(request) else None
     )
-    failures = destination(client).deliver([parcel(number) for number in range(8)], plenty)
+    failures = destination(client).deliver([delivery(number) for number in range(8)], plenty)
     assert {"m3": Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
     assert 7 == len(hub.hub.findings)
 
 
 def test_reason_quotes_nothing_of_a_finding(hub: HubClient) -> None:
-    """A finding that botocore refuses must be set aside without a word of its content."""
+    """The reason of a finding that botocore rejects must contain nothing of its content."""
     error = ParamValidationError(report="Invalid type for parameter Findings[0].Title, value: secret")
-    client = Failing(
+    client = FailingClient(
         hub, "batch_import_findings", lambda request: error if "finding/3" in json.dumps(request) else None
     )
-    failures = destination(client).deliver([parcel(number) for number in range(5)], plenty)
+    failures = destination(client).deliver([delivery(number) for number in range(5)], plenty)
     assert {
         "m3": (Remedy.DEAD_LETTER, "ParamValidationError at enricher.destinations.security_hub_import")
     } == {key: (failure.remedy, failure.reason.partition(":")[0]) for key, failure in failures.items()}
 
 
-def letter(size: int) -> Letter:
-    """Make a letter of a size."""
-    return Letter(Subject("a", "", REGION, ()), {}, size)
+def request_of(size: int) -> ImportRequest:
+    """Return an import request of a size in bytes."""
+    return ImportRequest(Subject("a", "", REGION, ()), {}, size)
 
 
 @pytest.mark.parametrize(
@@ -130,29 +139,29 @@ def letter(size: int) -> Letter:
         ([], []),
     ],
 )
-def test_calls_are_cut_at_both_limits(sizes: list[int], groups: list[int]) -> None:
-    """A call must hold a hundred findings and 6 MB at most, and not be cut before."""
-    assert groups == [len(group) for group in group_letters([letter(size) for size in sizes])]
+def test_calls_are_split_at_both_limits(sizes: list[int], groups: list[int]) -> None:
+    """A call must contain at most 100 findings and 6 MB, and not be split below that."""
+    assert groups == [len(group) for group in group_requests([request_of(size) for size in sizes])]
 
 
-def test_finding_above_240_kb_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A finding that is a byte too large must be set aside, one at the limit not."""
-    item = write_letter(REGION, (parcel(1),))
-    assert isinstance(item, Letter)
-    for limit, kind in ((item.size, Letter), (item.size - 1, dict)):
+def test_finding_above_240_kb_is_dead_lettered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding one byte above the limit must be dead-lettered, one at the limit not."""
+    item = build_request(REGION, (delivery(1),))
+    assert isinstance(item, ImportRequest)
+    for limit, kind in ((item.size, ImportRequest), (item.size - 1, dict)):
         monkeypatch.setattr("enricher.destinations.security_hub_import.FINDING_LIMIT", limit)
-        assert isinstance(write_letter(REGION, (parcel(1),)), kind)
+        assert isinstance(build_request(REGION, (delivery(1),)), kind)
 
 
-def test_without_time_nothing_is_called(hub: HubClient) -> None:
-    """With less time left than a call can take, no call must be made and every record come again."""
-    failures = destination(hub).deliver([parcel(1)], lambda: 21.9)
+def test_no_call_is_made_without_enough_time(hub: HubClient) -> None:
+    """With less time left than a call can take, no call must be made and every record be retried."""
+    failures = destination(hub).deliver([delivery(1)], lambda: 21.9)
     assert (["m1"], 0) == (list(failures), hub.imports)
 
 
 @pytest.fixture
 def real(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Give moto's Security Hub, extended, and its store."""
+    """Return the store behind moto's extended Security Hub."""
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     with mock_aws(), extended_moto() as (hubs, _):
         boto3.client("securityhub", region_name=REGION).get_findings()
@@ -160,8 +169,8 @@ def real(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_real_client_imports(real: Any) -> None:
-    """The built destination must import through botocore, whose parameter checks then hold too."""
+    """The destination that `build` returns must import through botocore, with its parameter validation."""
     real.account = ACCOUNT
     target = build(Settings(destination="security-hub-import", account_id=ACCOUNT))
-    assert {} == target.deliver([parcel(1), parcel(2)], plenty)
+    assert {} == target.deliver([delivery(1), delivery(2)], plenty)
     assert 2 == len(real.findings)

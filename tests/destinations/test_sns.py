@@ -1,4 +1,4 @@
-"""Test the SNS destination against moto, and its limits without it."""
+"""Test the SNS destination: filter policies against moto, limits and errors against a fake client."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ParamValidationError
 from moto import mock_aws
 
-from enricher.destinations.base import Failure, Parcel, Remedy
-from enricher.destinations.batching import cut_by_size
+from enricher.destinations.base import Delivery, Failure, Remedy
+from enricher.destinations.batching import batch_by_size
 from enricher.destinations.sns import (
     ENTRIES_PER_CALL,
     SnsDestination,
@@ -24,7 +24,7 @@ from enricher.destinations.sns import (
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.formats import load_format
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 
 if TYPE_CHECKING:
@@ -33,30 +33,30 @@ if TYPE_CHECKING:
 
 
 def plenty() -> float:
-    """Give all the time in the world."""
+    """Return ample time left, in seconds."""
     return 900.0
 
 
-def parcel(mapping: Mapping, name: str = "ec2-portscan", key: str = "m", **changes: Any) -> Parcel:
-    """Enrich an example event into a parcel."""
-    return Parcel(key, enrich(Finding.from_event(examples.event(name, **changes)), mapping))
+def delivery(mapping: AttackMapping, name: str = "ec2-portscan", key: str = "m", **changes: Any) -> Delivery:
+    """Return a delivery of an example event."""
+    return Delivery(key, enrich(Finding.from_event(examples.event(name, **changes)), mapping))
 
 
 @pytest.fixture
 def aws() -> Iterator[tuple[SNSClient, SQSClient]]:
-    """Give moto's SNS and SQS."""
+    """Return clients of moto's SNS and SQS."""
     with mock_aws():
         yield boto3.client("sns"), boto3.client("sqs")
 
 
 def destination(client: SNSClient, limit: int = 262_144) -> SnsDestination:
-    """Make a topic and the destination that publishes to it."""
+    """Create a topic; return the destination that publishes to it."""
     topic = client.create_topic(Name="findings")["TopicArn"]
     return SnsDestination(client, topic, load_format("guardduty"), limit, call_seconds=20)
 
 
 def subscribe(aws: tuple[SNSClient, SQSClient], topic: str, **attributes: str) -> str:
-    """Subscribe a queue, raw, with a filter policy; give its URL."""
+    """Subscribe a queue with raw delivery and a filter policy; return its URL."""
     sns, sqs = aws
     url = sqs.create_queue(QueueName=f"queue{len(sqs.list_queues().get('QueueUrls', []))}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -67,7 +67,7 @@ def subscribe(aws: tuple[SNSClient, SQSClient], topic: str, **attributes: str) -
 
 
 def receive(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
-    """Take every message off a queue, parsed."""
+    """Receive every message of a queue; return the parsed bodies."""
     out: list[dict[str, Any]] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         out += [json.loads(message["Body"]) for message in messages]
@@ -86,30 +86,30 @@ def receive(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
     ],
 )
 def test_filter_policies_match(
-    aws: tuple[SNSClient, SQSClient], mapping: Mapping, policy: dict[str, Any], scope: str
+    aws: tuple[SNSClient, SQSClient], mapping: AttackMapping, policy: dict[str, Any], scope: str
 ) -> None:
-    """A subscriber must get the finding its filter policy names, by attribute or by body, and no other."""
+    """A subscriber must get exactly the finding that its filter policy matches, by attribute or by body."""
     target = destination(aws[0])
     url = subscribe(aws, target.topic_arn, FilterPolicy=json.dumps(policy), FilterPolicyScope=scope)
-    other = parcel(mapping, "ec2-ssh-brute-force-inbound", "other")
-    assert {} == target.deliver([parcel(mapping), other], plenty)
+    other = delivery(mapping, "ec2-ssh-brute-force-inbound", "other")
+    assert {} == target.deliver([delivery(mapping), other], plenty)
     assert ["Recon:EC2/Portscan"] == [body["detail"]["type"] for body in receive(aws[1], url)]
 
 
-def test_former_ids_still_match(aws: tuple[SNSClient, SQSClient], mapping: Mapping) -> None:
-    """A rule written for T1562 before ATT&CK 19 must still get its findings."""
+def test_filter_policy_matches_former_ids(aws: tuple[SNSClient, SQSClient], mapping: AttackMapping) -> None:
+    """A filter policy written for T1562 before ATT&CK 19 must still match its findings."""
     target = destination(aws[0])
     url = subscribe(
         aws, target.topic_arn, FilterPolicy='{"techniques": ["T1562"], "tactics": ["Defense Evasion"]}'
     )
-    target.deliver([parcel(mapping, "iam-cloudtrail-logging-disabled")], plenty)
+    target.deliver([delivery(mapping, "iam-cloudtrail-logging-disabled")], plenty)
     assert 1 == len(receive(aws[1], url))
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_at_most_nine_attributes(name: str, mapping: Mapping) -> None:
+def test_at_most_nine_attributes(name: str, mapping: AttackMapping) -> None:
     """No finding may have more than nine attributes: raw delivery discards messages with more than ten."""
-    attributes = attributes_of(parcel(mapping, name).enriched)
+    attributes = attributes_of(delivery(mapping, name).enriched)
     assert set(attributes) <= {
         "finding_type", "severity", "severity_label", "account_id", "region", "tactics", "techniques",
         "status", "occurrence",
@@ -117,59 +117,59 @@ def test_at_most_nine_attributes(name: str, mapping: Mapping) -> None:
     assert all(value["StringValue"] for value in attributes.values())
 
 
-def test_attributes_tell_parent_and_former(mapping: Mapping) -> None:
-    """The techniques attribute must hold the technique, its parent and the former ids of both."""
-    enriched = parcel(mapping, "iam-anomalous-defense-evasion-stop-logging").enriched
+def test_techniques_attribute_has_parents_and_former_ids(mapping: AttackMapping) -> None:
+    """The attribute techniques must contain the technique, its parent and the former ids of both."""
+    enriched = delivery(mapping, "iam-anomalous-defense-evasion-stop-logging").enriched
     techniques = json.loads(attributes_of(enriched)["techniques"]["StringValue"])
     assert {"T1685", "T1562"} <= set(techniques)
 
 
-def test_values_that_are_missing_are_left_out(mapping: Mapping) -> None:
+def test_attributes_without_a_value_are_left_out(mapping: AttackMapping) -> None:
     """A finding without severity, account or Region must be sent without those attributes."""
     enriched = enrich(Finding.from_event({"detail": {"type": "Nothing:Known/AtAll"}}), mapping)
     assert {"finding_type", "severity_label", "status", "occurrence"} == set(attributes_of(enriched))
 
 
-def test_size_counts_attributes_and_bytes(mapping: Mapping) -> None:
-    """What is sent must be at most the limit with attributes counted, in UTF-8 bytes."""
+def test_size_counts_attributes_and_bytes(mapping: AttackMapping) -> None:
+    """A message with its attributes must be within the limit, in UTF-8 bytes."""
     limit = 20_000
     target = SnsDestination(None, "arn:aws:sns:…", load_format("guardduty"), limit, 20)  # type: ignore[arg-type]
-    packed = target.pack(parcel(mapping, description="é" * 30_000))
-    body, attributes = len(packed.body.encode("utf-8")), attributes_size(packed.attributes)
-    assert body + attributes == packed.size
-    assert packed.size <= limit
+    message = target.render_message(delivery(mapping, description="é" * 30_000))
+    body, attributes = len(message.body.encode("utf-8")), attributes_size(message.attributes)
+    assert body + attributes == message.size
+    assert message.size <= limit
 
 
-def test_hundred_findings_cost_ten_calls(mapping: Mapping) -> None:
-    """A hundred ordinary findings must cost ten PublishBatch calls."""
+def test_hundred_findings_take_ten_calls(mapping: AttackMapping) -> None:
+    """100 findings of ordinary size must take ten PublishBatch calls."""
     client = Recorder()
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
-    target.deliver([parcel(mapping, key=str(place)) for place in range(100)], plenty)
+    target.deliver([delivery(mapping, key=str(place)) for place in range(100)], plenty)
     assert [10] * 10 == [len(call) for call in client.calls]
 
 
 class Recorder:
-    """Record PublishBatch calls; answer with the failures or raise the error it was told."""
+    """An SNS client that records its calls; returns the configured failed entries or raises the error."""
 
     def __init__(self, failed: list[dict[str, Any]] | None = None, error: Exception | None = None) -> None:
         self.calls: list[list[dict[str, Any]]] = []
         self.failed, self.error = failed or [], error
 
     def publish_batch(self, **request: Any) -> dict[str, Any]:
-        """Play the call."""
+        """Record a PublishBatch call."""
         self.calls.append(request["PublishBatchRequestEntries"])
         if self.error:
             raise self.error
         return {"Successful": [], "Failed": self.failed}
 
 
-def test_only_failed_entries_fail(mapping: Mapping) -> None:
-    """An entry that SNS refuses must fail alone, with SNS's reason."""
+def test_only_failed_entries_fail(mapping: AttackMapping) -> None:
+    """An entry that SNS reports as failed must fail alone, with SNS's reason."""
     client = Recorder(
         failed=[{"Id": "1", "Code": "InternalError", "Message": "try again", "SenderFault": False}]
     )
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
-    batch = [parcel(mapping, key=key) for key in "abc"]
+    batch = [delivery(mapping, key=key) for key in "abc"]
     assert {"b": Failure("PublishBatch: InternalError: try again")} == target.deliver(batch, plenty)
 
 
@@ -182,22 +182,22 @@ def test_attributes_count_as_sns_counts_them() -> None:
     assert (6 + 6 + 2) + (8 + 6 + 1) == attributes_size(attributes)
 
 
-def test_a_call_that_fails_fails_its_entries(mapping: Mapping) -> None:
+def test_failed_call_is_retried(mapping: AttackMapping) -> None:
     """When the call itself fails, each of its entries must be retried."""
     client = Recorder(error=EndpointConnectionError(endpoint_url="https://sns.example.com"))
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
-    failures = target.deliver([parcel(mapping, key=key) for key in "ab"], plenty)
+    failures = target.deliver([delivery(mapping, key=key) for key in "ab"], plenty)
     assert {"a": Remedy.RETRY, "b": Remedy.RETRY} == {
         key: failure.remedy for key, failure in failures.items()
     }
 
 
-def test_reasons_quote_nothing_of_a_finding(mapping: Mapping) -> None:
-    """What botocore or a format says of a finding's content must not become a reason, which is logged."""
-    refusal = ParamValidationError(report="Invalid type for parameter Message, value: secret")
-    client = Recorder(error=refusal)
+def test_reasons_quote_nothing_of_a_finding(mapping: AttackMapping) -> None:
+    """A reason is logged, so it must not contain what botocore or a format quotes of a finding."""
+    error = ParamValidationError(report="Invalid type for parameter Message, value: secret")
+    client = Recorder(error=error)
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
-    [failure] = target.deliver([parcel(mapping)], plenty).values()
+    [failure] = target.deliver([delivery(mapping)], plenty).values()
     assert ("ParamValidationError at enricher.destinations.sns", Remedy.RETRY) == (
         failure.reason.partition(":")[0],
         failure.remedy,
@@ -205,57 +205,55 @@ def test_reasons_quote_nothing_of_a_finding(mapping: Mapping) -> None:
     broken = replace(target, render=lambda enriched, limit: str(int("secret")))
     assert {"m": Failure("ValueError at enricher.destinations.sns", Remedy.DEAD_LETTER)} == {
         key: replace(failure, reason=failure.reason.partition(":")[0])
-        for key, failure in broken.deliver([parcel(mapping)], plenty).items()
+        for key, failure in broken.deliver([delivery(mapping)], plenty).items()
     }
 
 
-def test_no_call_starts_without_time_for_it(mapping: Mapping) -> None:
-    """With too little time left for a call, the rest must be returned unattempted."""
+def test_no_call_is_made_without_enough_time(mapping: AttackMapping) -> None:
+    """With less time left than a call can take, the rest must be returned for retry without a call."""
     client = Recorder()
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
     seconds = iter([30.0, 19.9])
-    batch = [parcel(mapping, key=str(place)) for place in range(15)]
+    batch = [delivery(mapping, key=str(place)) for place in range(15)]
     failures = target.deliver(batch, lambda: next(seconds))
     assert (1, [str(place) for place in range(10, 15)]) == (len(client.calls), list(failures))
 
 
-def test_a_finding_that_cannot_be_written_fails_alone(mapping: Mapping) -> None:
-    """A finding that no format can write must fail alone; the others are delivered."""
+def test_finding_that_cannot_be_rendered_fails_alone(mapping: AttackMapping) -> None:
+    """A finding that the format cannot render must fail alone, and the others be delivered."""
     client = Recorder()
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
-    batch = [parcel(mapping, key="bad", confidence=float("inf")), parcel(mapping, key="good")]
+    batch = [delivery(mapping, key="invalid", confidence=float("inf")), delivery(mapping, key="valid")]
     failures = target.deliver(batch, plenty)
-    assert (["bad"], 1) == (list(failures), len(client.calls[0]))
-    assert Remedy.DEAD_LETTER == failures["bad"].remedy
+    assert (["invalid"], 1) == (list(failures), len(client.calls[0]))
+    assert Remedy.DEAD_LETTER == failures["invalid"].remedy
 
 
 @pytest.mark.parametrize(
     ("sizes", "groups"),
     [([10] * 11, [10, 1]), ([60, 40, 1], [2, 1]), ([100, 100], [1, 1]), ([50, 51], [1, 1]), ([], [])],
 )
-def test_calls_are_cut_at_both_limits(sizes: list[int], groups: list[int]) -> None:
-    """A call must hold at most ten entries and at most the limit's bytes in total."""
-    calls = cut_by_size(sizes, ENTRIES_PER_CALL, 100, lambda size: size)
+def test_calls_are_split_at_both_limits(sizes: list[int], groups: list[int]) -> None:
+    """A call must contain at most ten entries and at most the limit in bytes in total."""
+    calls = batch_by_size(sizes, ENTRIES_PER_CALL, 100, lambda size: size)
     assert groups == [len(call) for call in calls]
     assert 10 == ENTRIES_PER_CALL
 
 
 @pytest.mark.parametrize(("spare", "calls"), [(0, [2, 1]), (-1, [1, 1, 1])])
-def test_messages_of_one_call_stay_below_the_topics_limit(
-    mapping: Mapping, spare: int, calls: list[int]
-) -> None:
-    """Messages must be cut by what SNS counts of them, attributes too: two of a call fit to the byte."""
+def test_call_size_includes_attributes(mapping: AttackMapping, spare: int, calls: list[int]) -> None:
+    """Calls must be split by size with attributes, as SNS counts it: two messages fit to the byte."""
     client = Recorder()
-    batch = [parcel(mapping, key=key) for key in "abc"]
-    size = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20).pack(batch[0]).size  # type: ignore[arg-type]
+    batch = [delivery(mapping, key=key) for key in "abc"]
+    size = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20).render_message(batch[0]).size  # type: ignore[arg-type]
     target = SnsDestination(client, "arn", load_format("guardduty"), 2 * size + spare, 20)  # type: ignore[arg-type]
     target.deliver(batch, plenty)
     assert calls == [len(call) for call in client.calls]
 
 
-def test_subject_fits_an_e_mail(mapping: Mapping) -> None:
-    """A subject must be ASCII, one line and under 100 characters, whatever the finding holds."""
-    enriched = parcel(mapping, "awkward-free-text").enriched
+def test_subject_fits_an_e_mail(mapping: AttackMapping) -> None:
+    """A subject must be ASCII, one line and under 100 characters, whatever the finding contains."""
+    enriched = delivery(mapping, "awkward-free-text").enriched
     line = subject_line(replace(enriched, alert={**enriched.alert, "headline": "a\r\nBcc: x · 日本" * 30}))
     assert line.isascii()
     assert line.isprintable()

@@ -1,1 +1,1 @@
-"""Tests of deciding the techniques."""
+"""Tests of mapping a finding to ATT&CK techniques."""

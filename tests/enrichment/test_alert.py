@@ -1,4 +1,4 @@
-"""Test the alert block: label, occurrence, identity, headline, console address."""
+"""Test the `alert` object: severity label, occurrence, dedupId, headline, console URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from enricher.enrichment.alert import console_url, dedup_id, headline, severity_
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import single_line
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 
 
@@ -35,13 +35,13 @@ from tests import examples
         (None, "UNKNOWN"),
     ],
 )
-def test_labels_leave_no_gap(severity: float | None, label: str) -> None:
-    """Every severity must have the label GuardDuty gives it, with no gap between 6.9 and 7.0."""
+def test_severity_labels_cover_every_value(severity: float | None, label: str) -> None:
+    """Every severity must have GuardDuty's label, including values between 6.9 and 7.0."""
     assert label == severity_label(severity)
 
 
-def alert_of(name: str, mapping: Mapping) -> dict[str, Any]:
-    """Enrich an example event and give its alert."""
+def alert_of(name: str, mapping: AttackMapping) -> dict[str, Any]:
+    """Return the `alert` object of an example event."""
     return enrich(Finding.from_event(examples.event(name)), mapping).alert
 
 
@@ -56,25 +56,25 @@ def alert_of(name: str, mapping: Mapping) -> dict[str, Any]:
         ("awkward-sample-finding", "sample", True),
     ],
 )
-def test_alert_reads_the_finding(name: str, key: str, value: object, mapping: Mapping) -> None:
-    """Label, occurrence and sample mark must be what the finding says."""
+def test_alert_fields_match_the_finding(name: str, key: str, value: object, mapping: AttackMapping) -> None:
+    """Severity label, occurrence and sample flag must match the finding."""
     assert value == alert_of(name, mapping)[key]
 
 
-def test_dedup_id_is_arn_and_update(mapping: Mapping) -> None:
-    """The id for de-duplication must be the sha256 of ARN and updatedAt, joined by a bar."""
+def test_dedup_id_is_hash_of_arn_and_updated_at(mapping: AttackMapping) -> None:
+    """The dedupId must be the SHA-256 of ARN and updatedAt, joined by a vertical bar."""
     detail = examples.event("ec2-portscan")["detail"]
     expected = hashlib.sha256(f"{detail['arn']}|{detail['updatedAt']}".encode()).hexdigest()
     assert expected == alert_of("ec2-portscan", mapping)["dedupId"]
 
 
-def test_findings_without_an_arn_have_ids_of_their_own() -> None:
-    """Two findings that name no ARN must not have the same id, or a SIEM would take them for one."""
+def test_findings_without_an_arn_have_different_dedup_ids() -> None:
+    """Two findings without an ARN must have different dedupIds, or a SIEM would merge them."""
     ids = {dedup_id(Finding.from_detail({"type": "x", "title": title})) for title in ("one", "other")}
     assert 2 == len(ids)
 
 
-def test_long_name_does_not_push_the_account_out() -> None:
+def test_long_resource_name_does_not_displace_the_account() -> None:
     """However long the resource's name, the headline must end with the account and Region."""
     detail = {
         "type": "x", "accountId": "111122223333", "region": "eu-west-1",
@@ -84,8 +84,8 @@ def test_long_name_does_not_push_the_account_out() -> None:
     assert line.endswith("… in 111122223333/eu-west-1")
 
 
-def test_headline_names_no_place_where_there_is_none() -> None:
-    """A finding without account and Region must not get an empty place."""
+def test_headline_without_account_and_region_ends_with_the_resource() -> None:
+    """The headline of a finding without account and Region must not end with an empty "in"."""
     line = headline(Finding.from_detail({"type": "x"}), {"techniques": [], "tactics": []}, "UNKNOWN")
     assert "UNKNOWN · x · unnamed resource" == line
 
@@ -98,7 +98,7 @@ def test_headline_names_no_place_where_there_is_none() -> None:
         ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
     ],
 )
-def test_console_is_that_of_the_partition(partition: str, region: str, host: str) -> None:
+def test_console_url_matches_the_partition(partition: str, region: str, host: str) -> None:
     """The link must lead to the console of the finding's own partition and Region."""
     finding = Finding.from_detail({"type": "x", "id": "abc", "partition": partition, "region": region})
     assert f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId=abc" == console_url(
@@ -107,20 +107,20 @@ def test_console_is_that_of_the_partition(partition: str, region: str, host: str
 
 
 @pytest.mark.parametrize("text", ["\ud800", "\u00e9" * 100_000])
-def test_console_link_is_made_of_anything(text: str) -> None:
-    """Half a character or a megabyte for an id must neither raise nor swell the link."""
+def test_console_url_accepts_any_id(text: str) -> None:
+    """A lone surrogate or a very long ID must neither raise nor exceed the length of a URL."""
     finding = Finding.from_detail({"type": "A:B/C", "id": text, "region": text})
     assert len(console_url(finding)) < 1_200
 
 
-def test_console_link_cannot_be_broken_out_of() -> None:
-    """An id with characters that mean something in a link must be escaped."""
+def test_console_url_escapes_the_id() -> None:
+    """Characters of an ID that have a meaning in a URL must be escaped."""
     finding = Finding.from_detail({"type": "x", "id": 'a"><b>&fId=', "region": "r/../x?"})
     assert re.search(r'["<>]', console_url(finding)) is None
 
 
-def test_headline_says_how_bad_what_and_where() -> None:
-    """The headline must read: label, technique, resource, account and Region of the finding."""
+def test_headline_contains_severity_technique_resource_and_account() -> None:
+    """The headline must contain severity label, technique, resource, account and Region, in this order."""
     finding = Finding.from_event(examples.event("awkward-no-action"))
     attack = {"techniques": [{"name": "Network Service Discovery", "id": "T1046"}], "tactics": []}
     assert headline(finding, attack, "HIGH").startswith("HIGH · Network Service Discovery (T1046) · ")
@@ -128,14 +128,14 @@ def test_headline_says_how_bad_what_and_where() -> None:
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_every_example_names_its_resource(name: str) -> None:
-    """A finding with resource details must be named by them, not by "unnamed resource"."""
+def test_every_example_has_a_resource_name(name: str) -> None:
+    """The subject of a finding with resource details must not be "unnamed resource"."""
     assert "unnamed resource" != subject_of(Finding.from_event(examples.event(name)))
 
 
 @given(st.text())
 def test_single_line_is_one_printable_line(text: str) -> None:
-    """Whatever an attacker puts into a name, one line must stay one line and within its limit."""
+    """Any attacker-controlled name must become a single line within the limit."""
     line = single_line(text, 40)
     assert len(line) <= 40
     assert [line] == (line.splitlines() or [""])

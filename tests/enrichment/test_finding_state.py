@@ -1,4 +1,4 @@
-"""Check what counts as news about a finding."""
+"""Test which updates of a finding count as material changes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import pytest
 
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.finding_state import (
-    LONGEST_FACT,
-    MOST_FACTS,
-    Picture,
+    MAX_FACT_LENGTH,
+    MAX_FACTS,
+    FindingState,
     material_changes,
-    merge_pictures,
+    merge_states,
     note_archived,
 )
 from enricher.finding.event import Finding
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 
 EARLY, LATE = "2026-11-01T10:00:00.000Z", "2026-11-01T16:00:00Z"
-BEFORE = Picture(EARLY, "MEDIUM", False, ("T1110",), ("198.51.100.1",), ("IAMUser:ana",))
+BEFORE = FindingState(EARLY, "MEDIUM", False, ("T1110",), ("198.51.100.1",), ("IAMUser:ana",))
 
 
-def later(**changes: Any) -> Picture:
-    """Give the same picture six hours later, with changes."""
+def later(**changes: Any) -> FindingState:
+    """Return the same state six hours later, with changes."""
     return replace(BEFORE, updated_at=LATE, **changes)
 
 
-def test_same_again_is_no_news() -> None:
-    """An update that only comes later must tell nothing."""
+def test_repeated_update_is_not_material() -> None:
+    """An update that only has a later time must not be a material change."""
     assert [] == material_changes(BEFORE, later())
 
 
@@ -49,8 +49,8 @@ def test_same_again_is_no_news() -> None:
         ),
     ],
 )
-def test_each_cause_is_news(changes: dict[str, Any], reasons: list[str]) -> None:
-    """A higher severity, a new technique, address or principal must each be news, and say so."""
+def test_each_material_change_is_reported(changes: dict[str, Any], reasons: list[str]) -> None:
+    """A higher severity, a new technique, address or principal must each be a material change."""
     assert reasons == material_changes(BEFORE, later(**changes))
 
 
@@ -65,78 +65,80 @@ def test_each_cause_is_news(changes: dict[str, Any], reasons: list[str]) -> None
         {"archived": True},
     ],
 )
-def test_less_is_no_news(changes: dict[str, Any]) -> None:
-    """A lower severity, anything left out, and archiving must not be news."""
+def test_lower_severity_missing_values_and_archiving_are_not_material(changes: dict[str, Any]) -> None:
+    """A lower severity, missing values, and archiving must not be material changes."""
     assert [] == material_changes(BEFORE, later(**changes))
 
 
-def test_unarchived_is_news() -> None:
-    """A finding that was archived and is active again must be news."""
-    assert ["un-archived"] == material_changes(replace(BEFORE, archived=True), later())
+def test_unarchiving_is_material() -> None:
+    """A finding that was archived and is active again must be a material change."""
+    assert ["unarchived"] == material_changes(replace(BEFORE, archived=True), later())
 
 
 def test_older_update_does_not_unarchive() -> None:
-    """An update from before the archiving that arrives after it must not count as un-archived."""
+    """An update from before the archiving that arrives after it must not count as unarchived."""
     assert [] == material_changes(later(archived=True), BEFORE)
 
 
-def test_archiving_is_noted_without_being_told() -> None:
-    """Archiving must leave its mark, or un-archiving could not be seen; the rest of the picture stays."""
+def test_archiving_is_stored_for_a_suppressed_update() -> None:
+    """Archiving must be stored so that unarchiving is detected; the rest of the state stays."""
     noted = note_archived(BEFORE, later(archived=True, severity="LOW", addresses=()))
     assert replace(BEFORE, archived=True, updated_at=LATE, severity_at=BEFORE.updated_at) == noted
-    assert ["un-archived"] == material_changes(noted, replace(BEFORE, updated_at="2026-11-02T00:00:00Z"))
+    assert ["unarchived"] == material_changes(noted, replace(BEFORE, updated_at="2026-11-02T00:00:00Z"))
 
 
 @pytest.mark.parametrize(
     "after", [later(), replace(BEFORE, archived=True, updated_at="2026-10-01T00:00:00Z")]
 )
-def test_nothing_else_is_noted(after: Picture) -> None:
-    """An update that is active, or older than what was told, must leave no mark."""
+def test_suppressed_update_stores_nothing_but_archiving(after: FindingState) -> None:
+    """An update that is active, or older than the one sent, must leave the state unchanged."""
     assert BEFORE == note_archived(BEFORE, after)
 
 
-def test_merged_picture_knows_both() -> None:
-    """What was told twice must be known together, severity and archived as of the later update."""
+def test_merged_state_contains_both_updates() -> None:
+    """Values of both updates must be merged, with severity and archived of the later one."""
     after = later(severity="LOW", archived=True, addresses=("203.0.113.9",), techniques=("T1078",))
-    both = Picture(LATE, "LOW", True, ("T1110", "T1078"), ("198.51.100.1", "203.0.113.9"), ("IAMUser:ana",))
-    assert both == merge_pictures(BEFORE, after)
-    assert ("LOW", True) == (merge_pictures(after, BEFORE).severity, merge_pictures(after, BEFORE).archived)
+    both = FindingState(
+        LATE, "LOW", True, ("T1110", "T1078"), ("198.51.100.1", "203.0.113.9"), ("IAMUser:ana",)
+    )
+    assert both == merge_states(BEFORE, after)
+    assert ("LOW", True) == (merge_states(after, BEFORE).severity, merge_states(after, BEFORE).archived)
 
 
-def test_merging_forgets_the_oldest() -> None:
-    """Beyond the most that is remembered, the oldest must go, so that what is stored stays bounded."""
-    many = replace(BEFORE, addresses=tuple(f"a{number}" for number in range(MOST_FACTS)))
-    merged = merge_pictures(many, later(addresses=("new",)))
-    assert (*(f"a{number}" for number in range(1, MOST_FACTS)), "new") == merged.addresses
+def test_merging_drops_the_oldest_values() -> None:
+    """Above the maximum the oldest values must be dropped, so that the stored state stays bounded."""
+    many = replace(BEFORE, addresses=tuple(f"a{number}" for number in range(MAX_FACTS)))
+    merged = merge_states(many, later(addresses=("new",)))
+    assert (*(f"a{number}" for number in range(1, MAX_FACTS)), "new") == merged.addresses
 
 
-def test_largest_picture_fits_an_item() -> None:
-    """The largest picture, in the characters that take most room, must fit DynamoDB's 400 kB."""
-    widest = tuple(f"{number:03d}" + "\U0001f600" * LONGEST_FACT for number in range(2 * MOST_FACTS))
-    ids = tuple(f"T{number:04d}.001" for number in range(2 * MOST_FACTS))
-    largest = merge_pictures(Picture(), Picture(LATE, "CRITICAL", True, ids, widest, widest))
+def test_largest_state_fits_a_dynamodb_item() -> None:
+    """The largest state, in the widest characters, must fit DynamoDB's item size limit of 400 KB."""
+    widest = tuple(f"{number:03d}" + "\U0001f600" * MAX_FACT_LENGTH for number in range(2 * MAX_FACTS))
+    ids = tuple(f"T{number:04d}.001" for number in range(2 * MAX_FACTS))
+    largest = merge_states(FindingState(), FindingState(LATE, "CRITICAL", True, ids, widest, widest))
     assert len(json.dumps(largest.as_json())) < 390_000
 
 
-def test_picture_survives_the_table() -> None:
-    """What is stored must read back as it was."""
-    assert BEFORE == Picture.from_json(json.loads(json.dumps(BEFORE.as_json())))
+def test_state_round_trips_through_json() -> None:
+    """A stored state must be read back unchanged."""
+    assert BEFORE == FindingState.from_json(json.loads(json.dumps(BEFORE.as_json())))
 
 
 @pytest.mark.parametrize("stored", [None, {}, [], {"updatedAt": 5}, {**BEFORE.as_json(), "addresses": None}])
-def test_unreadable_picture_counts_as_none(stored: object) -> None:
-    """What another version wrote, or nobody, must count as never told: rather twice than never."""
-    assert Picture.from_json(stored) is None
+def test_unreadable_state_is_none(stored: object) -> None:
+    """State of another version must be treated as missing: prefer a duplicate to a loss."""
+    assert FindingState.from_json(stored) is None
 
 
-def test_long_names_stay_apart() -> None:
-    """Two principals that differ only after the length that is kept must still be two."""
-    names = [["n" * LONGEST_FACT + end] for end in "ab"]
-    first, second = (Picture.from_json({**BEFORE.as_json(), "principals": name}) for name in names)
+def test_truncated_names_stay_distinct() -> None:
+    """Two principals that differ only beyond the maximum length must stay distinct."""
+    names = [["n" * MAX_FACT_LENGTH + end] for end in "ab"]
+    first, second = (FindingState.from_json({**BEFORE.as_json(), "principals": name}) for name in names)
     assert first is not None
     assert second is not None
     assert first.principals != second.principals
-    assert len(first.principals[0]) == LONGEST_FACT
+    assert len(first.principals[0]) == MAX_FACT_LENGTH
 
 
 @pytest.mark.parametrize(
@@ -147,22 +149,22 @@ def test_long_names_stay_apart() -> None:
         ("attack-sequence-compromised-s3-data", ("203.0.113.9",), ("analytics",)),
     ],
 )
-def test_picture_of_an_example(
-    mapping: Mapping, name: str, addresses: tuple[str, ...], principals: tuple[str, ...]
+def test_state_of_an_example(
+    mapping: AttackMapping, name: str, addresses: tuple[str, ...], principals: tuple[str, ...]
 ) -> None:
-    """Remote addresses and principals must be read wherever the finding holds them."""
-    picture = Picture.of(enrich(Finding.from_event(examples.event(name)), mapping))
-    assert (addresses, principals) == (picture.addresses, picture.principals)
+    """Remote addresses and principals must be read from every field that contains them."""
+    state = FindingState.of(enrich(Finding.from_event(examples.event(name)), mapping))
+    assert (addresses, principals) == (state.addresses, state.principals)
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_every_example_has_a_picture(mapping: Mapping, name: str) -> None:
-    """No shape of finding may break the picture, and none may be news to itself."""
-    picture = Picture.of(enrich(Finding.from_event(examples.event(name)), mapping))
-    assert [] == material_changes(picture, picture)
+def test_every_example_has_a_state(mapping: AttackMapping, name: str) -> None:
+    """Every example must have a state without a material change compared to itself."""
+    state = FindingState.of(enrich(Finding.from_event(examples.event(name)), mapping))
+    assert [] == material_changes(state, state)
 
 
-def test_session_names_and_temporary_keys_are_no_principals(mapping: Mapping) -> None:
+def test_session_names_and_temporary_keys_are_not_principals(mapping: AttackMapping) -> None:
     """The same role in another session, with another key, must not be a new principal."""
     first, second = (
         examples.event(
@@ -178,16 +180,16 @@ def test_session_names_and_temporary_keys_are_no_principals(mapping: Mapping) ->
         )
         for session in ("one", "two")
     )
-    pictures = [Picture.of(enrich(Finding.from_event(event), mapping)) for event in (first, second)]
-    assert pictures[0] == pictures[1]
+    states = [FindingState.of(enrich(Finding.from_event(event), mapping)) for event in (first, second)]
+    assert states[0] == states[1]
 
 
-def test_severity_told_after_a_quiet_archiving_is_remembered() -> None:
-    """A severity that is told late must count as told, though a later update was noted as archived before."""
+def test_severity_sent_after_a_suppressed_archiving_is_stored() -> None:
+    """A severity that is sent late must be stored, although a later update was already noted as archived."""
     noted = note_archived(BEFORE, later(archived=True, severity="LOW"))
-    told_late = replace(BEFORE, severity="CRITICAL", updated_at=BEFORE.updated_at.replace("T00", "T01"))
-    merged = merge_pictures(noted, told_late)
+    sent_late = replace(BEFORE, severity="CRITICAL", updated_at=BEFORE.updated_at.replace("T00", "T01"))
+    merged = merge_states(noted, sent_late)
     assert ("CRITICAL", True, LATE) == (merged.severity, merged.archived, merged.updated_at)
     assert [] == material_changes(
-        merged, replace(told_late, archived=True, updated_at="2026-11-02T00:00:00Z")
+        merged, replace(sent_late, archived=True, updated_at="2026-11-02T00:00:00Z")
     )

@@ -1,4 +1,4 @@
-"""The `attack` object in the words of the former ATT&CK release, as ATTACK_VERSION=18.1 asks for it."""
+"""Test the `attack` object in the former ATT&CK release, as ATTACK_VERSION=18.1 selects it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from enricher.attack.catalog import Pair
 from enricher.enrichment.enrich import attack_block, enrich, entries_of
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 
 FORMER = "18.1"
 
 
-def _block(mapping: Mapping, tactic: str, technique: str | None, rationale: str = "") -> dict[str, Any]:
+def _block(mapping: AttackMapping, tactic: str, technique: str | None, rationale: str = "") -> dict[str, Any]:
     entry = Entry(Pair(tactic, technique), "low", "guardduty", rationale)
     return attack_block([entry], None, mapping, FORMER)
 
 
-def _surprises(block: dict[str, Any], mapping: Mapping) -> list[str]:
-    """List what a consumer that knows 18.1 alone would stumble over, `since` left aside."""
+def _unknown_to_former(block: dict[str, Any], mapping: AttackMapping) -> list[str]:
+    """Return names and IDs that 18.1 does not have, except those in `currently`."""
     former = mapping.catalogue.former
     found = [row["name"] for row in block["tactics"] if former.tactics[row["id"]].name != row["name"]]
     for row in block["techniques"]:
@@ -41,27 +41,27 @@ def _surprises(block: dict[str, Any], mapping: Mapping) -> list[str]:
     return found
 
 
-def test_no_record_surprises_a_consumer_of_the_former_release(mapping: Mapping) -> None:
-    """No record may say an id, a name or a pair that 18.1 does not have, and none may lose its entries."""
+def test_every_record_is_valid_in_the_former_release(mapping: AttackMapping) -> None:
+    """No record may output an ID, name or pair that 18.1 does not have, and none may lose its entries."""
     for record in mapping.records.values():
         now = attack_block(entries_of(record), record, mapping)
         before = attack_block(entries_of(record), record, mapping, FORMER)
-        assert (record.type, _surprises(before, mapping)) == (record.type, [])
+        assert (record.type, _unknown_to_former(before, mapping)) == (record.type, [])
         assert (record.type, before["status"]) == (record.type, now["status"])
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_no_example_surprises_a_consumer_of_the_former_release(name: str, mapping: Mapping) -> None:
-    """What evidence and GuardDuty's own data add must speak 18.1 as well."""
+def test_every_example_is_valid_in_the_former_release(name: str, mapping: AttackMapping) -> None:
+    """Entries from evidence and from GuardDuty's own data must use 18.1 as well."""
     enriched = enrich(Finding.from_json(examples.text_of(name)), mapping, FORMER)
     assert enriched.attack["version"] == FORMER
-    assert _surprises(enriched.attack, mapping) == []
+    assert _unknown_to_former(enriched.attack, mapping) == []
 
 
-def test_since_is_there_only_where_the_releases_differ(mapping: Mapping) -> None:
-    """An entry that both releases say alike must have no `since`, one that changed must name 19.2's."""
-    assert "since" not in _block(mapping, "TA0007", "T1046")["techniques"][0]
-    assert _block(mapping, "TA0112", "T1685.002")["techniques"][0]["since"] == {
+def test_currently_is_present_only_where_the_releases_differ(mapping: AttackMapping) -> None:
+    """An entry that is the same in both releases must have no `currently`, a changed one 19.2's names."""
+    assert "currently" not in _block(mapping, "TA0007", "T1046")["techniques"][0]
+    assert _block(mapping, "TA0112", "T1685.002")["techniques"][0]["currently"] == {
         "version": "19.2",
         "id": "T1685.002",
         "name": "Disable or Modify Cloud Log",
@@ -69,14 +69,14 @@ def test_since_is_there_only_where_the_releases_differ(mapping: Mapping) -> None
     }
 
 
-def test_sub_technique_that_is_new_falls_back_to_its_parent(mapping: Mapping) -> None:
-    """What 18.1 did not have must be told by its parent there, with the new id in `since`."""
+def test_new_sub_technique_falls_back_to_its_parent(mapping: AttackMapping) -> None:
+    """A sub-technique that 18.1 does not have must become its parent, with the new ID in `currently`."""
     row = _block(mapping, "TA0112", "T1686.003")["techniques"][0]
-    assert (row["id"], row["since"]["id"]) == ("T1562.004", "T1686.003")
+    assert (row["id"], row["currently"]["id"]) == ("T1562.004", "T1686.003")
 
 
-def test_technique_that_is_new_falls_back_to_the_tactic(mapping: Mapping) -> None:
-    """A technique that 18.1 had nothing like must leave its tactic, so that the finding is not untagged."""
+def test_new_technique_falls_back_to_its_tactic(mapping: AttackMapping) -> None:
+    """A technique without a counterpart in 18.1 must leave its tactic, so that the finding is tagged."""
     catalogue = mapping.catalogue
     new = next(
         technique
@@ -88,8 +88,8 @@ def test_technique_that_is_new_falls_back_to_the_tactic(mapping: Mapping) -> Non
     assert [row["id"] for row in block["tactics"]] == [new.tactics[0].replace("TA0112", "TA0005")]
 
 
-def test_tactic_alone_is_told_by_its_former_name(mapping: Mapping) -> None:
-    """A tactic without a technique must be Defense Evasion where 19.2 says Stealth or Defense Impairment."""
+def test_tactic_alone_has_its_former_name(mapping: AttackMapping) -> None:
+    """Stealth and Defense Impairment of 19.2 must become Defense Evasion in 18.1."""
     expected = {
         "id": "TA0005",
         "name": "Defense Evasion",
@@ -98,8 +98,8 @@ def test_tactic_alone_is_told_by_its_former_name(mapping: Mapping) -> None:
     assert [_block(mapping, key, None)["tactics"] for key in ("TA0005", "TA0112")] == [[expected], [expected]]
 
 
-def test_rationale_names_the_former_ids(mapping: Mapping) -> None:
-    """Ids in a rationale must be 18.1's too, the entry's own by what the record states."""
+def test_rationale_contains_the_former_ids(mapping: AttackMapping) -> None:
+    """IDs in a rationale must be those of 18.1; for the entry's own ID the record's `former` is used."""
     entry = Entry(
         Pair("TA0112", "T1685", former="T1562"), "low", "finding-type", "T1685, not T1685.002 or T1046."
     )

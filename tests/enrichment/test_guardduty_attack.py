@@ -1,4 +1,4 @@
-"""Test how GuardDuty's own ATT&CK data is read."""
+"""Test reading the ATT&CK data that GuardDuty includes in a finding."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from enricher.enrichment.enrich import enrich
 from enricher.enrichment.guardduty_attack import SEQUENCE, find_native
 from enricher.finding.event import Finding
 from enricher.finding.paths import Shown
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 from tests.enrichment.evidence.findings import finding_of
 
 
 def indicators(tactics: list[Any], techniques: list[Any]) -> list[dict[str, Any]]:
-    """Make the indicators of a sequence or a signal."""
+    """Return the indicators of a sequence or a signal."""
     return [
         {"key": "ATTACK_TACTIC", "title": "MITRE ATT&CK tactics", "values": tactics},
         {"key": "TOR_IP", "title": "Tor", "values": ["203.0.113.42"]},
@@ -26,18 +26,18 @@ def indicators(tactics: list[Any], techniques: list[Any]) -> list[dict[str, Any]
 
 
 def whole(tactics: list[Any], techniques: list[Any]) -> Finding:
-    """Make an attack sequence with indicators for the whole only."""
+    """Return an attack sequence that has indicators for the whole sequence only."""
     fields = {f"{SEQUENCE}.sequenceIndicators": indicators(tactics, techniques)}
     return finding_of("AttackSequence:IAM/CompromisedCredentials", fields)
 
 
-def pairs(finding: Finding, mapping: Mapping) -> list[Pair]:
-    """Give the pairs that GuardDuty states."""
+def pairs(finding: Finding, mapping: AttackMapping) -> list[Pair]:
+    """Return the pairs that GuardDuty states."""
     return [entry.pair for entry in find_native(finding, mapping)]
 
 
-def test_sequence_keeps_its_order_and_pairs(mapping: Mapping) -> None:
-    """An attack sequence must give its techniques in order, each under the tactic of its signal."""
+def test_sequence_keeps_its_order_and_pairs(mapping: AttackMapping) -> None:
+    """An attack sequence must yield its techniques in order, each under the tactic of its signal."""
     finding = Finding.from_event(examples.event("attack-sequence-compromised-credentials"))
     assert [
         Pair("TA0001", "T1078.004"),
@@ -48,8 +48,8 @@ def test_sequence_keeps_its_order_and_pairs(mapping: Mapping) -> None:
     ] == pairs(finding, mapping)
 
 
-def test_sequence_says_which_signal_showed_what(mapping: Mapping) -> None:
-    """An entry must name the value that states it and the signals that have it."""
+def test_evidence_names_the_signals(mapping: AttackMapping) -> None:
+    """The evidence of an entry must be the value that states it and the signals that have it."""
     finding = Finding.from_event(examples.event("attack-sequence-compromised-credentials"))
     assert (
         Shown(f"{SEQUENCE}.sequenceIndicators[1].values[1]", "T1087.004 - Account Discovery: Cloud Account"),
@@ -57,16 +57,16 @@ def test_sequence_says_which_signal_showed_what(mapping: Mapping) -> None:
     ) == find_native(finding, mapping)[1].evidence
 
 
-def test_guardduty_is_primary(mapping: Mapping) -> None:
-    """What GuardDuty states must come before everything else, with its source."""
+def test_guardduty_entries_are_primary(mapping: AttackMapping) -> None:
+    """Techniques that GuardDuty states must come before all others, with source "guardduty"."""
     finding = Finding.from_event(examples.event("attack-sequence-compromised-s3-data"))
     rows = enrich(finding, mapping).attack["techniques"]
     assert ["T1619", "T1530", "T1485"] == [row["id"] for row in rows]
     assert {"guardduty"} == {row["source"] for row in rows}
 
 
-def test_custom_rule_has_signals_only(mapping: Mapping) -> None:
-    """A custom detection rule, whose signals alone carry the data, must be read."""
+def test_custom_detection_rule_is_read_from_its_signals(mapping: AttackMapping) -> None:
+    """The data of a custom detection rule, which only its signals contain, must be read."""
     finding = Finding.from_event(examples.event("custom-detection-rule-login-profile"))
     assert [Pair("TA0003", "T1098.001")] == pairs(finding, mapping)
 
@@ -93,8 +93,10 @@ def test_custom_rule_has_signals_only(mapping: Mapping) -> None:
         ("Stealth", "T1078.004 - Valid Accounts: Cloud Accounts", ("TA0005", "T1078.004")),
     ],
 )
-def test_spellings(tactic: str, technique: str, pair: tuple[str, str], mapping: Mapping) -> None:
-    """Ids, names with or without the parent, any case and spacing must lead to the same technique."""
+def test_techniques_are_found_by_id_or_name(
+    tactic: str, technique: str, pair: tuple[str, str], mapping: AttackMapping
+) -> None:
+    """IDs and names, with or without the parent, in any case and spacing, must find the same technique."""
     assert [pair] == [
         (found.tactic, found.technique) for found in pairs(whole([tactic], [technique]), mapping)
     ]
@@ -115,19 +117,19 @@ def test_spellings(tactic: str, technique: str, pair: tuple[str, str], mapping: 
         ("T1070 - Indicator Removal", Pair("TA0005", "T1070")),
     ],
 )
-def test_old_names_are_resolved(technique: str, pair: Pair, mapping: Mapping) -> None:
-    """Defense Evasion and revoked techniques must become what they are now, the old id kept."""
+def test_revoked_techniques_are_resolved(technique: str, pair: Pair, mapping: AttackMapping) -> None:
+    """Defense Evasion and revoked techniques must become their replacements, with the old ID kept."""
     assert [pair] == pairs(whole(["Defense Evasion"], [technique]), mapping)
 
 
-def test_stated_tactics_are_all_answered(mapping: Mapping) -> None:
-    """A tactic that no listed technique belongs to must be kept, alone."""
+def test_all_stated_tactics_are_covered(mapping: AttackMapping) -> None:
+    """A tactic that no listed technique belongs to must become an entry of its own."""
     found = pairs(whole(["Persistence", "Collection"], ["T1098.001"]), mapping)
     assert [Pair("TA0003", "T1098.001"), Pair("TA0009", None)] == found
 
 
-def test_tactics_are_shared_out(mapping: Mapping) -> None:
-    """Each stated tactic must be answered by a technique where the techniques allow it."""
+def test_tactics_are_distributed_over_the_techniques(mapping: AttackMapping) -> None:
+    """Each stated tactic must be covered by a technique if the techniques allow it."""
     tactics = ["Persistence", "Privilege Escalation", "Initial Access"]
     techniques = ["T1098.003", "T1078.004", "T1098"]
     assert [Pair("TA0003", "T1098.003"), Pair("TA0001", "T1078.004"), Pair("TA0004", "T1098")] == pairs(
@@ -135,14 +137,14 @@ def test_tactics_are_shared_out(mapping: Mapping) -> None:
     )
 
 
-def test_defense_evasion_is_answered_once(mapping: Mapping) -> None:
-    """What was one tactic must be answered by one of its two heirs, and take no more."""
+def test_defense_evasion_is_covered_once(mapping: AttackMapping) -> None:
+    """Defense Evasion must be covered by one of its two replacements, not by both."""
     found = pairs(whole(["Defense Evasion", "Initial Access"], ["T1562.008", "T1078.004"]), mapping)
     assert [Pair("TA0112", "T1685.002", "T1562.008"), Pair("TA0001", "T1078.004")] == found
 
 
-def test_technique_without_its_tactic_keeps_one(mapping: Mapping) -> None:
-    """A technique whose tactics GuardDuty does not state must still stand under one of its own."""
+def test_technique_without_a_stated_tactic_has_its_own(mapping: AttackMapping) -> None:
+    """A technique whose tactics GuardDuty does not state must be paired with one of its own."""
     (entry,) = find_native(whole([], ["T1110.001"]), mapping)
     assert Pair("TA0006", "T1110.001") == entry.pair
 
@@ -151,8 +153,8 @@ def test_technique_without_its_tactic_keeps_one(mapping: Mapping) -> None:
     "techniques",
     [["T9999"], ["No Such Technique"], [""], [None, 3, {}, ["T1110"]], ["Account"], ["T1110x", "XT1110"]],
 )
-def test_what_is_no_technique_is_passed_over(techniques: list[Any], mapping: Mapping) -> None:
-    """A value that names no technique must give no entry."""
+def test_value_that_is_not_a_technique_is_ignored(techniques: list[Any], mapping: AttackMapping) -> None:
+    """A value that does not name a technique must not produce an entry."""
     assert [] == pairs(whole([], techniques), mapping)
 
 
@@ -160,13 +162,13 @@ def test_what_is_no_technique_is_passed_over(techniques: list[Any], mapping: Map
     "sequence",
     [None, [], "x", {"signals": {}}, {"signals": [1, {"signalIndicators": 3}]}, {"sequenceIndicators": [{}]}],
 )
-def test_odd_sequences_say_nothing(sequence: object, mapping: Mapping) -> None:
-    """A sequence of another shape must give no entry and no error."""
+def test_malformed_sequence_produces_no_entry(sequence: object, mapping: AttackMapping) -> None:
+    """A sequence of another shape must produce neither an entry nor an error."""
     assert [] == pairs(finding_of("AttackSequence:IAM/CompromisedCredentials", {SEQUENCE: sequence}), mapping)
 
 
-def test_description_is_read_where_the_sequence_is_missing(mapping: Mapping) -> None:
-    """A sequence that an export left out must be read from the lists that the description repeats."""
+def test_description_is_read_if_the_sequence_is_missing(mapping: AttackMapping) -> None:
+    """Without the sequence, as in some exports, the lists in the description must be read."""
     description = (
         "A sequence of actions was observed:\n"
         "  - 3 MITRE ATT&CK tactics observed: Persistence, Defense Evasion, Discovery\n"
@@ -183,14 +185,14 @@ def test_description_is_read_where_the_sequence_is_missing(mapping: Mapping) -> 
     assert (Shown("description", description[:256]),) == find_native(finding, mapping)[0].evidence
 
 
-def test_description_of_another_type_is_not_read(mapping: Mapping) -> None:
-    """The description of an ordinary finding, which holds names that anybody gave, must not be read."""
+def test_description_of_another_type_is_not_read(mapping: AttackMapping) -> None:
+    """Other descriptions contain attacker-controlled names and must not be read."""
     text = "MITRE ATT&CK techniques observed: T1485"
     assert [] == pairs(finding_of("Recon:EC2/Portscan", {"description": text}), mapping)
 
 
-def test_every_technique_of_both_releases_can_be_named(mapping: Mapping) -> None:
-    """Each technique, by id or by full name, of either release, must lead to an active one that fits."""
+def test_every_technique_of_both_releases_is_found(mapping: AttackMapping) -> None:
+    """Each technique of either release, by ID and full name, must resolve to an active one of that tactic."""
     catalogue: Catalogue = mapping.catalogue
     for release in (catalogue.pinned, catalogue.former):
         for technique in release.techniques.values():

@@ -1,4 +1,4 @@
-"""Test what the name of an unknown finding type still says."""
+"""Test deriving entries from the name of an unknown finding type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.unknown_type import purpose_tactics, read_type
 from enricher.finding.event import Finding
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 
 
@@ -32,32 +32,34 @@ from tests import examples
         ("T1110:T1110/T1110", []),
     ],
 )
-def test_unknown_type(finding_type: str, pairs: list[tuple[str, str | None]], mapping: Mapping) -> None:
-    """A spelt technique wins over a twin, a twin over the purpose; a purpose that is no aim says nothing."""
+def test_unknown_type_is_tagged_by_its_name(
+    finding_type: str, pairs: list[tuple[str, str | None]], mapping: AttackMapping
+) -> None:
+    """A technique name precedes a counterpart, a counterpart the purpose; some purposes imply no tactic."""
     entries = read_type(finding_type, mapping)
     assert pairs == [(entry.pair.tactic, entry.pair.technique) for entry in entries]
     assert {("low", "threat-purpose")} >= {(entry.confidence, entry.source) for entry in entries}
 
 
-def test_twin_is_named(mapping: Mapping) -> None:
-    """An entry taken from a twin must say which type it was read as."""
+def test_counterpart_is_in_the_rationale(mapping: AttackMapping) -> None:
+    """The rationale of an entry from a counterpart must name the counterpart's type."""
     assert "Trojan:EC2/DropPoint" in read_type("Trojan:NewThing/DropPoint", mapping)[0].rationale
 
 
-def test_unknown_example_is_tagged(mapping: Mapping) -> None:
-    """The example of a type that nobody documents must be tagged by its name, at low confidence."""
+def test_undocumented_type_is_tagged_with_low_confidence(mapping: AttackMapping) -> None:
+    """The example of an undocumented type must be tagged by its name, with low confidence."""
     (row,) = enrich(Finding.from_event(examples.event("awkward-unknown-type")), mapping).attack["techniques"]
     assert ("T1537", "low", "threat-purpose") == (row["id"], row["confidence"], row["source"])
 
 
-def test_every_purpose_in_use_is_stated(mapping: Mapping) -> None:
+def test_table_lists_every_purpose_in_use(mapping: AttackMapping) -> None:
     """The table of purposes must list the purpose of every known finding type."""
     used = {finding_type.partition(":")[0] for finding_type in mapping.records}
     assert set() == used - mapping.evidence["purposes"].keys()
 
 
-def test_purposes_of_no_mapping_are_none(mapping: Mapping) -> None:
-    """A mapping without evidence must know no purposes and still answer."""
-    bare = Mapping(mapping.version, mapping.catalogue, {})
+def test_mapping_without_evidence_has_no_purposes(mapping: AttackMapping) -> None:
+    """A mapping without evidence must have no purposes and must not raise."""
+    bare = AttackMapping(mapping.version, mapping.catalogue, {})
     assert () == purpose_tactics("Persistence", bare)
     assert () == read_type("Persistence:X/Y", bare)

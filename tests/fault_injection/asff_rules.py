@@ -1,4 +1,4 @@
-"""Check a finding against every limit that ASFF states, beyond what botocore checks by itself.
+"""Check a finding against every limit documented for ASFF, beyond the parameter validation of botocore.
 
 https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html, API_Resource.html,
 API_FindingProviderFields.html and
@@ -35,61 +35,63 @@ _LABELS = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
 def asff_faults(finding: Mapping[str, Any]) -> list[str]:
-    """Name every limit or form that the finding breaks."""
-    faults = [f"{name} is missing" for name in _REQUIRED if not finding.get(name)]
-    faults += [
-        f"{name} has {len(finding[name])} characters, at most {most}"
+    """Return every violation of a limit or format in an ASFF finding."""
+    violations = [f"{name} is missing" for name in _REQUIRED if not finding.get(name)]
+    violations += [
+        f"{name} has {len(finding[name])} characters, the maximum is {most}"
         for name, most in _LENGTHS.items()
         if len(finding.get(name, "")) > most
     ]
-    faults += [
-        f"{name} is no time: {finding[name]}"
+    violations += [
+        f"{name} must be an RFC 3339 time: {finding[name]}"
         for name in _TIMES
         if name in finding and not _TIME.fullmatch(finding[name])
     ]
     if not _PRODUCT.fullmatch(finding.get("ProductArn", "")):
-        faults.append(f"ProductArn: {finding.get('ProductArn')}")
+        violations.append(f"ProductArn: {finding.get('ProductArn')}")
     if finding.get("SchemaVersion") != "2018-10-08":
-        faults.append(f"SchemaVersion: {finding.get('SchemaVersion')}")
+        violations.append(f"SchemaVersion: {finding.get('SchemaVersion')}")
     if not re.fullmatch(r"\d{12}", finding.get("AwsAccountId", "")):
-        faults.append(f"AwsAccountId: {finding.get('AwsAccountId')}")
-    faults += fields_faults(finding.get("ProductFields", {}), 2048)
-    faults += fields_faults(finding.get("UserDefinedFields", {}), 1024)
-    faults += _provider_faults(finding) + _resource_faults(finding)
+        violations.append(f"AwsAccountId: {finding.get('AwsAccountId')}")
+    violations += fields_faults(finding.get("ProductFields", {}), 2048)
+    violations += fields_faults(finding.get("UserDefinedFields", {}), 1024)
+    violations += _provider_violations(finding) + _resource_violations(finding)
     if len(json.dumps(finding)) > 240_000:
-        faults.append("more than 240 KB")
-    return faults
+        violations.append("larger than 240 KB")
+    return violations
 
 
 def fields_faults(fields: Mapping[str, str], most: int) -> list[str]:
-    """Name what is wrong with a map of at most 50 texts, keys up to 128 and values up to `most` long."""
-    faults = [f"{len(fields)} fields"] if len(fields) > 50 else []
-    faults += [f"key {key[:40]}" for key in fields if not 1 <= len(key) <= 128]
-    faults += [f"value of {key}" for key, value in fields.items() if not value.strip() or len(value) > most]
-    return faults
+    """Return the violations of a map: at most 50 fields, 128 characters per key, `most` per value."""
+    violations = [f"{len(fields)} fields"] if len(fields) > 50 else []
+    violations += [f"key {key[:40]}" for key in fields if not 1 <= len(key) <= 128]
+    violations += [
+        f"value of {key}" for key, value in fields.items() if not value.strip() or len(value) > most
+    ]
+    return violations
 
 
-def _provider_faults(finding: Mapping[str, Any]) -> list[str]:
+def _provider_violations(finding: Mapping[str, Any]) -> list[str]:
     provided = finding.get("FindingProviderFields", {})
     types, severity = provided.get("Types", []), provided.get("Severity", {})
-    faults = [
+    violations = [
         f"type {name}" for name in types if name.split("/", 1)[0] not in _NAMESPACES or name.count("/") > 2
     ]
     if not 1 <= len(types) <= 50:
-        faults.append(f"{len(types)} types")
+        violations.append(f"{len(types)} types")
     if severity.get("Label") not in _LABELS:
-        faults.append(f"Severity.Label: {severity.get('Label')}")
+        violations.append(f"Severity.Label: {severity.get('Label')}")
     if len(severity.get("Original", "")) > 64:
-        faults.append("Severity.Original")
-    return faults
+        violations.append("Severity.Original")
+    return violations
 
 
-def _resource_faults(finding: Mapping[str, Any]) -> list[str]:
+def _resource_violations(finding: Mapping[str, Any]) -> list[str]:
     resources = finding.get("Resources", [])
-    faults = [] if 1 <= len(resources) <= 32 else [f"{len(resources)} resources"]
+    violations = [] if 1 <= len(resources) <= 32 else [f"{len(resources)} resources"]
     for resource in resources:
         if not 1 <= len(resource["Type"]) <= 256 or not 1 <= len(resource["Id"]) <= 512:
-            faults.append(f"resource {resource['Type']} {resource['Id'][:40]}")
+            violations.append(f"resource {resource['Type']} {resource['Id'][:40]}")
         if resource.get("ResourceRole", "Target") not in ("Target", "Actor"):
-            faults.append(f"ResourceRole {resource['ResourceRole']}")
-    return faults
+            violations.append(f"ResourceRole {resource['ResourceRole']}")
+    return violations

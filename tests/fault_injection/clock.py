@@ -1,4 +1,4 @@
-"""Keep the time of a schedule: nothing sleeps, everything that takes time says so."""
+"""The simulated time of a schedule: nothing sleeps, every operation advances the clock."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from unittest.mock import patch
 
 from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord, dynamodb
 
-from enricher.delivery import pipeline as route
+from enricher.delivery import pipeline
 
-#: When a schedule begins, in seconds of the epoch.
+#: Start of a schedule, in seconds since the epoch.
 START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC).timestamp()
 
 
 class Clock:
-    """Hold the time, in seconds of the epoch."""
+    """The current simulated time, in seconds since the epoch."""
 
     def __init__(self) -> None:
         self.now = START
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.now += seconds
 
 
 @contextmanager
-def all_read(clock: Clock) -> Iterator[None]:
-    """Make Powertools Idempotency and the route read their time from the clock."""
+def simulated_time(clock: Clock) -> Iterator[None]:
+    """Make Powertools Idempotency and the pipeline use the simulated time."""
 
     class Datetime(dt.datetime):
         @classmethod
@@ -41,6 +41,6 @@ def all_read(clock: Clock) -> Iterator[None]:
         patch.object(base, "dt", module),
         patch.object(dynamodb, "dt", module),
         patch.object(datarecord, "dt", module),
-        patch.object(route, "time", SimpleNamespace(time=lambda: clock.now)),
+        patch.object(pipeline, "time", SimpleNamespace(time=lambda: clock.now)),
     ):
         yield

@@ -1,13 +1,13 @@
-"""Play Security Hub: what GetFindings, BatchUpdateFindings and BatchImportFindings do to a store of findings.
+"""A fake Security Hub: GetFindings, BatchUpdateFindings and BatchImportFindings on an in-memory store.
 
-moto knows neither the filters of GetFindings nor BatchUpdateFindings; this holds their behaviour as
-documented, for the in-memory client of the schedules and for the extension of moto (moto_extension.py). From:
+moto supports neither the filters of GetFindings nor BatchUpdateFindings. This implements them as documented,
+for the in-memory client of the schedules and for the extension of moto (moto_extension.py). From:
 https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html (ten attributes, twenty values,
 1 to 100 results), API_BatchUpdateFindings.html (100 identifiers, error codes, what a customer may change),
 API_BatchImportFindings.html (100 findings, 240 KB, what a provider may change, own account),
 https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html.
-Not documented, and so a choice of who plays: whether an update of UserDefinedFields replaces the map or adds
-to it.
+Not documented, and therefore an option of Hub: whether an update of UserDefinedFields replaces the map or
+merges into it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fault_injection.asff_rules import asff_faults, fields_faults
-from tests.fault_injection.weather import client_error
+from tests.fault_injection.injector import client_error
 
 Identity = tuple[str, str]
 _Body = dict[str, Any]
-_CUSTOMERS = frozenset(
+_CUSTOMER_FIELDS = frozenset(
     ("Confidence", "Criticality", "Note", "RelatedFindings", "Severity", "Types", "UserDefinedFields",
      "VerificationState", "Workflow")
 )  # fmt: skip
-#: What no import changes once the finding is there.
-_KEPT = ("Note", "UserDefinedFields", "VerificationState", "Workflow")
-#: What an import changes only as long as no customer has.
-_PROVIDED = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types")
-MOST_IDS, MOST_ATTRIBUTES, MOST_VALUES, SIZE_LIMIT = 100, 10, 20, 245_760
+#: Fields that no import changes once the finding exists.
+_CUSTOMER_ONLY = ("Note", "UserDefinedFields", "VerificationState", "Workflow")
+#: Fields that an import changes only until a customer has written them.
+_PROVIDER_UNTIL_WRITTEN = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types")
+MAX_IDS, MAX_ATTRIBUTES, MAX_VALUES, SIZE_LIMIT = 100, 10, 20, 245_760
 
 
 @dataclass(slots=True)
 class Hub:
-    """Hold the findings of one account and Region. visible: tells whether a finding has appeared yet."""
+    """The findings of one account and Region.
+
+    replaces: whether an update replaces the UserDefinedFields; written: the fields written by customers;
+    visible: whether a finding has arrived yet.
+    """
 
     account: str
     region: str = "eu-west-1"
@@ -45,20 +49,20 @@ class Hub:
     visible: Callable[[Identity], bool] = lambda _: True
 
     def get(self, request: Mapping[str, Any]) -> _Body:
-        """Answer GetFindings."""
+        """Return the response of GetFindings."""
         filters: Mapping[str, Any] = request.get("Filters") or {}
-        if len(filters) > MOST_ATTRIBUTES or any(len(values) > MOST_VALUES for values in filters.values()):
+        if len(filters) > MAX_ATTRIBUTES or any(len(values) > MAX_VALUES for values in filters.values()):
             raise client_error("GetFindings", "InvalidInputException")
-        most = int(request.get("MaxResults") or 100)
-        if not 1 <= most <= 100:
+        page_size = int(request.get("MaxResults") or 100)
+        if not 1 <= page_size <= 100:
             raise client_error("GetFindings", "InvalidInputException")
         start = int(request.get("NextToken") or 0)
         matching = [
             item for key, item in self._candidates(filters) if self.visible(key) and matches(item, filters)
         ]
-        page = [json.loads(json.dumps(item)) for item in matching[start : start + most]]
-        more = start + most < len(matching)
-        return {"Findings": page, **({"NextToken": str(start + most)} if more else {})}
+        page = [json.loads(json.dumps(item)) for item in matching[start : start + page_size]]
+        more = start + page_size < len(matching)
+        return {"Findings": page, **({"NextToken": str(start + page_size)} if more else {})}
 
     def _candidates(self, filters: Mapping[str, Any]) -> Iterable[tuple[Identity, _Body]]:
         ids, products = filters.get("Id", []), filters.get("ProductArn", [])
@@ -68,27 +72,27 @@ class Hub:
         return list(self.findings.items())
 
     def update(self, request: Mapping[str, Any]) -> _Body:
-        """Answer BatchUpdateFindings."""
+        """Return the response of BatchUpdateFindings."""
         identifiers = request["FindingIdentifiers"]
         changes = {key: value for key, value in request.items() if key != "FindingIdentifiers"}
-        if not 1 <= len(identifiers) <= MOST_IDS or not changes or changes.keys() - _CUSTOMERS:
+        if not 1 <= len(identifiers) <= MAX_IDS or not changes or changes.keys() - _CUSTOMER_FIELDS:
             raise client_error("BatchUpdateFindings", "InvalidInputException")
         if fields_faults(changes.get("UserDefinedFields", {}), 1024):
             raise client_error("BatchUpdateFindings", "InvalidInputException")
-        done: list[_Body] = []
-        refused: list[_Body] = []
+        processed: list[_Body] = []
+        unprocessed: list[_Body] = []
         seen: set[Identity] = set()
         for identifier in identifiers:
             key = (identifier["Id"], identifier["ProductArn"])
             code = self._update_one(key, changes, seen)
             seen.add(key)
             if code:
-                refused.append(
+                unprocessed.append(
                     {"FindingIdentifier": identifier, "ErrorCode": code, "ErrorMessage": f"{code}: x"}
                 )
             else:
-                done.append(identifier)
-        return {"ProcessedFindings": done, "UnprocessedFindings": refused}
+                processed.append(identifier)
+        return {"ProcessedFindings": processed, "UnprocessedFindings": unprocessed}
 
     def _update_one(self, key: Identity, changes: Mapping[str, Any], seen: set[Identity]) -> str:
         if key in seen:
@@ -108,43 +112,47 @@ class Hub:
         self.written.setdefault(key, set()).update(changes)
         return ""
 
-    def take(self, request: Mapping[str, Any]) -> _Body:
-        """Answer BatchImportFindings."""
+    def import_findings(self, request: Mapping[str, Any]) -> _Body:
+        """Return the response of BatchImportFindings."""
         findings = request["Findings"]
-        if not 1 <= len(findings) <= MOST_IDS or len(json.dumps(findings)) > 6 * 1024 * 1024:
+        if not 1 <= len(findings) <= MAX_IDS or len(json.dumps(findings)) > 6 * 1024 * 1024:
             raise client_error("BatchImportFindings", "InvalidInputException")
         failed = []
         for finding in findings:
-            faults = asff_faults(finding)
+            problems = asff_faults(finding)
             if finding.get("AwsAccountId") != self.account:
-                faults.append(f"account {finding.get('AwsAccountId')} is not {self.account}")
-            if faults:
+                problems.append(f"account {finding.get('AwsAccountId')} is not {self.account}")
+            if problems:
                 failed.append(
-                    {"Id": finding["Id"], "ErrorCode": "InvalidInput", "ErrorMessage": "; ".join(faults)}
+                    {"Id": finding["Id"], "ErrorCode": "InvalidInput", "ErrorMessage": "; ".join(problems)}
                 )
             else:
-                self._take_one(finding)
+                self._import_one(finding)
         return {
             "SuccessCount": len(findings) - len(failed),
             "FailedCount": len(failed),
             "FailedFindings": failed,
         }
 
-    def _take_one(self, finding: _Body) -> None:
+    def _import_one(self, finding: _Body) -> None:
         key = (finding["Id"], finding["ProductArn"])
-        there = self.findings.get(key)
+        existing = self.findings.get(key)
         provided = finding.get("FindingProviderFields", {})
-        if there is None:
+        if existing is None:
             self.findings[key] = {**finding, **provided}
-        elif finding["UpdatedAt"] > there["UpdatedAt"]:
-            kept = {name: there[name] for name in _KEPT if name in there}
+        elif finding["UpdatedAt"] > existing["UpdatedAt"]:
+            kept = {name: existing[name] for name in _CUSTOMER_ONLY if name in existing}
             customer = self.written.get(key, set())
-            kept |= {name: there[name] for name in _PROVIDED if name in there and name in customer}
-            self.findings[key] = {**there, **finding, **provided, **kept}
+            kept |= {
+                name: existing[name]
+                for name in _PROVIDER_UNTIL_WRITTEN
+                if name in existing and name in customer
+            }
+            self.findings[key] = {**existing, **finding, **provided, **kept}
 
 
 def matches(finding: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
-    """Tell whether a finding matches every attribute: any of its values, all of its NOT ones."""
+    """Return whether a finding matches every attribute filter: any of its values, all of its NOT values."""
     return all(_matches_one(finding.get(name), values) for name, values in filters.items())
 
 

@@ -1,6 +1,6 @@
-"""Play the Security Hub client to the function, in memory: faults, rates and findings that appear in time.
+"""A fake, in-memory Security Hub client for the function, with injected faults and rate limits.
 
-Rates: 3 GetFindings a second with a burst of 6, 10 of the others with a burst of 30
+Rate limits: 3 GetFindings a second with a burst of 6, 10 of the others with a burst of 30
 (https://docs.aws.amazon.com/securityhub/1.0/APIReference/Welcome.html).
 """
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fault_injection.hub import Hub
-from tests.fault_injection.weather import Weather, client_error, nothing
+from tests.fault_injection.injector import FaultInjector, client_error, do_nothing
 
 _RETRIED_CODES = ("ConcurrentUpdateError", "InternalFailure")
 
 
 @dataclass(slots=True)
-class Bucket:
-    """Let calls through at a rate."""
+class TokenBucket:
+    """A token bucket. rate: tokens per second; burst: capacity."""
 
     rate: float
     burst: float
@@ -26,7 +26,7 @@ class Bucket:
     at: float = 0.0
 
     def take(self, now: float) -> bool:
-        """Tell whether a call is let through now."""
+        """Take a token for a call; return whether there was one."""
         if self.tokens < 0:
             self.tokens, self.at = self.burst, now
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
@@ -39,64 +39,68 @@ class Bucket:
 
 @dataclass(slots=True)
 class HubClient:
-    """Be the client of the hub's Region. on_call: what else happens while a call is under way."""
+    """The client of the hub's Region; counts its calls. on_call: called during each call."""
 
     hub: Hub
-    weather: Weather
-    on_call: Callable[[], None] = nothing
-    looks: int = 0
+    injector: FaultInjector
+    on_call: Callable[[], None] = do_nothing
+    get_calls: int = 0
     updates: int = 0
     imports: int = 0
-    _get: Bucket = field(default_factory=lambda: Bucket(3, 6))
-    _other: Bucket = field(default_factory=lambda: Bucket(10, 30))
+    _get: TokenBucket = field(default_factory=lambda: TokenBucket(3, 6))
+    _other: TokenBucket = field(default_factory=lambda: TokenBucket(10, 30))
 
     def get_findings(self, **request: Any) -> dict[str, Any]:
-        """Play the operation."""
-        self.looks += 1
-        self._admit(self._get, "GetFindings")
-        return self.weather.call(
+        """Fake the operation."""
+        self.get_calls += 1
+        self._limit_rate(self._get, "GetFindings")
+        return self.injector.call(
             "GetFindings", lambda: self.hub.get(request), 22.0, "TooManyRequestsException"
         )
 
     def batch_update_findings(self, **request: Any) -> dict[str, Any]:
-        """Play the operation."""
+        """Fake the operation."""
         self.updates += 1
-        self._admit(self._other, "BatchUpdateFindings")
+        self._limit_rate(self._other, "BatchUpdateFindings")
 
         def update() -> dict[str, Any]:
-            spared, refused = [], []
+            accepted, unprocessed = [], []
             for identifier in request["FindingIdentifiers"]:
-                if self.weather.strikes(self.weather.rates.partial):
-                    code = self.weather.random.choice(_RETRIED_CODES)
-                    refused.append({"FindingIdentifier": identifier, "ErrorCode": code, "ErrorMessage": "x"})
+                if self.injector.occurs(self.injector.rates.partial):
+                    code = self.injector.random.choice(_RETRIED_CODES)
+                    unprocessed.append(
+                        {"FindingIdentifier": identifier, "ErrorCode": code, "ErrorMessage": "x"}
+                    )
                 else:
-                    spared.append(identifier)
-            if not spared:
-                return {"ProcessedFindings": [], "UnprocessedFindings": refused}
-            answer = self.hub.update({**request, "FindingIdentifiers": spared})
-            return {**answer, "UnprocessedFindings": answer["UnprocessedFindings"] + refused}
+                    accepted.append(identifier)
+            if not accepted:
+                return {"ProcessedFindings": [], "UnprocessedFindings": unprocessed}
+            response = self.hub.update({**request, "FindingIdentifiers": accepted})
+            return {**response, "UnprocessedFindings": response["UnprocessedFindings"] + unprocessed}
 
-        return self.weather.call("BatchUpdateFindings", update, 22.0, "LimitExceededException")
+        return self.injector.call("BatchUpdateFindings", update, 22.0, "LimitExceededException")
 
     def batch_import_findings(self, **request: Any) -> dict[str, Any]:
-        """Play the operation."""
+        """Fake the operation."""
         self.imports += 1
-        self._admit(self._other, "BatchImportFindings")
+        self._limit_rate(self._other, "BatchImportFindings")
 
-        def take() -> dict[str, Any]:
-            spared, failed = [], []
+        def import_() -> dict[str, Any]:
+            accepted, failed = [], []
             for finding in request["Findings"]:
-                if self.weather.strikes(self.weather.rates.partial):
+                if self.injector.occurs(self.injector.rates.partial):
                     failed.append({"Id": finding["Id"], "ErrorCode": "InternalFailure", "ErrorMessage": "x"})
                 else:
-                    spared.append(finding)
-            answer = self.hub.take({"Findings": spared}) if spared else {"FailedFindings": []}
-            return {**answer, "FailedFindings": answer["FailedFindings"] + failed}
+                    accepted.append(finding)
+            response = (
+                self.hub.import_findings({"Findings": accepted}) if accepted else {"FailedFindings": []}
+            )
+            return {**response, "FailedFindings": response["FailedFindings"] + failed}
 
-        return self.weather.call("BatchImportFindings", take, 22.0, "LimitExceededException")
+        return self.injector.call("BatchImportFindings", import_, 22.0, "LimitExceededException")
 
-    def _admit(self, bucket: Bucket, operation: str) -> None:
+    def _limit_rate(self, bucket: TokenBucket, operation: str) -> None:
         self.on_call()
-        if not bucket.take(self.weather.clock.now):
-            self.weather.pass_time(1.0)
+        if not bucket.take(self.injector.clock.now):
+            self.injector.pass_time(1.0)
             raise client_error(operation, "TooManyRequestsException", 429)

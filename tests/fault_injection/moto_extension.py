@@ -1,8 +1,8 @@
-"""Teach moto what it lacks and the product calls, for tests that go through a real client.
+"""An extension of moto with the operations that the product calls, for tests with a real client.
 
-This is an extension of moto, written from the API references: Security Hub's GetFindings filters,
-BatchUpdateFindings and what BatchImportFindings refuses (hub.py says from which documents); GuardDuty's
-ListFindings (50 ids a page), GetFindings (50 ids) and CreateSampleFindings (50 types), from
+Written from the API references: Security Hub's GetFindings filters, BatchUpdateFindings and the validation of
+BatchImportFindings (hub.py lists the documents); GuardDuty's ListFindings (50 ids a page),
+GetFindings (50 ids) and CreateSampleFindings (50 types), from
 https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListFindings.html, API_GetFindings.html and
 API_CreateSampleFindings.html. Findings are kept in the API's camelCase on the wire, which botocore reads.
 """
@@ -27,34 +27,34 @@ from moto.securityhub import urls as hub_urls
 from tests.fault_injection.hub import Hub
 
 _Body = dict[str, Any]
-MOST_FINDINGS, MOST_TYPES = 50, 50
+MAX_FINDINGS, MAX_TYPES = 50, 50
 
 
 class HubResponse(hub_responses.SecurityHubResponse):
-    """Answer for Security Hub from a store of ours, one for each account and Region."""
+    """Security Hub responses from a store per account and Region. hubs: the stores by (account, Region)."""
 
     hubs: ClassVar[dict[tuple[str, str], Hub]]
 
-    def _answer(self, call: Callable[[Hub, _Body], _Body]) -> str:
+    def _respond(self, call: Callable[[Hub, _Body], _Body]) -> str:
         key = (self.current_account, self.region)
         hub = self.hubs.setdefault(key, Hub(*key))
         return _json(lambda: call(hub, json.loads(self.body or "{}")))
 
     def get_findings(self) -> str:
-        """Answer GetFindings."""
-        return self._answer(Hub.get)
+        """Return the response of GetFindings."""
+        return self._respond(Hub.get)
 
     def batch_update_findings(self) -> str:
-        """Answer BatchUpdateFindings."""
-        return self._answer(Hub.update)
+        """Return the response of BatchUpdateFindings."""
+        return self._respond(Hub.update)
 
     def batch_import_findings(self) -> str:
-        """Answer BatchImportFindings."""
-        return self._answer(Hub.take)
+        """Return the response of BatchImportFindings."""
+        return self._respond(Hub.import_findings)
 
 
 class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
-    """Answer for GuardDuty's findings from a store of ours, one for each account and Region."""
+    """GuardDuty responses from a store per account and Region. findings: by (account, Region)."""
 
     findings: ClassVar[dict[tuple[str, str], list[_Body]]]
 
@@ -68,21 +68,21 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         return detector
 
     def list_findings(self) -> str:
-        """Answer ListFindings: ids, 50 a page at most, by criteria on texts, numbers and times."""
+        """Return the response of ListFindings: at most 50 ids a page; criteria on text, numbers, times."""
         body, detector = json.loads(self.body or "{}"), self._detector()
         criteria = (body.get("findingCriteria") or {}).get("criterion") or {}
-        most, start = int(body.get("maxResults") or 50), int(body.get("nextToken") or 0)
-        if not 1 <= most <= MOST_FINDINGS:
+        page_size, start = int(body.get("maxResults") or 50), int(body.get("nextToken") or 0)
+        if not 1 <= page_size <= MAX_FINDINGS:
             raise JsonRESTError("BadRequestException", "maxResults: 1 to 50")
-        mine = [item for item in self._store if item["service"]["detectorId"] == detector]
-        ids = [item["id"] for item in mine if _meets(item, criteria)]
-        token = str(start + most) if start + most < len(ids) else ""
-        return json.dumps({"findingIds": ids[start : start + most], "nextToken": token})
+        own = [item for item in self._store if item["service"]["detectorId"] == detector]
+        ids = [item["id"] for item in own if _matches(item, criteria)]
+        token = str(start + page_size) if start + page_size < len(ids) else ""
+        return json.dumps({"findingIds": ids[start : start + page_size], "nextToken": token})
 
     def get_findings(self) -> str:
-        """Answer GetFindings: 50 ids at most."""
+        """Return the response of GetFindings: at most 50 ids."""
         ids, detector = json.loads(self.body)["findingIds"], self._detector()
-        if not 0 < len(ids) <= MOST_FINDINGS:
+        if not 0 < len(ids) <= MAX_FINDINGS:
             raise JsonRESTError("BadRequestException", "findingIds: 1 to 50")
         found = [
             item for item in self._store if item["id"] in ids and item["service"]["detectorId"] == detector
@@ -90,9 +90,9 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         return json.dumps({"findings": found})
 
     def create_sample_findings(self) -> str:
-        """Answer CreateSampleFindings: one finding of each type, marked as a sample."""
+        """Return the response of CreateSampleFindings: creates one sample finding of each type."""
         types, detector = json.loads(self.body or "{}").get("findingTypes") or [], self._detector()
-        if len(types) > MOST_TYPES:
+        if len(types) > MAX_TYPES:
             raise JsonRESTError("BadRequestException", "findingTypes: at most 50")
         for name in types:
             self._store.append(sample(name, detector, self.current_account, self.region, len(self._store)))
@@ -100,7 +100,7 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
 
 
 def sample(name: str, detector: str, account: str, region: str, number: int) -> _Body:
-    """Make a sample finding as GetFindings gives it: `sample` is inside additionalInfo's JSON text."""
+    """Return a sample finding as GetFindings does: `sample` is in the JSON string of additionalInfo."""
     finding_id = f"{number:032x}"
     return {
         "schemaVersion": "2.0", "accountId": account, "region": region, "partition": "aws", "id": finding_id,
@@ -116,8 +116,8 @@ def sample(name: str, detector: str, account: str, region: str, number: int) -> 
     }  # fmt: skip
 
 
-def _meets(finding: _Body, criteria: _Body) -> bool:
-    return all(_meets_one(_at(finding, path), wanted) for path, wanted in criteria.items())
+def _matches(finding: _Body, criteria: _Body) -> bool:
+    return all(_matches_criterion(_at(finding, path), wanted) for path, wanted in criteria.items())
 
 
 def _at(finding: _Body, path: str) -> Any:
@@ -127,7 +127,7 @@ def _at(finding: _Body, path: str) -> Any:
     return value
 
 
-def _meets_one(value: Any, wanted: _Body) -> bool:
+def _matches_criterion(value: Any, wanted: _Body) -> bool:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     number = _milliseconds(value)
     tests: dict[str, Callable[[Any], bool]] = {
@@ -142,7 +142,7 @@ def _meets_one(value: Any, wanted: _Body) -> bool:
 
 
 def _milliseconds(value: Any) -> float:
-    """Read a time as ListFindings compares it: milliseconds of the epoch."""
+    """Return a time as ListFindings compares it, in milliseconds since the epoch; NaN for other strings."""
     if isinstance(value, str) and re.match(r"\d{4}-", value):
         return datetime.fromisoformat(value).timestamp() * 1000
     return float(value) if isinstance(value, (int, float)) else float("nan")
@@ -162,17 +162,17 @@ _GUARDDUTY_PATHS = ("/findings$", "/findings/get$", "/findings/create$")
 
 @contextmanager
 def extended_moto() -> Iterator[tuple[type[HubResponse], type[GuardDutyResponse]]]:
-    """Extend moto for the time of the block; give what holds the `hubs` and the GuardDuty `findings`."""
+    """Extend moto within the block; yield the classes with the stores `hubs` and GuardDuty `findings`."""
 
-    class Hubs(HubResponse):
+    class SecurityHub(HubResponse):
         hubs: ClassVar[dict[tuple[str, str], Hub]] = {}
 
-    class Detectors(GuardDutyResponse):
+    class GuardDuty(GuardDutyResponse):
         findings: ClassVar[dict[tuple[str, str], list[_Body]]] = {}
 
-    hub = {f"{{0}}{path}": Hubs.dispatch for path in _HUB_PATHS}
+    hub = {f"{{0}}{path}": SecurityHub.dispatch for path in _HUB_PATHS}
     detector = {
-        f"{{0}}/detector/(?P<detector_id>[^/]+){path}": Detectors.dispatch for path in _GUARDDUTY_PATHS
+        f"{{0}}/detector/(?P<detector_id>[^/]+){path}": GuardDuty.dispatch for path in _GUARDDUTY_PATHS
     }
     with patch.dict(hub_urls.url_paths, hub), patch.dict(guardduty_urls.url_paths, detector):
-        yield Hubs, Detectors
+        yield SecurityHub, GuardDuty

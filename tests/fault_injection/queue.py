@@ -1,9 +1,9 @@
-"""Play an SQS standard queue and its dead-letter queue: visibility, receive counts, redrive, delay, no order.
+"""A fake SQS standard queue with dead-letter queue: visibility, receive counts, redrive, delay, no order.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
 """
 
-# ruff: noqa: N803 - the names of the arguments are the service's
+# ruff: noqa: N803 - the argument names are those of the API
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fault_injection.clock import Clock
-from tests.fault_injection.weather import Weather, client_error
+from tests.fault_injection.injector import FaultInjector, client_error
 
 URL, DEAD_LETTER_URL = "https://sqs.example.com/111122223333/q", "https://sqs.example.com/111122223333/dlq"
-REDRIVEN = "received too often"
+REDRIVEN = "maximum receives exceeded"
 
 
 @dataclass(slots=True)
 class Message:
-    """Hold one message. visible_at: when it can be received (again); handle: what the last receive gave."""
+    """One message. visible_at: when it can be received (again); handle: of the last receive."""
 
     id: str
     body: str
@@ -28,63 +28,66 @@ class Message:
     receives: int = 0
     handle: str = ""
     first_receive: float = 0.0
-    gone: bool = False
+    deleted: bool = False
 
 
 @dataclass(slots=True)
 class Queue:
-    """Hold the messages, and be the SQS client that the function uses. Times in seconds."""
+    """The queue, which is also the function's SQS client. Times in seconds; dead_letters: (body, reason)."""
 
-    weather: Weather
+    injector: FaultInjector
     visibility: float
-    most_receives: int
+    max_receives: int
     delay: float = 0.0
-    dead: list[tuple[str, str]] = field(default_factory=list)
+    dead_letters: list[tuple[str, str]] = field(default_factory=list)
     _by_handle: dict[str, Message] = field(default_factory=dict)
     _heap: list[tuple[float, float, str]] = field(default_factory=list)
     _messages: dict[str, Message] = field(default_factory=dict)
 
     @property
     def clock(self) -> Clock:
-        """Give the clock."""
-        return self.weather.clock
+        """Return the simulated clock."""
+        return self.injector.clock
 
     def send(self, body: str, at: float) -> None:
-        """Put a message, visible from `at` and the queue's delay on."""
+        """Send a message at the time `at`; it becomes visible after the queue's delay."""
         message = Message(f"m{len(self._messages)}", body, at + self.delay)
         self._messages[message.id] = message
-        self._show(message, message.visible_at)
+        self._set_visible(message, message.visible_at)
 
-    def _show(self, message: Message, at: float) -> None:
+    def _set_visible(self, message: Message, at: float) -> None:
         message.visible_at = at
-        # The second member shuffles what becomes visible at the same time: a standard queue keeps no order.
-        heapq.heappush(self._heap, (at, self.weather.random.random(), message.id))
+        # The random number shuffles messages that become visible together: a standard queue is unordered.
+        heapq.heappush(self._heap, (at, self.injector.random.random(), message.id))
 
-    def receive(self, most: int, window: float = 0.0) -> list[dict[str, Any]]:
-        """Wait for the next message and give up to `most` records; [] once nothing is left."""
+    def receive(self, max_messages: int, window: float = 0.0) -> list[dict[str, Any]]:
+        """Wait for the next message; return at most `max_messages` records, [] once the queue is empty.
+
+        window: batching window in seconds.
+        """
         records: list[dict[str, Any]] = []
-        while self._heap and len(records) < most:
+        while self._heap and len(records) < max_messages:
             at, _, key = self._heap[0]
             message = self._messages[key]
-            if message.gone or at != message.visible_at:
+            if message.deleted or at != message.visible_at:
                 heapq.heappop(self._heap)
                 continue
             if at > self.clock.now + window and records:
                 break
             heapq.heappop(self._heap)
             self.clock.now = max(self.clock.now, at)
-            if message.receives == self.most_receives:
-                self._bury(message, REDRIVEN)
+            if message.receives == self.max_receives:
+                self._dead_letter(message, REDRIVEN)
                 continue
-            records.append(self._hand_out(message))
+            records.append(self._receive_one(message))
         return records
 
-    def _hand_out(self, message: Message) -> dict[str, Any]:
+    def _receive_one(self, message: Message) -> dict[str, Any]:
         message.receives += 1
         message.first_receive = message.first_receive or self.clock.now
         message.handle = f"{message.id}/{message.receives}"
         self._by_handle[message.handle] = message
-        self._show(message, self.clock.now + self.visibility)
+        self._set_visible(message, self.clock.now + self.visibility)
         return {
             "messageId": message.id,
             "receiptHandle": message.handle,
@@ -95,45 +98,45 @@ class Queue:
             },
         }
 
-    def copies(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Deliver messages that are in flight a second time, as a standard queue now and then does."""
+    def receive_again(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Receive messages in flight a second time, as a standard queue occasionally delivers them."""
         messages = [self._messages[record["messageId"]] for record in records]
-        return [self._hand_out(message) for message in messages if not message.gone]
+        return [self._receive_one(message) for message in messages if not message.deleted]
 
     def delete(self, handle: str) -> None:
-        """Delete a message, as Lambda does with what the function did not name as failed."""
-        self._by_handle[handle].gone = True
+        """Delete a message, as Lambda does with records that the function did not report as failed."""
+        self._by_handle[handle].deleted = True
 
-    def _bury(self, message: Message, reason: str) -> None:
-        message.gone = True
-        self.dead.append((message.body, reason))
+    def _dead_letter(self, message: Message, reason: str) -> None:
+        message.deleted = True
+        self.dead_letters.append((message.body, reason))
 
     def body_of(self, message_id: str) -> str:
-        """Give the body of a message."""
+        """Return the body of a message."""
         return self._messages[message_id].body
 
     @property
-    def left(self) -> list[str]:
-        """Give the bodies that are neither deleted nor dead."""
-        return [message.body for message in self._messages.values() if not message.gone]
+    def remaining(self) -> list[str]:
+        """Return the bodies of messages that are neither deleted nor dead-lettered."""
+        return [message.body for message in self._messages.values() if not message.deleted]
 
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:
-        """Play the operation."""
+        """Fake the operation."""
         assert QueueUrl == URL
         assert 0 <= VisibilityTimeout <= 43_200
 
         def change() -> None:
             message = self._by_handle[ReceiptHandle]
-            if message.gone:
+            if message.deleted:
                 raise client_error("ChangeMessageVisibility", "InvalidParameterValue")
-            self._show(message, self.clock.now + VisibilityTimeout)
+            self._set_visible(message, self.clock.now + VisibilityTimeout)
 
-        self.weather.call("ChangeMessageVisibility", change, 5.0, "RequestThrottled")
+        self.injector.call("ChangeMessageVisibility", change, 5.0, "RequestThrottled")
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> None:
-        """Play the operation, to the dead-letter queue."""
+        """Fake the operation, for the dead-letter queue."""
         assert QueueUrl == DEAD_LETTER_URL
         reason = MessageAttributes["reason"]["StringValue"]
-        self.weather.call(
-            "SendMessage", lambda: self.dead.append((MessageBody, reason)), 5.0, "RequestThrottled"
+        self.injector.call(
+            "SendMessage", lambda: self.dead_letters.append((MessageBody, reason)), 5.0, "RequestThrottled"
         )

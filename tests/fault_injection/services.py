@@ -1,10 +1,10 @@
-"""Play SNS and DynamoDB to the function through the clients' own interface, in memory.
+"""Fake, in-memory SNS and DynamoDB clients for the function.
 
-Only what the function calls, and only as it calls it: another argument is a TypeError, another condition an
-assertion. Limits: API_PublishBatch (ten entries, distinct ids, the sum of sizes), API_PutItem (condition).
+Only the operations and arguments that the function uses: another argument raises TypeError, another condition
+AssertionError. Limits: API_PublishBatch (ten entries, distinct ids, total size), API_PutItem (condition).
 """
 
-# ruff: noqa: N803 - the names of the arguments are the service's
+# ruff: noqa: N803 - the argument names are those of the API
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
-from tests.fault_injection.weather import Weather, client_error, nothing
+from tests.fault_injection.injector import FaultInjector, client_error, do_nothing
 
-TOPIC, TABLE = "arn:aws:sns:eu-west-1:111122223333:t", "repeats"
+TOPIC, TABLE = "arn:aws:sns:eu-west-1:111122223333:t", "deduplication"
 
 
 @dataclass(slots=True)
 class Topic:
-    """Take published messages. on_call: what else happens while a call is under way.
+    """An SNS topic and its client. on_call: called during each call.
 
-    published, lost: the dedupId of what was published, and of that part whose sender did not hear of it.
+    published: the dedupId of each published message; lost: of those whose response was lost.
     """
 
-    weather: Weather
-    on_call: Callable[[], None] = nothing
+    injector: FaultInjector
+    on_call: Callable[[], None] = do_nothing
     published: list[str] = field(default_factory=list)
     calls: int = 0
     lost: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Topic:
     def publish_batch(
         self, *, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        """Play the operation."""
+        """Fake the operation."""
         entries = PublishBatchRequestEntries
         assert TopicArn == TOPIC
         assert 1 <= len(entries) <= 10
@@ -43,30 +43,30 @@ class Topic:
         assert sum(len(entry["Message"].encode()) for entry in entries) <= 262_144
         self.calls += 1
         self.on_call()
-        taken: list[str] = []
+        accepted: list[str] = []
 
         def publish() -> dict[str, Any]:
             failed = []
             for entry in entries:
-                if self.weather.strikes(self.weather.rates.partial):
+                if self.injector.occurs(self.injector.rates.partial):
                     failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
                 else:
-                    taken.append(dedup_id(entry["Message"]))
-            self.published += taken
+                    accepted.append(dedup_id(entry["Message"]))
+            self.published += accepted
             return {"Successful": [], "Failed": failed}
 
-        before = len(self.weather.lost)
+        before = len(self.injector.lost)
         try:
-            return self.weather.call("PublishBatch", publish, 22.0, "Throttled")
+            return self.injector.call("PublishBatch", publish, 22.0, "Throttled")
         finally:
-            if len(self.weather.lost) > before:
-                self.lost += taken
+            if len(self.injector.lost) > before:
+                self.lost += accepted
 
 
 def dedup_id(body: str) -> str:
-    """Read the dedupId off an enriched event without parsing it all."""
-    place = body.rindex('"dedupId":"') + len('"dedupId":"')
-    return body[place : place + 64]
+    """Return the dedupId of an enriched event without parsing all of it."""
+    start = body.rindex('"dedupId":"') + len('"dedupId":"')
+    return body[start : start + 64]
 
 
 _CONDITION = (
@@ -78,9 +78,9 @@ _Item = dict[str, dict[str, str]]
 
 @dataclass(slots=True)
 class Table:
-    """Hold the items of one DynamoDB table. down: tells whether it cannot be reached now."""
+    """A DynamoDB table and its client. down: whether it is unavailable now."""
 
-    weather: Weather
+    injector: FaultInjector
     down: Callable[[], bool]
     items: dict[str, _Item] = field(default_factory=dict)
     calls: int = 0
@@ -89,21 +89,21 @@ class Table:
     def _call(self, operation: str, effect: Callable[[], Any]) -> Any:
         self.calls += 1
         if self.down():
-            self.weather.pass_time(5.0)
+            self.injector.pass_time(5.0)
             raise client_error(operation, "InternalServerError", 500)
-        # Less often than the destination's: the first fault ends the use of the table for its batch.
-        return self.weather.call(operation, effect, 5.0, "ThrottlingException", share=0.05)
+        # Fewer faults than the destination's: the first one ends the use of the table for its batch.
+        return self.injector.call(operation, effect, 5.0, "ThrottlingException", scale=0.05)
 
     def get_item(self, *, TableName: str, Key: _Item, ConsistentRead: bool) -> dict[str, Any]:
-        """Play the operation."""
+        """Fake the operation."""
         assert (TableName, ConsistentRead) == (TABLE, True)
 
         def get() -> dict[str, Any]:
             item = self.items.get(Key["id"]["S"])
             return {} if item is None else {"Item": dict(item)}
 
-        answer: dict[str, Any] = self._call("GetItem", get)
-        return answer
+        response: dict[str, Any] = self._call("GetItem", get)
+        return response
 
     def put_item(  # noqa: D102
         self,
@@ -155,6 +155,6 @@ class Table:
         self._call("UpdateItem", update)
 
     def delete_item(self, *, TableName: str, Key: _Item) -> None:
-        """Play the operation."""
+        """Fake the operation."""
         assert TableName == TABLE
         self._call("DeleteItem", lambda: self.items.pop(Key["id"]["S"], None))

@@ -1,1 +1,1 @@
-"""Tests of reading a finding."""
+"""Tests of finding parsing."""

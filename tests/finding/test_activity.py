@@ -1,4 +1,4 @@
-"""Test that the headline tells what happened: what, by whom, from or to where."""
+"""Tests of the activity summary and of the headline that contains it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import pytest
 
 from enricher.enrichment.alert import subject_of
 from enricher.enrichment.enrich import enrich
-from enricher.finding.activity import deed_of
+from enricher.finding.activity import activity_of
 from enricher.finding.event import Finding
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 
 
 @pytest.mark.parametrize(
-    ("name", "deed"),
+    ("name", "activity"),
     [
         ("iam-anomalous-persistence-create-access-key", "CreateAccessKey from 203.0.113.9"),
-        ("iam-anomalous-impact-denied", "DeleteDBInstance refused from 198.51.100.140"),
+        ("iam-anomalous-impact-denied", "failed DeleteDBInstance from 198.51.100.140"),
         ("s3-anomalous-delete", "DeleteObjects by etl-loader from 203.0.113.9"),
         ("ec2-ssh-brute-force-inbound", "from 198.51.100.23 to port 22"),
         ("ec2-ssh-brute-force-outbound", "to 198.51.100.140 port 22"),
@@ -33,14 +33,14 @@ from tests import examples
         ("awkward-no-action", ""),
     ],
 )
-def test_deed(name: str, deed: str) -> None:
-    """Each kind of action must be told with what, by whom and where, the subject not named twice."""
+def test_activity_names_action_actor_and_address(name: str, activity: str) -> None:
+    """Each kind of action must be summarised with action, actor and address, without the subject."""
     finding = Finding.from_event(examples.event(name))
-    assert deed == deed_of(finding, subject_of(finding))
+    assert activity == activity_of(finding, subject_of(finding))
 
 
-def test_headline_tells_who_what_where(mapping: Mapping) -> None:
-    """The headline must hold technique, call, address and identity in one line."""
+def test_headline_has_technique_call_address_and_identity(mapping: AttackMapping) -> None:
+    """The headline must contain technique, call, address and identity in one line."""
     event = examples.event("iam-anomalous-persistence-create-access-key")
     assert (
         "MEDIUM · Additional Cloud Credentials (T1098.001) · CreateAccessKey from 203.0.113.9"

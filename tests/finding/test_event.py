@@ -1,4 +1,4 @@
-"""Test the event parser: anything in, a finding or a clear refusal out."""
+"""Tests of the event parser: any input gives a finding or a clear error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding, MalformedEvent, _camel_key, read_json
 from enricher.formats.guardduty import render
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 
 JSON = st.recursive(
@@ -40,8 +40,8 @@ ODD_DETAIL = st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=6)
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_detail_is_untouched(name: str, mapping: Mapping) -> None:
-    """Enriching must neither change the event that came in nor the detail that goes out."""
+def test_detail_is_untouched(name: str, mapping: AttackMapping) -> None:
+    """Enrichment must change neither the input event nor the detail in the output."""
     event = examples.event(name)
     before = copy.deepcopy(event)
     out = json.loads(render(enrich(Finding.from_event(event), mapping), 1_048_576))
@@ -50,16 +50,16 @@ def test_detail_is_untouched(name: str, mapping: Mapping) -> None:
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_both_spellings_agree(name: str, mapping: Mapping) -> None:
-    """One finding in EventBridge's camelCase and in the API's PascalCase must be tagged alike."""
+def test_camel_case_and_pascal_case_give_the_same_tags(name: str, mapping: AttackMapping) -> None:
+    """A finding in EventBridge's camelCase and in the API's PascalCase must get the same tags."""
     event = examples.event(name)
     bare = enrich(Finding.from_detail(event["detail"]), mapping)
     pascal = enrich(Finding.from_detail(examples.to_pascal(event["detail"])), mapping)
     assert (bare.attack, bare.alert) == (pascal.attack, pascal.alert)
 
 
-def test_names_of_the_api_become_those_of_the_event() -> None:
-    """Each member of the API's model of a finding must be read under its name in EventBridge events."""
+def test_api_member_names_are_mapped_to_event_names() -> None:
+    """Each member of the API's Finding shape must be readable under its name in EventBridge events."""
     wrong: list[str] = []
     seen: set[str] = set()
 
@@ -82,8 +82,8 @@ def test_names_of_the_api_become_those_of_the_event() -> None:
     ] == sorted(wrong)
 
 
-def test_pascal_detail_is_kept_as_it_came() -> None:
-    """A finding in PascalCase must come out in PascalCase."""
+def test_pascal_case_detail_is_unchanged() -> None:
+    """A finding in PascalCase must be output in PascalCase."""
     detail = examples.to_pascal(examples.event("ec2-portscan")["detail"])
     assert detail == Finding.from_detail(detail).event["detail"]
 
@@ -104,11 +104,11 @@ def test_pascal_detail_is_kept_as_it_came() -> None:
         ),
     ],
 )
-def test_refusal_names_the_fault(event: object, reason: str) -> None:
-    """What is no finding must be refused with the place and what was expected there."""
-    with pytest.raises(MalformedEvent) as refusal:
+def test_invalid_event_error_names_the_field(event: object, reason: str) -> None:
+    """An event that is not a finding must raise an error with the field and what is expected there."""
+    with pytest.raises(MalformedEvent) as caught:
         Finding.from_event(event)
-    assert reason == str(refusal.value)
+    assert reason == str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_refusal_names_the_fault(event: object, reason: str) -> None:
         ("[" * 500_000, "not readable JSON: nested too deeply"),
     ],
 )
-def test_unreadable_json_is_refused(text: str, reason: str) -> None:
-    """Text that is no JSON must be refused with the place, also where the parser itself gives up."""
-    with pytest.raises(MalformedEvent) as refusal:
+def test_invalid_json_is_rejected_with_its_position(text: str, reason: str) -> None:
+    """Text that is not JSON must be rejected with its position, also at the parser's recursion limit."""
+    with pytest.raises(MalformedEvent) as caught:
         read_json(text)
-    assert reason == str(refusal.value)
+    assert reason == str(caught.value)
 
 
 @given(JSON)
-def test_any_json_is_enriched_or_refused(mapping: Mapping, event: Any) -> None:
+def test_any_json_is_enriched_or_rejected(mapping: AttackMapping, event: Any) -> None:
     """Any JSON value must give an enriched event or a MalformedEvent, never another exception."""
     try:
         finding = Finding.from_event(event)
@@ -138,22 +138,22 @@ def test_any_json_is_enriched_or_refused(mapping: Mapping, event: Any) -> None:
 
 @given(ODD_DETAIL, st.text() | st.sampled_from(["Recon:EC2/Portscan", "Trojan:New/DropPoint"]))
 def test_any_detail_with_a_type_is_enriched(
-    mapping: Mapping, detail: dict[str, Any], finding_type: str
+    mapping: AttackMapping, detail: dict[str, Any], finding_type: str
 ) -> None:
-    """A detail with a type must be enriched whatever else is in it, and come out equal."""
+    """A detail with a type must be enriched whatever else it contains, and be output unchanged."""
     event = {"detail-type": "GuardDuty Finding", "detail": {**detail, "type": finding_type}}
     out = json.loads(render(enrich(Finding.from_event(event), mapping), 1_048_576))
     assert event["detail"] == out["detail"]
 
 
-def test_account_is_the_findings() -> None:
-    """The account and Region must be the finding's, not the administrator's that received it."""
+def test_account_is_that_of_the_finding() -> None:
+    """The account and Region must be those of the finding, not of the administrator account."""
     finding = Finding.from_event(examples.event("awkward-member-account"))
     assert ("444455556666", "111122223333") == (finding.account, finding.event["account"])
 
 
 def test_account_falls_back_to_the_arn_before_the_envelope() -> None:
-    """Without accountId the ARN must name the account: the envelope may carry the administrator's."""
+    """Without accountId the account must come from the ARN: the envelope may have the administrator's."""
     event = examples.event("awkward-member-account", accountId=None, region=None, partition=None)
     finding = Finding.from_event(event)
     assert ("444455556666", event["region"], "aws") == (finding.account, finding.region, finding.partition)
@@ -169,15 +169,15 @@ def test_partition_follows_the_region(region: str, partition: str) -> None:
     assert partition == Finding.from_detail(detail).partition
 
 
-def test_packed_additional_info_is_read() -> None:
+def test_additional_info_json_string_is_unpacked() -> None:
     """Keys that only the JSON string `additionalInfo.value` holds must be readable like inline ones."""
     detail = {"type": "x", "service": {"additionalInfo": {"value": '{"sample":true}', "type": "default"}}}
     assert True is Finding.from_detail(detail).flag("service.additionalInfo.sample")
 
 
 @pytest.mark.parametrize("spelling", ["true", "True", True])
-def test_flags_of_exports_are_read(spelling: object) -> None:
-    """A boolean that an export spelt as a string must be read as one."""
+def test_boolean_strings_of_exports_are_read(spelling: object) -> None:
+    """A boolean that an export writes as a string must be read as a boolean."""
     assert Finding.from_detail({"type": "x", "service": {"archived": spelling}}).flag("service.archived")
 
 
@@ -194,5 +194,5 @@ def test_flags_of_exports_are_read(spelling: object) -> None:
     ],
 )
 def test_numbers_are_read_strictly(value: object, number: float | None) -> None:
-    """A number must be finite and a number, or there is none."""
+    """Only a finite number, or a string of one, must be read as a number."""
     assert number == Finding.from_detail({"type": "x", "severity": value}).number("severity")

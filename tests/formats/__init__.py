@@ -1,1 +1,1 @@
-"""Test the formats."""
+"""Tests of the output formats."""

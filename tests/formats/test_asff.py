@@ -1,4 +1,4 @@
-"""Check what is written in Security Hub's format against every limit that ASFF states."""
+"""Test the ASFF findings against the documented limits of ASFF."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.formats.asff import PREFIX, USER_VALUE_LIMIT, attack_fields, to_asff, types_of
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
 from tests.fault_injection.asff_rules import asff_faults, fields_faults
 from tests.fault_injection.findings import small_mapping
@@ -25,14 +25,14 @@ _SHAPE = (
 )
 
 
-def enriched(mapping: Mapping, name: str, **changes: Any) -> Any:
-    """Enrich an example."""
+def enriched(mapping: AttackMapping, name: str, **changes: Any) -> Any:
+    """Enrich an example, with `changes` to its detail."""
     return enrich(Finding.from_event(examples.event(name, **changes)), mapping)
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_every_example_is_valid(mapping: Mapping, name: str) -> None:
-    """Every example must come out valid against ASFF's limits and botocore's model."""
+def test_every_example_is_valid(mapping: AttackMapping, name: str) -> None:
+    """Every example must be valid against ASFF's limits and botocore's service model."""
     finding = to_asff(enriched(mapping, name))
     partition = finding["ProductArn"].split(":")[1]
     assert [] == asff_faults(finding)
@@ -52,7 +52,7 @@ def test_every_example_is_valid(mapping: Mapping, name: str) -> None:
 def test_any_content_is_valid(
     title: str, description: str, kind: str, severity: object, names: list[str]
 ) -> None:
-    """Whatever an attacker puts into a finding, what is written must stay within ASFF's limits."""
+    """Any attacker-controlled content must stay within ASFF's limits."""
     resources = [{"uid": name, "resourceType": name} for name in names]
     event = examples.event(
         "attack-sequence-compromised-s3-data",
@@ -66,8 +66,8 @@ def test_any_content_is_valid(
 
 
 @pytest.mark.parametrize(("length", "kept"), [(256, 256), (257, 256)])
-def test_title_is_cut_at_its_limit(length: int, kept: int) -> None:
-    """A title must be kept up to 256 characters."""
+def test_title_is_truncated_at_its_limit(length: int, kept: int) -> None:
+    """A title must be kept up to 256 characters and truncated above."""
     finding = to_asff(enriched(small_mapping(), "ec2-portscan", title="t" * length))
     assert kept == len(finding["Title"])
 
@@ -76,9 +76,9 @@ def test_title_is_cut_at_its_limit(length: int, kept: int) -> None:
     "changes",
     [{"arn": ""}, {"arn": "a" * 513}, {"accountId": "12345"}, {"updatedAt": ""}, {"updatedAt": "yesterday"}],
 )
-def test_what_asff_needs_must_be_there(changes: dict[str, str]) -> None:
-    """A finding without an ARN, an account or a time must be refused, as no value could be made up for it."""
-    with pytest.raises(ValueError, match="ASFF needs"):
+def test_finding_without_a_required_value_is_rejected(changes: dict[str, str]) -> None:
+    """A finding without a valid ARN, account or time must be rejected, as there is no substitute for it."""
+    with pytest.raises(ValueError, match="ASFF requires"):
         to_asff(enriched(small_mapping(), "ec2-portscan", **changes))
 
 
@@ -91,7 +91,7 @@ def test_what_asff_needs_must_be_there(changes: dict[str, str]) -> None:
     ],
 )
 def test_times_are_utc(written: str, expected: str) -> None:
-    """A time must be written in UTC with milliseconds, so that Security Hub compares two updates rightly."""
+    """A time must be written in UTC with milliseconds, so that Security Hub compares updates correctly."""
     assert expected == to_asff(enriched(small_mapping(), "ec2-portscan", updatedAt=written))["UpdatedAt"]
 
 
@@ -111,19 +111,19 @@ def test_times_are_utc(written: str, expected: str) -> None:
         ("Policy:S3/BucketBlockPublicAccessDisabled", "Unusual Behaviors"),
     ],
 )
-def test_types_use_the_taxonomy(kind: str, expected: str) -> None:
-    """A tactic must become the taxonomy's namespace and category, GuardDuty's type its classifier."""
+def test_types_follow_the_taxonomy(kind: str, expected: str) -> None:
+    """A tactic must become namespace and category of the taxonomy, GuardDuty's type the classifier."""
     assert [expected] == types_of(enriched(small_mapping(), "ec2-portscan", type=kind))
 
 
-def test_impact_is_named_by_its_effect(mapping: Mapping) -> None:
-    """Impact must be put under the effect that its technique has."""
+def test_impact_has_the_category_of_its_effect(mapping: AttackMapping) -> None:
+    """A technique of Impact must have the Effects category of its effect."""
     types = types_of(enriched(mapping, "ec2-denial-of-service-udp"))
     assert types[0].startswith("Effects/Denial of Service/")
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_fields_are_within_the_limits_and_complete(mapping: Mapping, name: str) -> None:
+def test_fields_are_within_the_limits_and_complete(mapping: AttackMapping, name: str) -> None:
     """The ATT&CK fields must be the same twelve for every finding, each with a value within its limit."""
     fields = attack_fields(enriched(mapping, name))
     assert [] == fields_faults(fields, USER_VALUE_LIMIT)
@@ -131,8 +131,8 @@ def test_fields_are_within_the_limits_and_complete(mapping: Mapping, name: str) 
     assert all(key.startswith(PREFIX) for key in fields)
 
 
-def test_fields_name_the_technique() -> None:
-    """The fields must hold what an analyst searches for."""
+def test_fields_contain_the_technique() -> None:
+    """The fields must contain the ID and name of technique and tactic, which analysts search for."""
     fields = attack_fields(enriched(small_mapping(), "ec2-ssh-brute-force-inbound"))
     expected = {
         "technique": "T1110",
@@ -143,8 +143,8 @@ def test_fields_name_the_technique() -> None:
     assert expected == {key: fields[PREFIX + key] for key in expected}
 
 
-def test_lists_are_cut_between_ids() -> None:
-    """A list that exceeds its limit must end with a whole id."""
+def test_lists_are_truncated_between_ids() -> None:
+    """A list that exceeds its limit must end with a complete ID."""
     tagged = enriched(small_mapping(), "ec2-ssh-brute-force-inbound")
     row = tagged.attack["techniques"][0]
     tagged.attack["techniques"][:] = [{**row, "id": f"T{number:04d}"} for number in range(300)]
@@ -152,14 +152,14 @@ def test_lists_are_cut_between_ids() -> None:
     assert [f"T{number:04d}" for number in range(146)] == ids
 
 
-def test_attack_is_no_field_of_the_customer() -> None:
-    """ATT&CK must go into ProductFields: UserDefinedFields, Note and Workflow are the customer's."""
+def test_attack_fields_are_product_fields() -> None:
+    """The ATT&CK fields must be ProductFields: UserDefinedFields, Note and Workflow are the customer's."""
     finding = to_asff(enriched(small_mapping(), "ec2-ssh-brute-force-inbound"))
     assert set() == finding.keys() & {"UserDefinedFields", "Note", "Workflow", "Severity", "Types"}
     assert "T1110" == finding["ProductFields"]["attack/technique"]
 
 
-def test_archived_finding_is_imported_as_archived(mapping: Mapping) -> None:
-    """An archived finding must be archived there too, an active one active."""
+def test_archived_finding_is_imported_as_archived(mapping: AttackMapping) -> None:
+    """An archived finding must have RecordState ARCHIVED, any other ACTIVE."""
     names = ("awkward-archived", "ec2-portscan")
     assert ["ARCHIVED", "ACTIVE"] == [to_asff(enriched(mapping, name))["RecordState"] for name in names]

@@ -1,4 +1,4 @@
-"""Test the chat notification."""
+"""Test the chat notification format."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import DESCRIPTION_LIMIT, TITLE_LIMIT, render, unmarked
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
-from tests.formats import odd
+from tests.formats import malformed_events
 
 LIMIT = 262_144
 LEFT, RIGHT = (
@@ -23,21 +23,21 @@ LEFT, RIGHT = (
     "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
 )
 AT = "\N{FULLWIDTH COMMERCIAL AT}"
-#: What Slack or Teams act on: mentions and links in angle brackets, code, styles, links, entities.
+#: What Slack or Teams interpret: mentions and links in angle brackets, code, styles, links, entities.
 MARKUP = re.compile(r"[<>`*~|@\[\]]|&(?:#|\w+;)")
-#: How links are broken, and a written-out ampersand: these are ours.
-OURS = re.compile(r"\[[.:]\]|&amp;")
+#: Defanged links and an escaped ampersand, which the format writes itself.
+OWN_MARKUP = re.compile(r"\[[.:]\]|&amp;")
 
 
-def notification(mapping: Mapping, name: str, **changes: Any) -> dict[str, Any]:
+def notification(mapping: AttackMapping, name: str, **changes: Any) -> dict[str, Any]:
     """Render an example, with `changes` to its detail."""
     finding = enrich(Finding.from_event(examples.event(name, **changes)), mapping)
     body: dict[str, Any] = json.loads(render(finding, LIMIT))
     return body
 
 
-def test_has_the_shape_that_is_accepted(mapping: Mapping) -> None:
-    """Only the parameters of the documented schema may occur, with their fixed values."""
+def test_notification_has_the_documented_schema(mapping: AttackMapping) -> None:
+    """Only parameters of the documented schema may be present, with their fixed values."""
     body = notification(mapping, "iam-cloudtrail-logging-disabled")
     assert {"version", "source", "id", "content", "metadata"} == body.keys()
     assert ("1.0", "custom", "client-markdown") == (
@@ -51,20 +51,20 @@ def test_has_the_shape_that_is_accepted(mapping: Mapping) -> None:
     assert all(isinstance(value, str) for value in body["metadata"]["additionalContext"].values())
 
 
-def test_evidence_and_reason_stand_under_the_primary_technique(mapping: Mapping) -> None:
-    """What was seen, each value with its field, and why must follow the technique that they are for."""
+def test_evidence_and_rationale_follow_the_primary_technique(mapping: AttackMapping) -> None:
+    """Evidence, each value with its field, and rationale must follow the primary technique."""
     first, *others = enrich(Finding.from_event(examples.event("runtime-reverse-shell")), mapping).attack[
         "techniques"
     ]
     lines = notification(mapping, "runtime-reverse-shell")["content"]["description"].splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith(f"*ATT&CK* {first['id']} "))
-    assert lines[place + 1].startswith("seen: name bash, executablePath /usr/bin/bash")
+    assert lines[place + 1].startswith("evidence: name bash, executablePath /usr/bin/bash")
     assert unmarked(first["rationale"], 600) == lines[place + 2]
     assert [row["id"] for row in others] == [line.split()[1] for line in lines[place + 3 :]]
 
 
-def test_updates_share_a_thread(mapping: Mapping) -> None:
-    """Updates of one finding must share the thread and differ in their id; another finding has its own."""
+def test_updates_share_a_thread(mapping: AttackMapping) -> None:
+    """Updates of one finding must share the thread and differ in ID; another finding has another thread."""
     first = notification(mapping, "ec2-tor-client")
     update = notification(mapping, "ec2-tor-client", updatedAt="2027-01-01T00:00:00.000Z")
     other = notification(mapping, "ec2-portscan")
@@ -73,8 +73,8 @@ def test_updates_share_a_thread(mapping: Mapping) -> None:
     assert first["metadata"]["threadId"] != other["metadata"]["threadId"]
 
 
-def test_says_what_the_mail_says(mapping: Mapping) -> None:
-    """Who, what, from where and the technique must be in the description, a line each."""
+def test_description_has_the_context(mapping: AttackMapping) -> None:
+    """Principal, call, address and technique must each be a line of the description."""
     lines = notification(mapping, "iam-cloudtrail-logging-disabled")["content"]["description"].splitlines()
     expected = {
         "*Who* AssumedRole ops-breakglass (key ASIALAXXCSCRWEXAMPLE)",
@@ -85,16 +85,16 @@ def test_says_what_the_mail_says(mapping: Mapping) -> None:
     assert expected <= set(lines)
 
 
-def test_next_step_is_the_console(mapping: Mapping) -> None:
-    """The first step must lead to the finding, the second to the technique."""
+def test_next_steps_are_console_and_technique(mapping: AttackMapping) -> None:
+    """The first step must link to the finding, the second to the technique."""
     finding = enrich(Finding.from_event(examples.event("ec2-tor-client")), mapping)
     expected = [finding.alert["console"], finding.attack["techniques"][0]["url"]]
     steps = json.loads(render(finding, LIMIT))["content"]["nextSteps"]
     assert expected == [step.rpartition(": ")[2] for step in steps]
 
 
-def test_sample_is_marked(mapping: Mapping) -> None:
-    """A sample finding must say so in the title and first thing in the text."""
+def test_sample_is_marked(mapping: AttackMapping) -> None:
+    """A sample finding must be marked in the title and in the first line of the description."""
     content = notification(mapping, "awkward-sample-finding")["content"]
     assert "SAMPLE HIGH" in content["title"]
     assert content["description"].startswith("*Sample finding:*")
@@ -117,26 +117,26 @@ def test_sample_is_marked(mapping: Mapping) -> None:
         ("one\ntwo\u2028three", "one two three"),
     ],
 )
-def test_markup_is_shown_and_not_obeyed(text: str, expected: str) -> None:
-    """Mentions, links, code and styles in finding content must come out as text."""
+def test_markup_is_shown_as_text(text: str, expected: str) -> None:
+    """Mentions, links, code and styles in finding content must be rendered as text."""
     assert expected == unmarked(text)
 
 
 @settings(max_examples=150)
-@given(event=odd.events())
-def test_no_finding_content_is_markup(event: dict[str, Any], mapping: Mapping) -> None:
-    """For any finding: bounded title and description, and no markup but the bold labels that are ours."""
+@given(event=malformed_events.events())
+def test_no_finding_content_is_markup(event: dict[str, Any], mapping: AttackMapping) -> None:
+    """For any finding title and description must be bounded, with no markup except the bold labels."""
     body = json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT))
     content = body["content"]
     assert len(content["title"]) <= TITLE_LIMIT + len("🔴 SAMPLE ")
     assert len(content.get("description", "")) <= DESCRIPTION_LIMIT
     shown = [content["title"], body["metadata"]["summary"], *body["metadata"].get("relatedResources", [])]
     shown += [re.sub(r"^\*[A-Z][\w&: ]+\*", "", line) for line in content["description"].splitlines()]
-    assert [] == [match for line in shown for match in MARKUP.findall(OURS.sub("", line))]
+    assert [] == [match for line in shown for match in MARKUP.findall(OWN_MARKUP.sub("", line))]
 
 
-def test_slims_in_order_and_says_so(mapping: Mapping) -> None:
-    """Above the limit context must go first, and additionalContext name what went."""
+def test_truncates_in_order_and_lists_removed_fields(mapping: AttackMapping) -> None:
+    """Above the limit the context must be removed first, and additionalContext must list it."""
     finding = enrich(Finding.from_event(examples.event("awkward-free-text")), mapping)
     size = len(render(finding, LIMIT).encode())
     body = json.loads(render(finding, size - 1))

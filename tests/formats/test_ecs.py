@@ -1,4 +1,4 @@
-"""Test the ECS document."""
+"""Test the ECS document against the field types of ECS 9.4."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
-from enricher.formats.ecs import SLIMMING_ORDER, render
-from enricher.mapping.model import Mapping
+from enricher.formats.ecs import TRUNCATION_ORDER, render
+from enricher.mapping.model import AttackMapping
 from tests import examples
-from tests.formats import odd
+from tests.formats import malformed_events
 
 LIMIT = 262_144
 
-#: Type of each field that may occur, as ECS 9.4 defines it; a leading * marks an array.
+#: Type of each field that may be present, as ECS 9.4 defines it; a leading * marks an array.
 FIELDS = {
     "@timestamp": "date",
     "message": "text",
@@ -98,9 +98,9 @@ FIELDS = {
             "severity",
         )
     },
-    **{f"labels.{name}": "*keyword" for name in ("attack_reasons", "atlas", "malware", "slimmed")},
+    **{f"labels.{name}": "*keyword" for name in ("attack_reasons", "atlas", "malware", "truncated")},
 }
-#: The values that ECS allows in the fields it closes.
+#: The values of event.category used here, a subset of those that ECS allows.
 CATEGORIES = {"api", "authentication", "intrusion_detection", "malware", "network", "process"}
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -109,7 +109,7 @@ def _is_ip(value: object) -> bool:
     return isinstance(value, str) and bool(ipaddress.ip_address(value))
 
 
-FITS: dict[str, Callable[[Any], bool]] = {
+IS_VALID: dict[str, Callable[[Any], bool]] = {
     "keyword": lambda value: isinstance(value, str) and 0 < len(value) <= 1024,
     "text": lambda value: isinstance(value, str),
     "date": lambda value: bool(DATE.fullmatch(value)),
@@ -121,7 +121,7 @@ FITS: dict[str, Callable[[Any], bool]] = {
 
 
 def leaves(block: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the fields of a document with their values."""
+    """Yield (name, value) of each field of a document."""
     for key, value in block.items():
         name = f"{path}{key}"
         if isinstance(value, dict) and FIELDS.get(name) != "geo_point":
@@ -130,47 +130,47 @@ def leaves(block: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def misfits(document: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Give the fields that ECS does not have, or that do not fit their type."""
+def invalid_fields(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the fields that ECS does not have or whose value does not match the type."""
     found = []
     for name, value in leaves(document):
         kind = FIELDS.get(name, "")
         values = value if kind.startswith("*") and isinstance(value, list) else [value]
-        fits = FITS.get(kind.removeprefix("*"), lambda _: False)
-        if not values or not all(map(fits, values)):
+        is_valid = IS_VALID.get(kind.removeprefix("*"), lambda _: False)
+        if not values or not all(map(is_valid, values)):
             found.append((name, value))
     return found
 
 
-def document(mapping: Mapping, name: str, **changes: Any) -> dict[str, Any]:
+def document(mapping: AttackMapping, name: str, **changes: Any) -> dict[str, Any]:
     """Render an example, with `changes` to its detail."""
     made: dict[str, Any] = json.loads(render(enriched(mapping, name, **changes), LIMIT))
     return made
 
 
-def enriched(mapping: Mapping, name: str, **changes: Any) -> EnrichedFinding:
+def enriched(mapping: AttackMapping, name: str, **changes: Any) -> EnrichedFinding:
     """Enrich an example, with `changes` to its detail."""
     return enrich(Finding.from_event(examples.event(name, **changes)), mapping)
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_fields_fit_their_types(name: str, mapping: Mapping) -> None:
-    """One field of the wrong type makes Elasticsearch refuse the document: each must be ECS's, and fit."""
+def test_fields_match_their_types(name: str, mapping: AttackMapping) -> None:
+    """Each field must be an ECS field of the right type, or Elasticsearch rejects the document."""
     made = document(mapping, name)
-    assert [] == misfits(made)
+    assert [] == invalid_fields(made)
     assert set(made["event"]["category"]) <= CATEGORIES
 
 
 @settings(max_examples=150)
-@given(event=odd.events())
-def test_no_finding_is_refused_by_the_index(event: dict[str, Any], mapping: Mapping) -> None:
-    """Whatever a finding holds, the document must have a time and no field that does not fit."""
+@given(event=malformed_events.events())
+def test_any_finding_is_accepted_by_the_index(event: dict[str, Any], mapping: AttackMapping) -> None:
+    """The document of any finding must have a timestamp and no invalid field."""
     made = json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT))
-    assert [] == misfits(made)
+    assert [] == invalid_fields(made)
     assert "@timestamp" in made
 
 
-def test_threat_arrays_are_parallel(mapping: Mapping) -> None:
+def test_threat_arrays_are_parallel(mapping: AttackMapping) -> None:
     """Tactics, techniques and sub-techniques must be arrays, primary first, sub-techniques under parents."""
     threat = document(mapping, "attack-sequence-compromised-credentials")["threat"]
     assert threat["framework"] == "MITRE ATT&CK"
@@ -186,8 +186,8 @@ def test_threat_arrays_are_parallel(mapping: Mapping) -> None:
         assert len({len(arrays[key]) for key in ("id", "name", "reference")}) == 1
 
 
-def test_unmapped_has_no_threat(mapping: Mapping) -> None:
-    """A finding without a tactic must not carry an empty framework."""
+def test_unmapped_has_no_threat(mapping: AttackMapping) -> None:
+    """A finding without a tactic must not have an empty `threat`."""
     made = document(mapping, "ec2-portscan", type="Policy:NewThing/Odd")
     assert "threat" not in made
     assert made["labels"]["attack_status"] == "unmapped"
@@ -201,37 +201,37 @@ def test_unmapped_has_no_threat(mapping: Mapping) -> None:
         ("iam-cloudtrail-logging-disabled", "203.0.113.42", None),
     ],
 )
-def test_direction_decides_the_ends(
-    name: str, source: str, destination: str | None, mapping: Mapping
+def test_direction_determines_source_and_destination(
+    name: str, source: str, destination: str | None, mapping: AttackMapping
 ) -> None:
-    """Who opened the connection must be the source, whichever side is ours."""
+    """The side that opened the connection must be the source."""
     made = document(mapping, name)
     assert (source, destination) == (made["source"]["ip"], made.get("destination", {}).get("ip"))
 
 
-def test_rule_reads_as_in_elastics_own_integration(mapping: Mapping) -> None:
+def test_rule_matches_elastics_own_integration(mapping: AttackMapping) -> None:
     """Name, category and ruleset must be the type and its parts, so that saved searches keep working."""
     rule = document(mapping, "ec2-command-and-control-dns")["rule"]
     expected = ("Backdoor:EC2/C&CActivity.B!DNS", "Backdoor", "Backdoor:EC2")
     assert expected == (rule["name"], rule["category"], rule["ruleset"])
 
 
-def test_event_is_an_alert_with_its_outcome(mapping: Mapping) -> None:
-    """A refused call must be told from one that went through."""
+def test_event_is_an_alert_with_its_outcome(mapping: AttackMapping) -> None:
+    """A failed call must have the outcome failure, another success."""
     denied = document(mapping, "iam-anomalous-impact-denied")["event"]
     passed = document(mapping, "iam-cloudtrail-logging-disabled")["event"]
     assert ("alert", "failure", ["info", "denied"]) == (denied["kind"], denied["outcome"], denied["type"])
     assert ("alert", "success", ["info"]) == (passed["kind"], passed["outcome"], passed["type"])
 
 
-def test_severity_keeps_its_fraction(mapping: Mapping) -> None:
-    """event.severity is whole, event.risk_score must keep what GuardDuty said."""
+def test_severity_keeps_its_fraction(mapping: AttackMapping) -> None:
+    """event.severity must be an integer, event.risk_score GuardDuty's own number."""
     event = document(mapping, "awkward-severity-6-95")["event"]
     assert (6, 6.95) == (event["severity"], event["risk_score"])
 
 
-def test_related_holds_what_one_pivots_on(mapping: Mapping) -> None:
-    """Every address, user and host name of a finding must be found by one search."""
+def test_related_contains_all_entities(mapping: AttackMapping) -> None:
+    """Every address, user and host name of a finding must be in `related`."""
     made = document(mapping, "attack-sequence-compromised-credentials")["related"]
     assert ["203.0.113.42", "198.51.100.201"] == made["ip"]
     assert ["legacy-deploy", "break-glass"] == made["user"]
@@ -240,43 +240,43 @@ def test_related_holds_what_one_pivots_on(mapping: Mapping) -> None:
     ]
 
 
-def test_reasons_are_told(mapping: Mapping) -> None:
-    """Each technique's reason, source and other name must be in labels, the first in event.reason."""
+def test_reasons_are_in_labels_and_event(mapping: AttackMapping) -> None:
+    """Each technique's rationale and former name must be in labels, the first one in event.reason."""
     made = document(mapping, "iam-cloudtrail-logging-disabled")
     [reason] = made["labels"]["attack_reasons"]
     assert reason == made["event"]["reason"]
     assert reason.endswith("In ATT&CK 18.1: T1562.008 Disable or Modify Cloud Logs, Defense Evasion")
 
 
-def test_long_reasons_stay_keywords(mapping: Mapping) -> None:
-    """A reason longer than an indexed keyword may be must be cut, or Lucene refuses the document."""
+def test_long_reason_is_truncated(mapping: AttackMapping) -> None:
+    """A reason longer than an indexed keyword must be truncated, or Lucene rejects the document."""
     finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
     row = {**finding.attack["techniques"][0], "rationale": "x" * 40_000}
-    swollen = replace(finding, attack={**finding.attack, "techniques": [row]})
-    assert [] == misfits(json.loads(render(swollen, LIMIT)))
+    oversized = replace(finding, attack={**finding.attack, "techniques": [row]})
+    assert [] == invalid_fields(json.loads(render(oversized, LIMIT)))
 
 
-def test_original_is_the_finding(mapping: Mapping) -> None:
-    """event.original must be the finding as it came, as one line of JSON."""
+def test_original_is_the_finding(mapping: AttackMapping) -> None:
+    """event.original must be the unchanged finding as JSON."""
     event = examples.event("awkward-free-text")
     assert event["detail"] == json.loads(document(mapping, "awkward-free-text")["event"]["original"])
 
 
-def test_original_is_slimmed_first_and_goes_second(mapping: Mapping) -> None:
-    """Above the limit the original must lose parts, then go, and labels.slimmed say so."""
+def test_original_is_truncated_first_and_removed_second(mapping: AttackMapping) -> None:
+    """Above the limit event.original must be truncated, then removed, and labels.truncated must list it."""
     finding = enriched(mapping, "attack-sequence-compromised-credentials")
     whole = render(finding, LIMIT)
     first = json.loads(render(finding, len(whole.encode()) - 1))
-    assert ["detail.service.detection.sequence.signals"] == first["labels"]["slimmed"]
+    assert ["detail.service.detection.sequence.signals"] == first["labels"]["truncated"]
     assert "signals" not in json.loads(first["event"]["original"])["service"]["detection"]["sequence"]
     bare = json.loads(whole)
     del bare["event"]["original"]
     second = json.loads(render(finding, len(json.dumps(bare, ensure_ascii=False).encode())))
-    assert ["event.original"] == second["labels"]["slimmed"]
+    assert ["event.original"] == second["labels"]["truncated"]
 
 
-def test_threat_and_labels_are_never_given_up(mapping: Mapping) -> None:
-    """However small the limit, identity, threat and labels must stay, or the finding be refused."""
+def test_threat_and_labels_are_never_removed(mapping: AttackMapping) -> None:
+    """Identity, threat and labels must be kept at any limit; below their size TooLarge must be raised."""
     finding = enriched(mapping, "runtime-reverse-shell")
     made = json.loads(render(finding, 4_600))
     assert {"file", "process", "host"}.isdisjoint(made)
@@ -285,6 +285,6 @@ def test_threat_and_labels_are_never_given_up(mapping: Mapping) -> None:
         render(finding, 100)
 
 
-def test_slimming_order_spares_identity() -> None:
-    """What tells which finding it is must not stand in the slimming order."""
-    assert {"event", "threat", "rule", "cloud", "labels", "@timestamp"}.isdisjoint(SLIMMING_ORDER)
+def test_truncation_order_excludes_identity() -> None:
+    """Fields that identify the finding must not be in TRUNCATION_ORDER."""
+    assert {"event", "threat", "rule", "cloud", "labels", "@timestamp"}.isdisjoint(TRUNCATION_ORDER)

@@ -1,4 +1,4 @@
-"""Test what every format promises alike."""
+"""Test the properties that all formats share."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.formats import load_format
 from enricher.formats.base import TooLarge
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from enricher.settings import DEFAULT_LIMIT, FORMATS, LEAST_LIMIT
 from tests import examples
-from tests.formats import odd
+from tests.formats import malformed_events
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("pascal", [False, True])
-def test_every_example_renders(name: str, pascal: bool, mapping: Mapping) -> None:
-    """Every example in either spelling must render within the smallest limit a topic may have here."""
+def test_every_example_renders(name: str, pascal: bool, mapping: AttackMapping) -> None:
+    """Every example, in camelCase or PascalCase, must render within the smallest configurable limit."""
     for example in examples.names():
         event = examples.event(example)
         detail = examples.to_pascal(event["detail"]) if pascal else event["detail"]
@@ -33,14 +33,14 @@ def test_every_example_renders(name: str, pascal: bool, mapping: Mapping) -> Non
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "guardduty"])
-def test_both_spellings_read_alike(name: str, mapping: Mapping) -> None:
-    """A finding must read the same whether it came from EventBridge or from the API."""
+def test_camel_and_pascal_case_render_the_same(name: str, mapping: AttackMapping) -> None:
+    """A finding must render the same whether it came from EventBridge or from the API."""
     event = examples.event("runtime-reverse-shell")
     pascal = {**event, "detail": examples.to_pascal(event["detail"])}
     texts = [
         load_format(name)(enrich(Finding.from_event(one), mapping), DEFAULT_LIMIT) for one in (event, pascal)
     ]
-    if name in ("ecs", "ocsf"):  # what carries the original differs in it, and must
+    if name in ("ecs", "ocsf"):  # these include the original finding, which differs
         assert len({_without_original(text) for text in texts}) == 1
     else:
         assert texts[0] == texts[1]
@@ -54,9 +54,9 @@ def _without_original(text: str) -> str:
 
 
 @settings(max_examples=150)
-@given(event=odd.events(), limit=st.sampled_from([700, 3_000, 9_000, DEFAULT_LIMIT]))
-def test_any_event_renders_or_is_refused(event: dict[str, Any], limit: int, mapping: Mapping) -> None:
-    """Whatever a finding holds, a format must stay within the limit, or say that the finding is too large."""
+@given(event=malformed_events.events(), limit=st.sampled_from([700, 3_000, 9_000, DEFAULT_LIMIT]))
+def test_any_event_renders_or_is_too_large(event: dict[str, Any], limit: int, mapping: AttackMapping) -> None:
+    """For any finding a format must stay within the limit or raise TooLarge."""
     enriched = enrich(Finding.from_event(event), mapping)
     for name in FORMATS:
         try:
@@ -69,8 +69,8 @@ def test_any_event_renders_or_is_refused(event: dict[str, Any], limit: int, mapp
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_300_kb_of_signals_arrive(name: str, mapping: Mapping) -> None:
-    """An attack sequence of 300 kB must arrive below 256 KiB in every format."""
+def test_300_kb_of_signals_fit_the_default_limit(name: str, mapping: AttackMapping) -> None:
+    """An attack sequence of 300 kB must render within 256 KiB in every format."""
     event = examples.event("attack-sequence-compromised-credentials")
     signals = event["detail"]["service"]["detection"]["sequence"]["signals"]
     signals += [{"uid": f"s{place}", "description": "x" * 1_000} for place in range(300)]
@@ -79,8 +79,8 @@ def test_300_kb_of_signals_arrive(name: str, mapping: Mapping) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_swollen_fields_do_not_dead_letter(name: str, mapping: Mapping) -> None:
-    """Attacker-chosen names of megabytes must cost their own tail, not the finding."""
+def test_oversized_fields_are_truncated(name: str, mapping: AttackMapping) -> None:
+    """Attacker-controlled values of a megabyte must be truncated; the finding must still be rendered."""
     event = examples.event("runtime-reverse-shell", title="é" * 500_000, description="\u3042" * 500_000)
     event["detail"]["service"]["runtimeDetails"]["process"].update(
         name="x" * 500_000, executablePath="/" * 500_000

@@ -14,73 +14,75 @@ from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.ocsf import attacks_of, render
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
-from tests.formats import odd
+from tests.formats import malformed_events
 
 LIMIT = 262_144
 
 
 @pytest.fixture(scope="module")
 def schema() -> Draft202012Validator:
-    """Give the validator of a detection finding with the cloud profile."""
+    """Return the JSON Schema validator of a Detection Finding with the cloud profile."""
     versions = OcsfJsonSchemaEmbedded(get_ocsf_schema("1.8.0"))
     return Draft202012Validator(versions.get_class_schema("detection_finding", ["cloud"]))
 
 
-def faults(schema: Draft202012Validator, event: dict[str, Any]) -> list[str]:
-    """Give what the schema has against an event."""
+def violations(schema: Draft202012Validator, event: dict[str, Any]) -> list[str]:
+    """Return the schema violations of an event."""
     return [f"{list(error.absolute_path)}: {error.message}"[:300] for error in schema.iter_errors(event)]
 
 
-def enriched(mapping: Mapping, name: str, **changes: Any) -> EnrichedFinding:
+def enriched(mapping: AttackMapping, name: str, **changes: Any) -> EnrichedFinding:
     """Enrich an example, with `changes` to its detail."""
     return enrich(Finding.from_event(examples.event(name, **changes)), mapping)
 
 
-def event_of(mapping: Mapping, name: str, **changes: Any) -> dict[str, Any]:
+def event_of(mapping: AttackMapping, name: str, **changes: Any) -> dict[str, Any]:
     """Render an example, with `changes` to its detail."""
     event: dict[str, Any] = json.loads(render(enriched(mapping, name, **changes), LIMIT))
     return event
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_example_is_valid(name: str, mapping: Mapping, schema: Draft202012Validator) -> None:
+def test_example_is_valid(name: str, mapping: AttackMapping, schema: Draft202012Validator) -> None:
     """Every example must be valid against the published schema."""
-    assert [] == faults(schema, event_of(mapping, name))
+    assert [] == violations(schema, event_of(mapping, name))
 
 
 @settings(max_examples=60)
-@given(event=odd.events())
-def test_any_finding_is_valid(event: dict[str, Any], mapping: Mapping, schema: Draft202012Validator) -> None:
-    """Whatever a finding holds, what comes out must be valid against the published schema."""
-    assert [] == faults(schema, json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT)))
+@given(event=malformed_events.events())
+def test_any_finding_is_valid(
+    event: dict[str, Any], mapping: AttackMapping, schema: Draft202012Validator
+) -> None:
+    """The event of any finding must be valid against the published schema."""
+    assert [] == violations(schema, json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT)))
 
 
 @pytest.mark.parametrize("name", ["attack-sequence-compromised-credentials", "malware-ec2-volume-scan"])
 @pytest.mark.parametrize("share", [1.0, 0.7, 0.45])
-def test_slimmed_event_is_valid(
-    name: str, share: float, mapping: Mapping, schema: Draft202012Validator
+def test_truncated_event_is_valid(
+    name: str, share: float, mapping: AttackMapping, schema: Draft202012Validator
 ) -> None:
-    """What was slimmed must still be valid, and say that it was."""
+    """A truncated event must be valid and have metadata.is_truncated."""
     finding = enriched(mapping, name)
     whole = render(finding, LIMIT)
     event = json.loads(render(finding, int(len(whole.encode()) * share) - 1))
-    assert [] == faults(schema, event)
+    assert [] == violations(schema, event)
     assert event["metadata"]["is_truncated"]
     assert (len(whole.encode()) + 1023) // 1024 == event["metadata"]["untruncated_size"]
 
 
-def test_validator_sees_faults(mapping: Mapping, schema: Draft202012Validator) -> None:
-    """The validator itself must object to a wrong number, a name of no attribute and an empty attack."""
+def test_validator_reports_violations(mapping: AttackMapping, schema: Draft202012Validator) -> None:
+    """The validator must report an invalid number, an unknown attribute and an empty attack."""
     event = event_of(mapping, "ec2-tor-client")
-    wrong = {**event, "severity_id": 42, "severty": "High"}
-    wrong["finding_info"] = {**event["finding_info"], "attacks": [{"version": "19.2"}]}
-    assert len(faults(schema, wrong)) >= 3
+    invalid = {**event, "severity_id": 42, "severty": "High"}
+    invalid["finding_info"] = {**event["finding_info"], "attacks": [{"version": "19.2"}]}
+    assert len(violations(schema, invalid)) >= 3
 
 
-def test_is_a_detection_finding(mapping: Mapping) -> None:
-    """Class, version and profile must be those that are promised."""
+def test_is_a_detection_finding(mapping: AttackMapping) -> None:
+    """Class, version and profile must be those of an OCSF 1.8.0 Detection Finding."""
     event = event_of(mapping, "ec2-tor-client")
     assert (2, 2004, 200401) == (event["category_uid"], event["class_uid"], event["type_uid"])
     assert ("1.8.0", ["cloud"]) == (event["metadata"]["version"], event["metadata"]["profiles"])
@@ -90,29 +92,29 @@ def test_is_a_detection_finding(mapping: Mapping) -> None:
     ("name", "activity", "status"),
     [("ec2-tor-client", 1, 1), ("awkward-repeat", 2, 1), ("awkward-archived", 3, 5)],
 )
-def test_activity_follows_the_finding(name: str, activity: int, status: int, mapping: Mapping) -> None:
-    """First sight is Create, a repeat Update, an archived finding Close and Archived."""
+def test_activity_matches_the_finding(name: str, activity: int, status: int, mapping: AttackMapping) -> None:
+    """activity_id must be Create for a first finding, Update for a repeat, Close for an archived one."""
     event = event_of(mapping, name)
     expected = (activity, 200400 + activity, status)
     assert expected == (event["activity_id"], event["type_uid"], event["status_id"])
 
 
 @pytest.mark.parametrize(("severity", "expected"), [(2, 2), (6.95, 3), (7, 4), (9, 5), (None, 0)])
-def test_severity_follows_the_label(severity: float | None, expected: int, mapping: Mapping) -> None:
-    """Severity must follow GuardDuty's labels, and be Unknown where there is none."""
+def test_severity_matches_the_label(severity: float | None, expected: int, mapping: AttackMapping) -> None:
+    """severity_id must match GuardDuty's label, and be Unknown without a severity."""
     assert expected == event_of(mapping, "ec2-tor-client", severity=severity)["severity_id"]
 
 
-def test_finding_info_identifies(mapping: Mapping) -> None:
-    """The ARN must be uid, the id uid_alt and the raw type types, as AWS's own OCSF findings have them."""
+def test_finding_info_has_the_identifiers(mapping: AttackMapping) -> None:
+    """The ARN must be uid, the ID uid_alt and the type types, as in AWS's own OCSF findings."""
     finding = examples.event("ec2-tor-client")["detail"]
     info = event_of(mapping, "ec2-tor-client")["finding_info"]
     assert (finding["arn"], finding["id"], [finding["type"]]) == (info["uid"], info["uid_alt"], info["types"])
     assert info["src_url"].startswith("https://console.aws.amazon.com/")
 
 
-def test_attacks_name_tactic_technique_and_sub_technique(mapping: Mapping) -> None:
-    """A sub-technique must stand with its parent and tactic, each with the versioned permalink."""
+def test_attacks_contain_tactic_technique_and_sub_technique(mapping: AttackMapping) -> None:
+    """A sub-technique must be listed with its parent and tactic, each with the versioned permalink."""
     [attack] = event_of(mapping, "iam-cloudtrail-logging-disabled")["finding_info"]["attacks"]
     base = "https://attack.mitre.org/versions/v19"
     assert {
@@ -131,8 +133,8 @@ def test_attacks_name_tactic_technique_and_sub_technique(mapping: Mapping) -> No
     } == attack
 
 
-def test_former_release_is_spoken_too(mapping: Mapping) -> None:
-    """In the former release's words the attacks must carry its version and archived pages, once."""
+def test_former_release_is_output(mapping: AttackMapping) -> None:
+    """In the former release the attacks must have its version and its archived pages."""
     event = examples.event("iam-cloudtrail-logging-disabled")
     former = mapping.catalogue.former.version
     finding = enrich(Finding.from_event(event), mapping, former)
@@ -141,30 +143,30 @@ def test_former_release_is_spoken_too(mapping: Mapping) -> None:
     assert attack["sub_technique"]["src_url"] == "https://attack.mitre.org/versions/v18/techniques/T1562/008/"
 
 
-def test_tactic_alone_is_an_attack(mapping: Mapping) -> None:
-    """A finding of which only the tactic is known must say the tactic."""
+def test_tactic_alone_is_an_attack(mapping: AttackMapping) -> None:
+    """A finding with a tactic only must have an attack with that tactic and no technique."""
     attacks = event_of(mapping, "ec2-portscan", type="Impact:NewThing/Odd")["finding_info"]["attacks"]
     assert [("TA0040", False)] == [(attack["tactic"]["uid"], "technique" in attack) for attack in attacks]
 
 
-def test_atlas_ids_are_attacks(mapping: Mapping) -> None:
-    """MITRE ATLAS ids must stand beside the ATT&CK ones."""
+def test_atlas_ids_are_attacks(mapping: AttackMapping) -> None:
+    """MITRE ATLAS IDs must be listed after the ATT&CK ones."""
     finding = enriched(mapping, "ai-prompt-injection-direct")
     attacks = event_of(mapping, "ai-prompt-injection-direct")["finding_info"]["attacks"]
     expected = [row["id"] for row in finding.attack["atlas"]]
     assert expected == [attack["technique"]["uid"] for attack in attacks[-len(expected) :]]
 
 
-def test_evidence_names_actor_call_and_address(mapping: Mapping) -> None:
-    """Who called what from where must be one evidence."""
+def test_evidence_contains_actor_call_and_address(mapping: AttackMapping) -> None:
+    """Actor, API call and source address must be in one evidence."""
     [evidence] = event_of(mapping, "iam-cloudtrail-logging-disabled")["evidences"]
     assert evidence["actor"]["user"]["name"] == "ops-breakglass"
     assert evidence["api"]["operation"] == "DeleteTrail"
     assert evidence["src_endpoint"]["ip"] == "203.0.113.42"
 
 
-def test_direction_decides_the_ends(mapping: Mapping) -> None:
-    """An outgoing connection must lead from ours to theirs."""
+def test_direction_determines_source_and_destination(mapping: AttackMapping) -> None:
+    """An outbound connection must have the local endpoint as source."""
     [evidence] = event_of(mapping, "runtime-reverse-shell")["evidences"]
     assert ("192.0.2.171", "198.51.100.77", 2) == (
         evidence["src_endpoint"]["ip"],
@@ -174,35 +176,35 @@ def test_direction_decides_the_ends(mapping: Mapping) -> None:
     assert evidence["process"]["parent_process"]["name"] == "java"
 
 
-def test_malware_names_its_files(mapping: Mapping) -> None:
-    """Each threat of a scan must stand with the files that carry it."""
+def test_malware_contains_its_files(mapping: AttackMapping) -> None:
+    """Each threat of a scan must be listed with its files."""
     malware = event_of(mapping, "malware-ec2-volume-scan")["malware"]
     expected = [("Gen:Application.Linux.CoinMiner.12", 2), ("Trojan.Linux.Downloader.7", 1)]
     assert expected == [(item["name"], len(item["files"])) for item in malware]
 
 
-def test_reasons_travel_as_an_enrichment(mapping: Mapping) -> None:
-    """What OCSF's attack object has no place for must be in an enrichment of the type, whole."""
+def test_attack_object_is_an_enrichment(mapping: AttackMapping) -> None:
+    """The complete `attack` object must be an enrichment, as OCSF has no field for the rationale."""
     finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
     [enrichment] = json.loads(render(finding, LIMIT))["enrichments"]
     assert ("finding_info.types", finding.finding.type) == (enrichment["name"], enrichment["value"])
     assert finding.attack == enrichment["data"]
 
 
-def test_raw_data_is_the_finding(mapping: Mapping) -> None:
-    """raw_data must be the finding as it came."""
+def test_raw_data_is_the_finding(mapping: AttackMapping) -> None:
+    """raw_data must be the unchanged finding as JSON."""
     event = examples.event("awkward-free-text")
     assert event["detail"] == json.loads(event_of(mapping, "awkward-free-text")["raw_data"])
 
 
-def test_sample_is_labelled(mapping: Mapping) -> None:
-    """A sample finding must be told from a real one."""
+def test_sample_is_labelled(mapping: AttackMapping) -> None:
+    """Only a sample finding must have the label "sample"."""
     assert ["sample"] == event_of(mapping, "awkward-sample-finding")["metadata"]["labels"]
     assert "labels" not in event_of(mapping, "ec2-tor-client")["metadata"]
 
 
-def test_slims_in_order(mapping: Mapping) -> None:
-    """raw_data must lose parts, then go, then the rest in order; what identifies the finding must stay."""
+def test_truncates_in_order(mapping: AttackMapping) -> None:
+    """raw_data must be truncated, then removed, then other attributes; identifiers must be kept."""
     finding = enriched(mapping, "attack-sequence-compromised-credentials")
     size = len(render(finding, LIMIT).encode())
     first = json.loads(render(finding, size - 1))

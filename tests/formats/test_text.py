@@ -1,4 +1,4 @@
-"""Test the mail for people."""
+"""Test the plain-text e-mail format."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.base import TooLarge
 from enricher.formats.text import render
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests import examples
-from tests.formats import odd
+from tests.formats import malformed_events
 
 LIMIT = 262_144
-#: What a mail program makes clickable: a scheme, a mail address, a name that ends in letters.
+#: What an e-mail client makes clickable: a scheme, an e-mail address, a domain name.
 LINK = re.compile(r"(?i)https?:|://|\w@\w|\w\.[a-z]{2,}\b")
 
 
-def enriched(mapping: Mapping, name: str, **changes: Any) -> EnrichedFinding:
+def enriched(mapping: AttackMapping, name: str, **changes: Any) -> EnrichedFinding:
     """Enrich an example, with `changes` to its detail."""
     return enrich(Finding.from_event(examples.event(name, **changes)), mapping)
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_is_short(name: str, mapping: Mapping) -> None:
-    """A mail must fit on a screen and a half: 45 lines at most, and no paragraph wider than a window."""
+def test_is_short(name: str, mapping: AttackMapping) -> None:
+    """An e-mail must have at most 45 lines, none wider than 120 characters except links and evidence."""
     lines = render(enriched(mapping, name), LIMIT).splitlines()
     assert len(lines) <= 45
-    assert [] == [line for line in lines if len(line) > 120 and not re.search(r"https://|arn:|seen: ", line)]
+    assert [] == [
+        line for line in lines if len(line) > 120 and not re.search(r"https://|arn:|evidence: ", line)
+    ]
 
 
-def test_says_how_bad_what_and_where_first(mapping: Mapping) -> None:
-    """The first lines must be all that one needs to decide whether to get up."""
+def test_headline_comes_first(mapping: AttackMapping) -> None:
+    """The first lines must contain severity, technique, resource and account, enough for triage."""
     finding = enriched(mapping, "ec2-ssh-brute-force-inbound")
     first, *_ = render(finding, LIMIT).splitlines()
     technique = finding.attack["techniques"][0]
@@ -46,8 +48,8 @@ def test_says_how_bad_what_and_where_first(mapping: Mapping) -> None:
     assert "i-0f950b83847317881 in 111122223333/us-east-1" in render(finding, LIMIT).splitlines()
 
 
-def test_names_who_did_what_from_where(mapping: Mapping) -> None:
-    """Principal, call, address and time must each stand on a labelled line."""
+def test_context_is_on_labelled_lines(mapping: AttackMapping) -> None:
+    """Principal, call, address and time must each be on a labelled line."""
     lines = render(enriched(mapping, "iam-cloudtrail-logging-disabled"), LIMIT).splitlines()
     expected = {
         "When      2026-06-24 03:08:36 to 03:09:56 UTC",
@@ -58,61 +60,61 @@ def test_names_who_did_what_from_where(mapping: Mapping) -> None:
     assert expected <= set(lines)
 
 
-def test_explains_the_technique(mapping: Mapping) -> None:
-    """The technique must come with its reason and what the other ATT&CK release calls it."""
+def test_technique_has_rationale_and_former_name(mapping: AttackMapping) -> None:
+    """The technique must have its rationale and its name in the other ATT&CK release."""
     finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
     text = " ".join(render(finding, LIMIT).split())
     assert finding.attack["techniques"][0]["rationale"] in text
     assert "In ATT&CK 18.1: T1562.008 Disable or Modify Cloud Logs, Defense Evasion" in text
 
 
-def test_shows_the_evidence(mapping: Mapping) -> None:
-    """What in the finding decided must be shown as field and value."""
+def test_shows_the_evidence(mapping: AttackMapping) -> None:
+    """Evidence must be shown as field and value."""
     finding = enriched(mapping, "attack-sequence-compromised-credentials")
     shown = finding.attack["techniques"][0]["evidence"][0]
-    assert f"    seen: {shown['field']} = {shown['value']}" in render(finding, LIMIT).splitlines()
+    assert f"    evidence: {shown['field']} = {shown['value']}" in render(finding, LIMIT).splitlines()
 
 
-def test_counts_repeats(mapping: Mapping) -> None:
-    """A finding seen more than once must say how often."""
+def test_counts_repeats(mapping: AttackMapping) -> None:
+    """A finding that occurred more than once must show the count."""
     assert ", 6 times" in render(enriched(mapping, "ec2-ssh-brute-force-inbound"), LIMIT)
 
 
-def test_unmapped_says_so(mapping: Mapping) -> None:
-    """A type that nothing is known about must not look like a technique was forgotten."""
+def test_unmapped_type_is_stated(mapping: AttackMapping) -> None:
+    """A finding of an unmapped type must state that it is not mapped."""
     text = render(enriched(mapping, "ec2-portscan", type="Policy:NewThing/Odd"), LIMIT)
-    assert "No tactic or technique: the mapping has nothing to say about this type." in text.splitlines()
+    assert "No tactic or technique: this finding type is not mapped to ATT&CK." in text.splitlines()
 
 
-def test_sample_is_marked_first(mapping: Mapping) -> None:
-    """Nobody must get up for a sample finding: the first line says that it is one."""
+def test_sample_is_marked_first(mapping: AttackMapping) -> None:
+    """A sample finding must be marked in the first line, any other not at all."""
     assert render(enriched(mapping, "awkward-sample-finding"), LIMIT).startswith("*** SAMPLE FINDING")
     assert "SAMPLE" not in render(enriched(mapping, "ec2-tor-client"), LIMIT)
 
 
-def test_console_link_stands_alone(mapping: Mapping) -> None:
-    """The only thing to click must be the console link, whole, on a line of its own."""
+def test_console_link_is_the_only_link(mapping: AttackMapping) -> None:
+    """The console link must be the only link, complete and on a line of its own."""
     finding = enriched(mapping, "awkward-free-text")
     lines = render(finding, LIMIT).splitlines()
     assert [finding.alert["console"]] == [line for line in lines if "://" in line and "[:]" not in line]
 
 
-def test_ids_stand_last(mapping: Mapping) -> None:
-    """The ARN, which one copies, must be the last line and unbroken."""
+def test_ids_come_last(mapping: AttackMapping) -> None:
+    """The ARN must be in the last line, on one line so that it can be copied."""
     finding = enriched(mapping, "ec2-tor-client")
     assert f"Finding   {finding.finding.arn}" == render(finding, LIMIT).splitlines()[-1]
 
 
-def test_finding_cannot_forge_a_line(mapping: Mapping) -> None:
-    """Line breaks in finding content must not become lines that look like the mail's own."""
+def test_finding_cannot_forge_a_line(mapping: AttackMapping) -> None:
+    """Line breaks in finding content must not produce lines that imitate the e-mail's own."""
     forged = "harmless\r\n\r\nOPEN IN THE CONSOLE\nhttps://example.com/login\u2028Type      Nothing"
     lines = render(enriched(mapping, "ec2-portscan", title=forged, description=forged), LIMIT).splitlines()
     assert lines.count("OPEN IN THE CONSOLE") == 1
     assert len([line for line in lines if line.startswith("Type ")]) == 1
 
 
-def test_type_that_is_none_cannot_link(mapping: Mapping) -> None:
-    """A type that GuardDuty would not spell so must not become a link, in the headline of a sample either."""
+def test_invalid_type_is_defanged(mapping: AttackMapping) -> None:
+    """A type that is not a valid GuardDuty type must be defanged in the headline."""
     finding = enriched(
         mapping, "awkward-sample-finding", type="see https://example.com", title="", description=""
     )
@@ -121,21 +123,23 @@ def test_type_that_is_none_cannot_link(mapping: Mapping) -> None:
 
 
 @settings(max_examples=150)
-@given(event=odd.events())
-def test_nothing_hides_and_nothing_links(event: dict[str, Any], mapping: Mapping) -> None:
+@given(event=malformed_events.events())
+def test_any_finding_is_free_of_control_characters_and_links(
+    event: dict[str, Any], mapping: AttackMapping
+) -> None:
     """No character may hide or reorder others, and no finding content may become a link."""
     finding = enrich(Finding.from_event(event), mapping)
     text = render(finding, LIMIT)
     assert {"\n"} >= {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     ours = " ".join(row["rationale"] for row in finding.attack["techniques"])
-    own = (finding.alert["console"], "Type ", "Account ", "Finding ", "    seen: ")
+    own = (finding.alert["console"], "Type ", "Account ", "Finding ", "    evidence: ")
     lines = [line for line in text.splitlines()[1:] if not line.startswith(own)]
     assert [] == [match[0] for line in lines for match in LINK.finditer(line) if match[0] not in ours]
 
 
-@given(text=st.one_of(st.text(), odd.TEXTS))
+@given(text=st.one_of(st.text(), malformed_events.TEXTS))
 def test_defanged_text_has_no_link(text: str) -> None:
-    """Whatever goes in, no scheme, mail address or domain name may come out whole."""
+    """Defanged text must not contain a scheme, an e-mail address or a domain name."""
     assert LINK.search(defang(text)) is None
 
 
@@ -150,30 +154,33 @@ def test_defanged_text_has_no_link(text: str) -> None:
         ("2001:db8::1", "2001:db8::1"),
     ],
 )
-def test_defang_is_readable(text: str, expected: str) -> None:
-    """Links must be broken the way analysts know, and addresses left to be copied."""
+def test_defanged_text_is_readable(text: str, expected: str) -> None:
+    """Links must be defanged in the usual notation, and IP addresses left unchanged."""
     assert expected == defang(text)
 
 
-def test_plain_text_is_cut_with_dots() -> None:
-    """Long text must end at the limit with ASCII dots."""
+def test_plain_text_is_truncated_with_dots() -> None:
+    """Text above the limit must be truncated to it and end with three ASCII dots."""
     assert plain("x" * 20, 10) == "xxxxxxx..."
 
 
-def test_slims_whole_parts_in_order(mapping: Mapping) -> None:
-    """Above the limit whole parts must go, the mail name them, and headline, link and ids stay."""
+def test_sections_are_removed_in_order(mapping: AttackMapping) -> None:
+    """Above the limit whole sections must be removed and listed; headline, link and IDs must be kept."""
     finding = enriched(mapping, "awkward-free-text")
     whole = render(finding, LIMIT)
     smaller = render(finding, len(whole.encode()) - 1)
-    assert "Left out for size: detail. See the console." in smaller.splitlines()
+    assert "Removed to fit the size limit: detail. See the console." in smaller.splitlines()
     smallest = render(finding, 600)
-    assert "Left out for size: detail, scene, attack, happened. See the console." in smallest.splitlines()
+    assert (
+        "Removed to fit the size limit: detail, context, attack, description. See the console."
+        in smallest.splitlines()
+    )
     for part in (finding.alert["console"], finding.finding.arn, finding.finding.type):
         assert part in smallest
 
 
-def test_limit_is_exact_and_refusal_clear(mapping: Mapping) -> None:
-    """A mail of exactly the limit must go whole; a limit below the ids must be refused with both sizes."""
+def test_limit_is_exact(mapping: AttackMapping) -> None:
+    """An e-mail of exactly the limit must be complete; below the required size TooLarge must be raised."""
     finding = enriched(mapping, "awkward-free-text")
     whole = render(finding, LIMIT)
     assert whole == render(finding, len(whole.encode()))

@@ -18,15 +18,15 @@ _MISSING = object()
 
 
 def matches(pattern: dict[str, Any], event: Any) -> bool:
-    """Tell whether an event has what the pattern asks for."""
+    """Return whether an event matches the pattern; raise ValueError for an invalid pattern."""
     if not pattern:
-        raise ValueError("EventBridge refuses an empty object in a pattern")
-    for key, wanted in pattern.items():
+        raise ValueError("EventBridge rejects an empty object in a pattern")
+    for key, expected in pattern.items():
         value = event.get(key, _MISSING) if isinstance(event, dict) else _MISSING
-        if isinstance(wanted, dict):
-            if not matches(wanted, value):
+        if isinstance(expected, dict):
+            if not matches(expected, value):
                 return False
-        elif not any(_accepts(rule, value) for rule in wanted):
+        elif not any(_accepts(rule, value) for rule in expected):
             return False
     return True
 
@@ -43,6 +43,6 @@ def _accepts(rule: Any, value: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         pairs = zip(argument[::2], argument[1::2], strict=True)
         if not all(isinstance(bound, int | float) for bound in argument[1::2]):
-            raise TypeError(f"EventBridge takes literal numbers only: {argument}")
+            raise TypeError(f"EventBridge accepts only literal numbers: {argument}")
         return number and all(_COMPARE[sign](value, bound) for sign, bound in pairs)
-    raise ValueError(f"operator not known here: {operator}")
+    raise ValueError(f"operator not implemented: {operator}")

@@ -1,7 +1,7 @@
-"""Read template.yaml as CloudFormation does with given parameters: conditions decided, intrinsics resolved.
+"""Resolve the conditions and intrinsic functions of template.yaml for given parameters.
 
-What only a deployment knows stays readable: a reference to a resource is "<SiemQueue>", an attribute of it
-"<SiemQueue.Arn>", a pseudo parameter its value in PSEUDO.
+Values that only a deployment has are placeholders: a reference to a resource is "<SiemQueue>", an attribute
+of it "<SiemQueue.Arn>", a pseudo parameter its value in PSEUDO.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ PSEUDO = {
     "AWS::Region": "eu-west-1",
     "AWS::StackName": "stack",
 }
-ROUTES = ("Siem", "SecurityHub", "People")
-ALL_ON = {"SiemRoute": "on", "SecurityHubRoute": "annotate", "PeopleRoute": "text"}
+ROUTES = ("Siem", "SecurityHub", "Notification")
+ALL_ON = {"SiemRoute": "on", "SecurityHubRoute": "annotate", "NotificationRoute": "text"}
 _ABSENT = object()
 
 
 class _Loader(yaml.SafeLoader):
-    """Load the short forms (!Ref, !Sub) as their long ones."""
+    """Load the short forms of intrinsic functions (!Ref, !Sub) as their full names."""
 
 
 def _long_form(loader: yaml.Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -45,14 +45,14 @@ _Loader.add_multi_constructor("!", _long_form)
 
 @cache
 def template() -> dict[str, Any]:
-    """Give template.yaml with its intrinsics in the long form. Shared: do not change it."""
+    """Return template.yaml with full function names. The result is cached: do not modify it."""
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.load(text, _Loader)
     return loaded
 
 
 class Stack:
-    """Hold the template as resolved with some parameters, the rest at their defaults."""
+    """The template resolved with the given parameters, the others at their defaults."""
 
     def __init__(self, **parameters: str) -> None:
         defaults = {name: str(row["Default"]) for name, row in template()["Parameters"].items()}
@@ -62,28 +62,28 @@ class Stack:
         self.resources: dict[str, dict[str, Any]] = {
             name: self.resolve(resource)
             for name, resource in template()["Resources"].items()
-            if self.is_there(resource)
+            if self.is_present(resource)
         }
 
-    def is_there(self, item: dict[str, Any]) -> bool:
-        """Tell whether a resource or output with its Condition is in this stack."""
+    def is_present(self, item: dict[str, Any]) -> bool:
+        """Return whether the Condition of a resource or output holds in this stack."""
         return "Condition" not in item or self.condition(item["Condition"])
 
     def condition(self, name: str) -> bool:
-        """Decide a named condition."""
+        """Evaluate a named condition."""
         return bool(self.resolve(template()["Conditions"][name]))
 
     def properties(self, name: str) -> dict[str, Any]:
-        """Give a resource's properties."""
+        """Return the properties of a resource, by logical ID."""
         found: dict[str, Any] = self.resources[name]["Properties"]
         return found
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Give the properties of all resources of a type, by logical id."""
+        """Return the properties of all resources of a type, by logical ID."""
         return {name: row["Properties"] for name, row in self.resources.items() if row["Type"] == kind}
 
     def function(self, route: str) -> dict[str, Any]:
-        """Give a route's function with the Globals merged in, as SAM does: environment by variable."""
+        """Return a route's function with Globals merged in as SAM does: environment variables one by one."""
         own = self.properties(f"{route}Function")
         variables = {
             **self.globals["Environment"]["Variables"],
@@ -92,7 +92,7 @@ class Stack:
         return {**self.globals, **own, "Environment": {"Variables": variables}}
 
     def statements(self, route: str) -> list[dict[str, Any]]:
-        """Give every statement of a route's role, managed policies of this template included."""
+        """Return all policy statements of a route's role, including the managed policies of this template."""
         role = self.properties(f"{route}Role")
         documents = [policy["PolicyDocument"] for policy in role["Policies"]]
         attached = [self.properties(name.strip("<>")) for name in role.get("ManagedPolicyArns", [])]
@@ -100,7 +100,7 @@ class Stack:
         return [statement for document in documents for statement in document["Statement"]]
 
     def resolve(self, value: Any) -> Any:
-        """Resolve every intrinsic in a value; what is AWS::NoValue disappears from its list or mapping."""
+        """Resolve every intrinsic function in a value; drop AWS::NoValue from its list or mapping."""
         if isinstance(value, list):
             return [item for item in map(self.resolve, value) if item is not _ABSENT]
         if not isinstance(value, dict):
@@ -144,8 +144,8 @@ class Stack:
         return list(text.split(separator))
 
     def _select(self, parts: list[Any]) -> Any:
-        place, items = self.resolve(parts)
-        return items[int(place)]
+        index, items = self.resolve(parts)
+        return items[int(index)]
 
     def _sub(self, argument: Any) -> str:
         text, extra = (argument, {}) if isinstance(argument, str) else argument
@@ -154,5 +154,5 @@ class Stack:
 
 
 def _is_block(item: Any) -> bool:
-    """Tell the Condition block of a policy statement from the Condition of a resource, which is a name."""
+    """Distinguish the Condition block of a policy statement from the Condition of a resource, a name."""
     return isinstance(item, dict)

@@ -1,4 +1,4 @@
-"""Every parameter is explained, constrained and used, and makes settings that the code accepts."""
+"""Test that every parameter is described, constrained and used, and results in valid settings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PARAMETERS = template()["Parameters"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_parameter_is_explained_constrained_and_used(name: str) -> None:
-    """A parameter has a sentence, a default it accepts, a constraint, a place in the form, and a use."""
+def test_parameter_is_described_constrained_and_used(name: str) -> None:
+    """A parameter has a description, a valid default, a constraint, a parameter group, and a reference."""
     row = PARAMETERS[name]
     assert row["Description"].endswith(".")
     assert len(row["Description"].split()) >= 5
@@ -49,39 +49,39 @@ def test_parameter_is_explained_constrained_and_used(name: str) -> None:
         ("https://example.com/overrides.toml", False),
     ],
 )
-def test_overrides_cannot_widen_a_permission(value: str, accepted: bool) -> None:
-    """A place for overrides is one object or parameter: what becomes an IAM resource has no wildcard."""
+def test_overrides_parameter_cannot_broaden_a_permission(value: str, accepted: bool) -> None:
+    """MappingOverrides names one object or parameter: the IAM resource made from it has no wildcard."""
     assert accepted is bool(re.fullmatch(PARAMETERS["MappingOverrides"]["AllowedPattern"], value))
 
 
-def choices(name: str) -> list[str]:
-    """Give the values that a parameter allows."""
+def allowed_values(name: str) -> list[str]:
+    """Return the allowed values of a parameter."""
     return [str(value) for value in PARAMETERS[name]["AllowedValues"]]
 
 
 def variables(stack: Stack, route: str) -> dict[str, str]:
-    """Give a function's environment, references replaced by what a deployment puts there."""
-    placed = {
+    """Return a function's environment variables, with references replaced by sample values."""
+    samples = {
         "Topic": "arn:aws:sns:eu-west-1:111122223333:t",
         "Queue": "https://sqs.eu-west-1.amazonaws.com/111122223333/queue",
         "Table": "table",
     }
     environment: dict[str, Any] = stack.function(route)["Environment"]["Variables"]
 
-    def place(value: str) -> str:
+    def substitute(value: str) -> str:
         kind = next(
-            (kind for kind in placed if value == f"<{value.strip('<>')}>" and value.endswith(f"{kind}>")),
+            (kind for kind in samples if value == f"<{value.strip('<>')}>" and value.endswith(f"{kind}>")),
             None,
         )
-        return placed[kind] if kind else value
+        return samples[kind] if kind else value
 
-    return {key: place(value) for key, value in environment.items()}
+    return {key: substitute(value) for key, value in environment.items()}
 
 
-def test_every_choice_makes_valid_settings() -> None:
-    """Whatever the parameters choose, each function's environment is one that the code accepts."""
+def test_every_parameter_value_makes_valid_settings() -> None:
+    """For every parameter value, the code accepts each function's environment variables."""
     for siem_format, updates, version in itertools.product(
-        choices("SiemFormat"), choices("Updates"), choices("AttackVersion")
+        allowed_values("SiemFormat"), allowed_values("Updates"), allowed_values("AttackVersion")
     ):
         stack = Stack(SiemFormat=siem_format, Updates=updates, AttackVersion=version)
         settings = read_settings(variables(stack, "Siem"), ("19.2", "18.1"))
@@ -97,19 +97,19 @@ def test_every_choice_makes_valid_settings() -> None:
         settings = read_settings(variables(Stack(SecurityHubRoute=mode), "SecurityHub"), ("19.2", "18.1"))
         assert ("security-hub", f"security-hub-{mode}") == (settings.route, settings.destination)
     for kind in ("text", "chat"):
-        settings = read_settings(variables(Stack(PeopleRoute=kind), "People"), ("19.2", "18.1"))
-        assert ("people", "sns", kind) == (settings.route, settings.destination, settings.format)
+        settings = read_settings(variables(Stack(NotificationRoute=kind), "Notification"), ("19.2", "18.1"))
+        assert ("notification", "sns", kind) == (settings.route, settings.destination, settings.format)
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_every_function_is_told_its_queues_and_table(route: str) -> None:
-    """A function knows its queues, the overrides and, but for annotation, the table of repeats."""
+def test_every_function_has_its_queues_and_table(route: str) -> None:
+    """A function has its queues, the overrides and, except for annotate, the deduplication table."""
     stack = Stack(**ALL_ON, MappingOverrides="ssm:/guardduty/overrides")
     environment = stack.function(route)["Environment"]["Variables"]
     expected = {
         "QUEUE_URL": f"<{route}Queue>",
         "DEAD_LETTER_QUEUE_URL": f"<{route}DeadLetterQueue>",
-        "REPEATS_TABLE": "" if route == "SecurityHub" else "<RepeatsTable>",
+        "DEDUPLICATION_TABLE": "" if route == "SecurityHub" else "<DeduplicationTable>",
         "MAPPING_OVERRIDES": "ssm:/guardduty/overrides",
     }
     assert expected == {key: environment[key] for key in expected}

@@ -1,4 +1,4 @@
-"""Each function may do what its code calls, on its own resources, and nothing else."""
+"""Test that each role allows exactly the actions that its code calls, on the route's own resources."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tests.template.stack import ALL_ON, ROOT, ROUTES, Stack
 CODE = ROOT / "enricher"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
 
-#: The modules that call AWS for a route, its destination's before the shared ones.
+#: The modules that call AWS for a route: that of its destination first, then the shared ones.
 MODULES = {
     "Siem": ("destinations/sns.py", "delivery/dedup_store.py", "delivery/source_queue.py"),
-    "People": ("destinations/sns.py", "delivery/dedup_store.py", "delivery/source_queue.py"),
+    "Notification": ("destinations/sns.py", "delivery/dedup_store.py", "delivery/source_queue.py"),
     "annotate": ("destinations/security_hub_annotate.py", "delivery/source_queue.py"),
     "import": ("destinations/security_hub_import.py", "delivery/dedup_store.py", "delivery/source_queue.py"),
 }
 
-#: What Lambda's poller calls in the function's name, and the function's own logs.
+#: Actions of Lambda's event source mapping with the function's role, and of the function's own logging.
 PLATFORM = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
@@ -39,12 +39,12 @@ PLATFORM = {
     "sqs:ReceiveMessage",
 }
 
-#: Operations whose IAM action has another name.
+#: Operations with an IAM action of another name.
 ACTIONS = {"sns:PublishBatch": "sns:Publish"}
 
 
 def operations() -> dict[str, str]:
-    """Give "service:Operation" by the name of its method, for the services that the code may call."""
+    """Return "service:Operation" by boto3 method name, for the services that the code may call."""
     session = get_session()
     services = ("dynamodb", "s3", "securityhub", "sns", "sqs", "ssm")
     return {
@@ -55,7 +55,7 @@ def operations() -> dict[str, str]:
 
 
 def called(source: str) -> set[str]:
-    """Give the IAM actions of the AWS operations that a module calls on a client."""
+    """Return the IAM actions of the AWS operations that a module calls on a client."""
     known = operations()
     methods = {
         node.func.attr
@@ -68,32 +68,32 @@ def called(source: str) -> set[str]:
     return {ACTIONS.get(operation, operation) for operation in found}
 
 
-def waits(source: str) -> bool:
-    """Tell whether a module ever asks for a wait of its own before the next attempt."""
+def sets_retry_delay(source: str) -> bool:
+    """Return whether a module ever sets the delay before the next attempt itself."""
     keywords = [node.arg for node in ast.walk(ast.parse(source)) if isinstance(node, ast.keyword)]
     return "wait" in keywords
 
 
-def needed(mode: str) -> set[str]:
-    """Give the actions that the code of a route calls."""
+def required_actions(mode: str) -> set[str]:
+    """Return the IAM actions of the operations that the code of a route calls."""
     sources = {name: (CODE / name).read_text(encoding="utf-8") for name in MODULES[mode]}
     actions = {action for source in sources.values() for action in called(source)}
     if "delivery/dedup_store.py" in sources:
         actions |= called(inspect.getsource(dynamodb))
-    if not any(waits(source) for source in sources.values()):
+    if not any(sets_retry_delay(source) for source in sources.values()):
         actions.discard("sqs:ChangeMessageVisibility")
     return actions
 
 
 def stack_of(mode: str, **parameters: str) -> tuple[Stack, str]:
-    """Give a stack with the mode's route on, and the route's name."""
+    """Return a stack with the mode's route on, and the route's name."""
     if mode in ("annotate", "import"):
         return Stack(**ALL_ON | {"SecurityHubRoute": mode} | parameters), "SecurityHub"
     return Stack(**ALL_ON | parameters), mode
 
 
 def actions_of(statements: list[dict[str, Any]]) -> set[str]:
-    """Give every action that statements allow."""
+    """Return every action in the statements."""
     return {
         action
         for row in statements
@@ -102,15 +102,15 @@ def actions_of(statements: list[dict[str, Any]]) -> set[str]:
 
 
 @pytest.mark.parametrize("mode", MODULES)
-def test_a_role_allows_exactly_what_the_code_calls(mode: str) -> None:
-    """A route's actions are those of the operations that its modules call, and what Lambda itself needs."""
+def test_role_allows_exactly_what_the_code_calls(mode: str) -> None:
+    """A route's role allows the operations that its modules call and what Lambda itself needs, no more."""
     stack, route = stack_of(mode)
-    assert needed(mode) | PLATFORM == actions_of(stack.statements(route))
+    assert required_actions(mode) | PLATFORM == actions_of(stack.statements(route))
 
 
 @pytest.mark.parametrize("mode", MODULES)
-def test_every_statement_names_its_resource(mode: str) -> None:
-    """No resource of a role holds a wildcard; each is the route's own, or the shared table."""
+def test_no_statement_has_a_wildcard_resource(mode: str) -> None:
+    """No resource in a role has a wildcard; each belongs to the route or is shared by the routes."""
     stack, route = stack_of(mode, TopicKmsKeyArn=KEY, MappingOverrides="ssm:/guardduty/overrides")
     hub = "arn:aws:securityhub:eu-west-1:111122223333"
     allowed = {
@@ -120,8 +120,8 @@ def test_every_statement_names_its_resource(mode: str) -> None:
         "arn:aws:ssm:eu-west-1:111122223333:parameter/guardduty/overrides",
         *{
             "annotate": [f"{hub}:hub/default"],
-            "import": [f"{hub}:product/111122223333/default", "<RepeatsTable.Arn>"],
-        }.get(mode, [f"<{route}Topic>", "<RepeatsTable.Arn>", KEY]),
+            "import": [f"{hub}:product/111122223333/default", "<DeduplicationTable.Arn>"],
+        }.get(mode, [f"<{route}Topic>", "<DeduplicationTable.Arn>", KEY]),
     }
     assert allowed == {row["Resource"] for row in stack.statements(route)}
     assert {"Allow"} == {row["Effect"] for row in stack.statements(route)}
@@ -138,40 +138,38 @@ def test_every_statement_names_its_resource(mode: str) -> None:
         ("ssm:/team/x", [("ssm:GetParameter", "arn:aws:ssm:eu-west-1:111122223333:parameter/team/x")]),
     ],
 )
-def test_overrides_are_readable_and_nothing_beside_them(
-    overrides: str, expected: list[tuple[str, str]]
-) -> None:
-    """Each function may read the one object or parameter of the overrides, or nothing."""
+def test_only_the_overrides_are_readable(overrides: str, expected: list[tuple[str, str]]) -> None:
+    """Each function may read the one object or parameter with the overrides, and no other."""
     stack = Stack(**ALL_ON, MappingOverrides=overrides)
     for route in ROUTES:
         own = [row for row in stack.statements(route) if row["Sid"] == "ReadOverrides"]
         assert expected == [(row["Action"], row["Resource"]) for row in own]
 
 
-@pytest.mark.parametrize("mode", ["Siem", "People"])
-def test_a_key_of_ones_own_may_be_used(mode: str) -> None:
-    """With a customer's key on the topics their publishers may use it, and it alone."""
+@pytest.mark.parametrize("mode", ["Siem", "Notification"])
+def test_publishers_may_use_the_customer_managed_key(mode: str) -> None:
+    """With a customer managed key on the topics, the publishing functions may use that key only."""
     stack, route = stack_of(mode, TopicKmsKeyArn=KEY)
     own = [row for row in stack.statements(route) if row["Resource"] == KEY]
     assert [["kms:GenerateDataKey", "kms:Decrypt"]] == [row["Action"] for row in own]
 
 
 def test_handler_exists() -> None:
-    """The handler that the template names is a function of a module in the package."""
+    """The handler in the template is a function of a module in the package."""
     module, _, function = Stack().globals["Handler"].rpartition(".")
     tree = ast.parse(Path(ROOT, *module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def policies(expanded: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give every managed policy that a role of an expanded template attaches."""
+    """Yield the name and the managed policies of every role in an expanded template."""
     for name, resource in expanded["Resources"].items():
         if resource["Type"] == "AWS::IAM::Role":
             yield name, resource["Properties"].get("ManagedPolicyArns")
 
 
-def test_sam_adds_no_permission_and_loses_no_event_source() -> None:
-    """Expanded as the deployment does, the template has our roles only, and one poller for each function."""
+def test_sam_transform_adds_no_permission_and_drops_no_event_source() -> None:
+    """After the SAM transform the template has no further role, and one event source mapping per function."""
     plain = json.loads(json.dumps(_long_template()))
     expanded = transform(plain, {}, _NoPolicies())
     kinds = [resource["Type"] for resource in expanded["Resources"].values()]
@@ -182,7 +180,7 @@ def test_sam_adds_no_permission_and_loses_no_event_source() -> None:
 
 
 class _NoPolicies(ManagedPolicyLoader):  # type: ignore[misc]  # samtranslator has no types
-    """Load no managed policy: the template uses none of AWS's."""
+    """Loads no managed policy: the template uses none of the AWS managed policies."""
 
     def __init__(self) -> None:
         super().__init__(None)

@@ -1,4 +1,4 @@
-"""The three routes are equal but for their stated differences, and each is guarded as the design says."""
+"""Test that the routes are equal except for the listed differences, and that each has its safeguards."""
 
 from __future__ import annotations
 
@@ -20,35 +20,39 @@ RESOURCES = (
     "Function",
 )
 
-#: Where a route may differ from the SIEM's, by path from the resource's name without its route.
+#: Allowed differences from the SIEM route: path (logical ID without the route's name) -> reason.
 DIFFERENCES = {
     "SecurityHub": {
-        "Queue/Properties/VisibilityTimeout": "a batching window comes on top of the function's time",
-        "Queue/Properties/DelaySeconds": "GuardDuty needs minutes to bring a finding to Security Hub",
-        "Queue/Properties/RedrivePolicy/maxReceiveCount": "the looks for a finding that is not there yet",
+        "Queue/Properties/VisibilityTimeout": "the batching window is added to six timeouts",
+        "Queue/Properties/DelaySeconds": "GuardDuty takes minutes to send a finding to Security Hub",
+        "Queue/Properties/RedrivePolicy/maxReceiveCount": "lookups of a finding that is not there yet",
         "Role/Properties/Policies/0/PolicyDocument/Statement/3": "its own destination",
-        "Role/Properties/Policies/0/PolicyDocument/Statement/4": "repeats or waiting, by its mode",
-        "Role/Properties/Policies/0/PolicyDocument/Statement/5": "no topic, so no key of one",
-        "Function/Properties/Environment/Variables/REPEATS_TABLE": "annotation needs no memory",
+        "Role/Properties/Policies/0/PolicyDocument/Statement/4": "deduplication or retry delay, by its mode",
+        "Role/Properties/Policies/0/PolicyDocument/Statement/5": "no topic, so no topic key",
+        "Function/Properties/Environment/Variables/DEDUPLICATION_TABLE": "annotate needs no deduplication",
         "Function/Properties/Environment/Variables/DESTINATION": "its own destination",
-        "Function/Properties/Environment/Variables/FORMAT": "Security Hub has its own format",
+        "Function/Properties/Environment/Variables/FORMAT": "Security Hub uses ASFF",
         "Function/Properties/Environment/Variables/TOPIC_ARN": "no topic",
-        "Function/Properties/Events/Queue/Properties/BatchSize": "Security Hub takes 100 findings a call",
-        "Function/Properties/Events/Queue/Properties/MaximumBatchingWindowInSeconds": "fuller batches",
-        "Function/Properties/Events/Queue/Properties/ScalingConfig/MaximumConcurrency": "few calls a second",
+        "Function/Properties/Events/Queue/Properties/BatchSize": "Security Hub accepts 100 findings a call",
+        "Function/Properties/Events/Queue/Properties/MaximumBatchingWindowInSeconds": "larger batches",
+        "Function/Properties/Events/Queue/Properties/ScalingConfig/MaximumConcurrency": "low API rate",
     },
-    "People": {
+    "Notification": {
         "Function/Properties/Environment/Variables/FORMAT": "its own format",
         "Function/Properties/Events/Queue/Properties/FilterCriteria": "a minimum severity of its own",
-        "Function/Properties/Events/Queue/Properties/ScalingConfig/MaximumConcurrency": "few readers",
+        "Function/Properties/Events/Queue/Properties/ScalingConfig/MaximumConcurrency": "few notifications",
     },
 }
-NAMES = {"Siem": "siem", "SecurityHub": "security-hub", "People": "people"}
-PLACES = {"Siem": "to the SIEM's topic", "SecurityHub": "to Security Hub", "People": "to the people's topic"}
+NAMES = {"Siem": "siem", "SecurityHub": "security-hub", "Notification": "notification"}
+TARGETS = {
+    "Siem": "to the SIEM topic",
+    "SecurityHub": "to Security Hub",
+    "Notification": "to the notification topic",
+}
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
-    """Give every leaf of a nested value by its path."""
+    """Return every leaf of a nested value by its path ("/key/0/key")."""
     if isinstance(value, dict):
         pairs: list[tuple[Any, Any]] = list(value.items())
     elif isinstance(value, list):
@@ -59,34 +63,40 @@ def leaves(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def route_leaves(route: str) -> dict[str, Any]:
-    """Give the leaves of a route's resources with the route's own name taken out."""
+    """Return the leaves of a route's resources, with the route's own name replaced."""
     blocks = {name: template()["Resources"][f"{route}{name}"] for name in RESOURCES}
     text = json.dumps(blocks).replace(f'"{NAMES[route]}"', '"ROUTE"').replace(f"-{NAMES[route]}", "-ROUTE")
-    text = text.replace(PLACES[route], "PLACE").replace(f'"{route}', '"ROUTE')
+    text = text.replace(TARGETS[route], "TARGET").replace(f'"{route}', '"ROUTE')
     return {path.lstrip("/"): leaf for path, leaf in leaves(json.loads(text)).items()}
 
 
 @pytest.mark.parametrize("route", DIFFERENCES)
-def test_routes_differ_only_where_stated(route: str) -> None:
-    """A route's resources equal the SIEM route's but for the listed differences, which do differ."""
+def test_routes_differ_only_where_listed(route: str) -> None:
+    """A route's resources equal the SIEM route's except for the listed differences, all of which exist."""
     own, siem = route_leaves(route), route_leaves("Siem")
     different = {path for path in own.keys() | siem.keys() if own.get(path) != siem.get(path)}
-    unstated = {path for path in different if not path.startswith(tuple(DIFFERENCES[route]))}
-    idle = {place for place in DIFFERENCES[route] if not any(path.startswith(place) for path in different)}
-    assert (set(), set()) == (unstated, idle)
+    unlisted = {path for path in different if not path.startswith(tuple(DIFFERENCES[route]))}
+    unused = {path for path in DIFFERENCES[route] if not any(other.startswith(path) for other in different)}
+    assert (set(), set()) == (unlisted, unused)
 
 
-def test_every_resource_is_of_a_route_or_shared() -> None:
-    """The template holds the routes' resources, their topics and what they share, and no more."""
+def test_every_resource_belongs_to_a_route_or_is_shared() -> None:
+    """The template has the routes' resources, their topics, the shared resources, and no others."""
     shared = {
         "FindingRule",
-        "UndeliveredQueue",
-        "UndeliveredQueuePolicy",
-        "UndeliveredAlarm",
-        "RepeatsTable",
+        "EventBridgeDeadLetterQueue",
+        "EventBridgeDeadLetterQueuePolicy",
+        "EventBridgeDeadLetterAlarm",
+        "DeduplicationTable",
         "OverridesPolicy",
     }
-    topics = {"SiemTopic", "SiemTopicPolicy", "PeopleTopic", "PeopleTopicPolicy", "PeopleEmailSubscription"}
+    topics = {
+        "SiemTopic",
+        "SiemTopicPolicy",
+        "NotificationTopic",
+        "NotificationTopicPolicy",
+        "NotificationEmailSubscription",
+    }
     routes = {f"{route}{name}" for route in ROUTES for name in RESOURCES}
     assert shared | topics | routes == template()["Resources"].keys()
 
@@ -97,23 +107,23 @@ def test_every_resource_is_of_a_route_or_shared() -> None:
         ({}, {"Siem"}),
         (ALL_ON, set(ROUTES)),
         ({"SiemRoute": "off", "SecurityHubRoute": "import"}, {"SecurityHub"}),
-        ({"SiemRoute": "off", "PeopleRoute": "chat"}, {"People"}),
+        ({"SiemRoute": "off", "NotificationRoute": "chat"}, {"Notification"}),
     ],
     ids=str,
 )
-def test_a_route_is_there_whole_or_not_at_all(parameters: dict[str, str], on: set[str]) -> None:
+def test_a_route_has_all_its_resources_or_none(parameters: dict[str, str], on: set[str]) -> None:
     """A route that is on has all its resources, one that is off has none."""
     present = Stack(**parameters).resources.keys()
     expected = {f"{route}{name}" for route in on for name in RESOURCES}
     assert expected == {f"{route}{name}" for route in ROUTES for name in RESOURCES} & present
-    assert {route for route in ("Siem", "People") if route in on} == {
-        route for route in ("Siem", "People") if f"{route}Topic" in present
+    assert {route for route in ("Siem", "Notification") if route in on} == {
+        route for route in ("Siem", "Notification") if f"{route}Topic" in present
     }
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_visibility_outlasts_the_function(route: str) -> None:
-    """A message stays hidden for six times the function's time limit and its batching window."""
+def test_visibility_timeout_exceeds_the_function_timeout(route: str) -> None:
+    """The visibility timeout is six times the function's timeout plus its batching window."""
     stack = Stack(**ALL_ON)
     function = stack.function(route)
     window = function["Events"]["Queue"]["Properties"].get("MaximumBatchingWindowInSeconds", 0)
@@ -121,32 +131,36 @@ def test_visibility_outlasts_the_function(route: str) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_an_outage_of_an_hour_is_ridden_out(route: str) -> None:
-    """Retried at its own pace, a message is received for an hour before it is set aside."""
+def test_a_message_is_retried_for_an_hour(route: str) -> None:
+    """A message is received for at least an hour before it moves to the dead-letter queue."""
     queue = Stack(**ALL_ON).properties(f"{route}Queue")
     receives = queue["RedrivePolicy"]["maxReceiveCount"] - (6 if route == "SecurityHub" else 0)
     assert receives * queue["VisibilityTimeout"] >= 3600
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_one_message_set_aside_rings(route: str) -> None:
-    """The dead-letter queue of a route's queue alarms at its first message; an empty one is calm."""
+def test_first_dead_lettered_message_raises_an_alarm(route: str) -> None:
+    """A route's alarm goes off at the first message in its dead-letter queue; missing data is OK."""
     stack = Stack(**ALL_ON, AlarmTopicArn="arn:aws:sns:eu-west-1:111122223333:alarms")
     assert (
         f"<{route}DeadLetterQueue.Arn>"
         == stack.properties(f"{route}Queue")["RedrivePolicy"]["deadLetterTargetArn"]
     )
-    assert_rings_at_first(stack.properties(f"{route}DeadLetterAlarm"), f"<{route}DeadLetterQueue.QueueName>")
+    assert_alarms_at_first_message(
+        stack.properties(f"{route}DeadLetterAlarm"), f"<{route}DeadLetterQueue.QueueName>"
+    )
 
 
-def test_one_undelivered_event_rings() -> None:
-    """A finding that EventBridge could not deliver alarms too."""
+def test_first_event_that_eventbridge_could_not_deliver_raises_an_alarm() -> None:
+    """The alarm of the EventBridge dead-letter queue goes off at the first message."""
     stack = Stack(AlarmTopicArn="arn:aws:sns:eu-west-1:111122223333:alarms")
-    assert_rings_at_first(stack.properties("UndeliveredAlarm"), "<UndeliveredQueue.QueueName>")
+    assert_alarms_at_first_message(
+        stack.properties("EventBridgeDeadLetterAlarm"), "<EventBridgeDeadLetterQueue.QueueName>"
+    )
 
 
-def assert_rings_at_first(alarm: dict[str, Any], queue: str) -> None:
-    """Assert all of an alarm's settings but its words."""
+def assert_alarms_at_first_message(alarm: dict[str, Any], queue: str) -> None:
+    """Assert all properties of an alarm except its description."""
     expected = {
         "Namespace": "AWS/SQS",
         "MetricName": "ApproximateNumberOfMessagesVisible",
@@ -162,14 +176,14 @@ def assert_rings_at_first(alarm: dict[str, Any], queue: str) -> None:
     assert expected == {key: item for key, item in alarm.items() if key != "AlarmDescription"}
 
 
-def test_alarms_need_no_topic() -> None:
-    """Without AlarmTopicArn the alarms exist and notify nobody."""
+def test_alarms_without_a_topic_have_no_action() -> None:
+    """Without AlarmTopicArn the alarms exist and have no action."""
     alarms = Stack(**ALL_ON).of_type("AWS::CloudWatch::Alarm")
     assert (4, set()) == (len(alarms), {name for name, alarm in alarms.items() if "AlarmActions" in alarm})
 
 
-def test_queues_keep_messages_as_long_as_they_can_and_encrypted() -> None:
-    """Every queue is encrypted and keeps a message for 14 days."""
+def test_queues_are_encrypted_and_retain_messages_for_14_days() -> None:
+    """Every queue is encrypted and has the maximum retention period, 14 days."""
     queues = Stack(**ALL_ON).of_type("AWS::SQS::Queue")
     expected = dict.fromkeys(queues, (1_209_600, True))
     assert expected == {
@@ -178,8 +192,8 @@ def test_queues_keep_messages_as_long_as_they_can_and_encrypted() -> None:
     assert len(queues) == 7
 
 
-def test_only_the_rule_sends_and_only_over_tls() -> None:
-    """Every queue has one policy: TLS only, and on those the rule fills, that rule alone may send."""
+def test_only_the_rule_may_send_and_only_over_tls() -> None:
+    """Every queue has one policy: TLS only; where EventBridge sends, only for this stack's rule."""
     stack = Stack(**ALL_ON)
     policies = stack.of_type("AWS::SQS::QueuePolicy")
     assert {f"{name}Policy" for name in stack.of_type("AWS::SQS::Queue")} == policies.keys()
@@ -187,9 +201,9 @@ def test_only_the_rule_sends_and_only_over_tls() -> None:
         queue = name.removesuffix("Policy")
         statements = {row["Sid"]: row for row in policy["PolicyDocument"]["Statement"]}
         expected = {"TlsOnly": deny_without_tls("sqs:*", f"<{queue}.Arn>")}
-        if not queue.endswith("DeadLetterQueue"):
-            expected["OnlyTheRuleSends"] = {
-                "Sid": "OnlyTheRuleSends",
+        if queue == "EventBridgeDeadLetterQueue" or not queue.endswith("DeadLetterQueue"):
+            expected["AllowRule"] = {
+                "Sid": "AllowRule",
                 "Effect": "Allow",
                 "Principal": {"Service": "events.amazonaws.com"},
                 "Action": "sqs:SendMessage",
@@ -200,7 +214,7 @@ def test_only_the_rule_sends_and_only_over_tls() -> None:
 
 
 def deny_without_tls(action: str, resource: str) -> dict[str, Any]:
-    """Give the statement that refuses calls without TLS."""
+    """Return the policy statement that denies calls without TLS."""
     return {
         "Sid": "TlsOnly",
         "Effect": "Deny",
@@ -211,41 +225,41 @@ def deny_without_tls(action: str, resource: str) -> dict[str, Any]:
     }
 
 
-def test_topics_are_encrypted_and_open_to_the_named_account_only() -> None:
-    """Topics use SNS's key or the given one, refuse calls without TLS, let only SiemAccount subscribe."""
+def test_topics_are_encrypted_and_only_siem_account_may_subscribe() -> None:
+    """Topics use the SNS key or the given one, deny calls without TLS, let only SiemAccount subscribe."""
     plain = Stack(**ALL_ON)
     key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
     own = Stack(**ALL_ON, TopicKmsKeyArn=key, SiemAccount="444455556666")
-    for topic in ("SiemTopic", "PeopleTopic"):
+    for topic in ("SiemTopic", "NotificationTopic"):
         keys = ("alias/aws/sns", key)
         assert keys == tuple(stack.properties(topic)["KmsMasterKeyId"] for stack in (plain, own))
         tls = deny_without_tls("sns:Publish", f"<{topic}>")
         assert [tls] == plain.properties(f"{topic}Policy")["PolicyDocument"]["Statement"]
     subscribe = {
-        "Sid": "SiemSubscribes",
+        "Sid": "AllowSiemAccount",
         "Effect": "Allow",
         "Principal": {"AWS": "arn:aws:iam::444455556666:root"},
         "Action": "sns:Subscribe",
         "Resource": "<SiemTopic>",
     }
     assert subscribe == own.properties("SiemTopicPolicy")["PolicyDocument"]["Statement"][1]
-    assert len(own.properties("PeopleTopicPolicy")["PolicyDocument"]["Statement"]) == 1
+    assert len(own.properties("NotificationTopicPolicy")["PolicyDocument"]["Statement"]) == 1
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_batch_fails_record_by_record(route: str) -> None:
-    """Every function reports failed records, on the runtime that the artifact is built for."""
+def test_functions_report_batch_item_failures(route: str) -> None:
+    """Every function reports failed records one by one, and has the runtime of the artifact."""
     function = Stack(**ALL_ON).function(route)
     source = function["Events"]["Queue"]["Properties"]
     assert ["ReportBatchItemFailures"] == source["FunctionResponseTypes"]
     assert f"<{route}Queue.Arn>" == source["Queue"]
-    assert source["ScalingConfig"]["MaximumConcurrency"] >= 2  # the least that Lambda takes
+    assert source["ScalingConfig"]["MaximumConcurrency"] >= 2  # the minimum that Lambda accepts
     assert ("python3.13", ["arm64"]) == (function["Runtime"], function["Architectures"])
 
 
-def test_repeats_table_is_as_powertools_wants_it() -> None:
-    """The table is on demand, encrypted, forgets by itself and has Powertools' key."""
-    table = Stack().properties("RepeatsTable")
+def test_deduplication_table_has_the_schema_of_powertools() -> None:
+    """The table is on demand, encrypted, has a TTL, and the key schema that Powertools requires."""
+    table = Stack().properties("DeduplicationTable")
     assert {
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
@@ -257,15 +271,15 @@ def test_repeats_table_is_as_powertools_wants_it() -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_logs_go_where_retention_is_set(route: str) -> None:
-    """A function writes to the log group that the template makes, which forgets after the chosen days."""
+def test_log_groups_have_the_chosen_retention(route: str) -> None:
+    """A function writes to the log group of the template, which has the chosen retention."""
     stack = Stack(**ALL_ON, LogRetentionDays="30")
     assert f"<{route}Logs>" == stack.function(route)["LoggingConfig"]["LogGroup"]
     assert stack.properties(f"{route}Logs")["RetentionInDays"] == "30"
 
 
-def test_no_route_at_all_is_refused() -> None:
-    """A stack with every route off, or a mail address without text messages, is refused before it is made."""
+def test_invalid_combinations_of_parameters_are_rejected() -> None:
+    """A stack with every route off, or with an e-mail address and no text route, fails validation."""
     rules = template()["Rules"]
 
     def allowed(**parameters: str) -> list[bool]:
@@ -275,5 +289,5 @@ def test_no_route_at_all_is_refused() -> None:
 
     assert [True] == allowed()
     assert [False] == allowed(SiemRoute="off")
-    assert [True, True] == allowed(PeopleRoute="text", PeopleEmail="soc@example.com")
-    assert [True, False] == allowed(PeopleRoute="chat", PeopleEmail="soc@example.com")
+    assert [True, True] == allowed(NotificationRoute="text", NotificationEmail="soc@example.com")
+    assert [True, False] == allowed(NotificationRoute="chat", NotificationEmail="soc@example.com")

@@ -1,4 +1,4 @@
-"""The rule takes every finding that it should, and nothing else."""
+"""Test that the rule and the queue filter match the intended findings, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,54 +11,55 @@ from tests.examples import EVENTS, NOT_A_FINDING, event, names, text_of
 from tests.template.pattern import matches
 from tests.template.stack import ALL_ON, Stack
 
-LEAST = {"ALL": 0.0, "MEDIUM": 4.0, "HIGH": 7.0, "CRITICAL": 9.0}
+BOUNDS = {"ALL": 0.0, "MEDIUM": 4.0, "HIGH": 7.0, "CRITICAL": 9.0}
 
 
-def taken(**parameters: str) -> list[str]:
-    """Give the example events that the rule takes with these parameters."""
+def matching(**parameters: str) -> list[str]:
+    """Return the names of the example events that the rule matches with these parameters."""
     pattern = Stack(**parameters).properties("FindingRule")["EventPattern"]
     stems = sorted(path.stem for path in EVENTS.glob("*.json"))
     return [stem for stem in stems if matches(pattern, json.loads(text_of(stem)))]
 
 
-def test_every_finding_is_taken_by_default_and_nothing_else() -> None:
-    """With the default parameters the rule takes every example that is a finding, and no other."""
-    assert names() == taken()
+def test_rule_matches_every_finding_and_nothing_else_by_default() -> None:
+    """With the default parameters the rule matches every example that is a finding, and no other."""
+    assert names() == matching()
 
 
-@pytest.mark.parametrize("least", LEAST)
-def test_minimum_severity_is_half_open(least: str) -> None:
-    """A minimum severity takes exactly the findings whose severity number is at or above its bound."""
-    expected = [name for name in names() if event(name)["detail"]["severity"] >= LEAST[least]]
-    assert expected == taken(MinimumSeverity=least)
+@pytest.mark.parametrize("minimum", BOUNDS)
+def test_minimum_severity_is_inclusive(minimum: str) -> None:
+    """A minimum severity matches exactly the findings at or above its bound."""
+    expected = [name for name in names() if event(name)["detail"]["severity"] >= BOUNDS[minimum]]
+    assert expected == matching(MinimumSeverity=minimum)
 
 
 @pytest.mark.parametrize("severity", [1.0, 3.9, 4, 4.0, 6.95, 7, 7.0, 8.9, 9, 9.0, 10])
-def test_severity_bounds_belong_to_the_higher_label(severity: float) -> None:
-    """A severity on a bound, written as an integer or not, has the label that begins there."""
+def test_bound_belongs_to_the_higher_severity_label(severity: float) -> None:
+    """A severity equal to a bound, integer or not, matches the label that begins there."""
     finding = event("ec2-portscan", severity=severity)
-    expected = [least for least, bound in LEAST.items() if severity >= bound]
+    expected = [minimum for minimum, bound in BOUNDS.items() if severity >= bound]
     patterns = {
-        least: Stack(MinimumSeverity=least).properties("FindingRule")["EventPattern"] for least in LEAST
+        minimum: Stack(MinimumSeverity=minimum).properties("FindingRule")["EventPattern"]
+        for minimum in BOUNDS
     }
-    assert expected == [least for least, pattern in patterns.items() if matches(pattern, finding)]
+    assert expected == [minimum for minimum, pattern in patterns.items() if matches(pattern, finding)]
 
 
 def test_sample_findings_can_be_excluded() -> None:
-    """Excluding samples drops exactly the findings marked as such; findings that say nothing stay."""
+    """Excluding samples drops exactly the findings marked as samples; findings without the mark stay."""
     samples = [
         name
         for name in names()
         if event(name)["detail"]["service"].get("additionalInfo", {}).get("sample") is True
     ]
     assert "awkward-sample-finding" in samples
-    assert [name for name in names() if name not in samples] == taken(SampleFindings="exclude")
+    assert [name for name in names() if name not in samples] == matching(SampleFindings="exclude")
 
 
-def test_both_filters_hold_together() -> None:
+def test_both_filters_apply_together() -> None:
     """A minimum severity and the exclusion of samples are both applied."""
-    both = taken(MinimumSeverity="HIGH", SampleFindings="exclude")
-    high, real = taken(MinimumSeverity="HIGH"), taken(SampleFindings="exclude")
+    both = matching(MinimumSeverity="HIGH", SampleFindings="exclude")
+    high, real = matching(MinimumSeverity="HIGH"), matching(SampleFindings="exclude")
     assert [name for name in high if name in real] == both
 
 
@@ -74,47 +75,49 @@ def test_both_filters_hold_together() -> None:
     ids=str,
 )
 def test_source_and_detail_type_are_exact(change: dict[str, str]) -> None:
-    """Another source or detail-type is not taken, whatever its detail looks like."""
+    """Another source or detail-type does not match, whatever its detail is."""
     pattern = Stack().properties("FindingRule")["EventPattern"]
     assert not matches(pattern, event("ec2-portscan") | change)
 
 
 def test_malware_scan_result_is_not_a_finding() -> None:
-    """The example that is no finding comes from the same source, so only its detail-type keeps it out."""
+    """The example that is not a finding has the same source; only its detail-type excludes it."""
     assert json.loads(text_of(NOT_A_FINDING))["source"] == "aws.guardduty"
-    assert NOT_A_FINDING not in taken()
+    assert NOT_A_FINDING not in matching()
 
 
-@pytest.mark.parametrize("least", LEAST)
-def test_people_hear_of_their_own_minimum_severity(least: str) -> None:
-    """The people route's queue filter passes exactly the findings at or above its minimum severity."""
-    source = Stack(**ALL_ON, PeopleMinimumSeverity=least).function("People")["Events"]["Queue"]["Properties"]
+@pytest.mark.parametrize("minimum", BOUNDS)
+def test_notification_route_filters_by_its_own_minimum_severity(minimum: str) -> None:
+    """The notification route's event filter passes exactly the findings at or above its minimum severity."""
+    source = Stack(**ALL_ON, NotificationMinimumSeverity=minimum).function("Notification")["Events"]["Queue"][
+        "Properties"
+    ]
     filters = [json.loads(row["Pattern"]) for row in source.get("FilterCriteria", {}).get("Filters", [])]
 
     def passes(name: str) -> bool:
         return not filters or any(matches(row, {"body": event(name)}) for row in filters)
 
-    expected = [name for name in names() if event(name)["detail"]["severity"] >= LEAST[least]]
+    expected = [name for name in names() if event(name)["detail"]["severity"] >= BOUNDS[minimum]]
     assert expected == [name for name in names() if passes(name)]
 
 
-def test_each_route_that_is_on_is_a_target() -> None:
-    """The rule's targets are the queues of the routes that are on, retried for a day."""
+def test_rule_targets_are_the_queues_of_the_routes_that_are_on() -> None:
+    """Each route that is on is one target of the rule, with retries for a day."""
 
     def target(route: str, queue: str) -> dict[str, Any]:
         return {
             "Id": route,
             "Arn": f"<{queue}.Arn>",
-            "DeadLetterConfig": {"Arn": "<UndeliveredQueue.Arn>"},
+            "DeadLetterConfig": {"Arn": "<EventBridgeDeadLetterQueue.Arn>"},
             "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
         }
 
-    siem, hub, people = (
+    siem, security_hub, notification = (
         target("siem", "SiemQueue"),
         target("security-hub", "SecurityHubQueue"),
-        target("people", "PeopleQueue"),
+        target("notification", "NotificationQueue"),
     )
     assert [siem] == Stack().properties("FindingRule")["Targets"]
-    assert [siem, hub, people] == Stack(**ALL_ON).properties("FindingRule")["Targets"]
+    assert [siem, security_hub, notification] == Stack(**ALL_ON).properties("FindingRule")["Targets"]
     only_hub = Stack(SiemRoute="off", SecurityHubRoute="import")
-    assert [hub] == only_hub.properties("FindingRule")["Targets"]
+    assert [security_hub] == only_hub.properties("FindingRule")["Targets"]

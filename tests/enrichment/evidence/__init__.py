@@ -1,1 +1,1 @@
-"""Test what a finding shows: the engine, and every rule of mapping/evidence."""
+"""Tests of the evidence engine and of every rule in mapping/evidence."""

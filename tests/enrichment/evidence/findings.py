@@ -1,4 +1,4 @@
-"""Make findings out of places and values."""
+"""Build findings from field paths and values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def finding_of(finding_type: str, fields: dict[str, Any]) -> Finding:
-    """Make a finding of a type from {place: value}; a place is written as in the evidence, a.b[0].c."""
+    """Return a finding of a type with {path: value}; a path is written as in the evidence: a.b[0].c."""
     detail: dict[str, Any] = {"type": finding_type, "accountId": "111122223333", "region": "eu-west-1"}
     for path, value in fields.items():
         put(detail, path, value)
@@ -19,7 +19,7 @@ def finding_of(finding_type: str, fields: dict[str, Any]) -> Finding:
 
 
 def put(root: dict[str, Any], path: str, value: Any) -> None:
-    """Put a value at a place, making the objects and lists on the way."""
+    """Set the value at a path, creating the objects and lists on the path."""
     steps: list[str | int] = [key or int(place) for key, place in _STEP.findall(path)]
     at: Any = root
     for step, following in zip(steps, [*steps[1:], None], strict=True):
@@ -35,7 +35,7 @@ def put(root: dict[str, Any], path: str, value: Any) -> None:
 
 
 def at_place(view: Any, path: str) -> Any:
-    """Read a place as an analyst would, None where there is nothing; keys may contain dots."""
+    """Return the value at a path, None if there is none; keys may contain dots."""
     if path == "":
         return view
     if match := re.match(r"\[(\d+)\]\.?", path):

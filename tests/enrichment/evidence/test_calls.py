@@ -1,4 +1,4 @@
-"""Test which API calls are read out of a finding, from each block that names them."""
+"""Test reading the API calls of a finding from each object that contains them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from enricher.enrichment.evidence import find_evidence
 from enricher.finding.api_calls import ANOMALOUS, ANOMALY, COUNTED, MOST_CALLS, SIGNALS, calls_of
-from enricher.mapping.model import Mapping
+from enricher.mapping.model import AttackMapping
 from tests.enrichment.evidence.findings import finding_of
 
 CALL = "service.action.awsApiCallAction"
 
 
 def read(fields: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Give service, API and error of the calls of a finding made of fields."""
+    """Return (service, API, error) of the calls of a finding with the given fields."""
     return [
         (call.service, call.api, call.error)
         for call in calls_of(finding_of("Impact:IAMUser/AnomalousBehavior", fields))
@@ -45,18 +45,18 @@ def read(fields: dict[str, Any]) -> list[tuple[str, str, str]]:
     ids=["one", "several", "no outcome", "cut short", "untidy", "a cluster's", "punctuation", "empty"],
 )
 def test_anomalous_calls_are_read(text: str, calls: list[tuple[str, str, str]]) -> None:
-    """The text form must be read call by call, tolerantly; what is none of it gives none."""
+    """Each call of the text form must be read, tolerating bad syntax; other text must yield no call."""
     assert calls == read({ANOMALOUS: text})
 
 
-def test_anomalous_calls_come_from_the_packed_value() -> None:
-    """Calls that stand only in the JSON string `value`, as GetFindings sends them, must be read."""
+def test_anomalous_calls_are_read_from_the_json_string() -> None:
+    """Calls that are only in the JSON string `value`, as GetFindings returns them, must be read."""
     packed = '{"anomalies": {"anomalousAPIs": "iam.amazonaws.com:[CreateUser:success]"}}'
     assert [("iam.amazonaws.com", "CreateUser", "")] == read({"service.additionalInfo.value": packed})
 
 
-def test_action_comes_first_and_once() -> None:
-    """The call that the finding is about must come first and must not be repeated by the list."""
+def test_call_of_the_action_comes_first_and_once() -> None:
+    """The call of the finding's action must come first and must not be repeated from the list."""
     fields = {
         f"{CALL}.api": "DeleteUser",
         f"{CALL}.serviceName": "iam.amazonaws.com",
@@ -81,22 +81,22 @@ def test_action_comes_first_and_once() -> None:
     ],
     ids=["counted", "unusual behaviour", "unseen in the profile", "activity of a signal"],
 )
-def test_other_blocks_are_read(fields: dict[str, Any], mapping: Mapping) -> None:
-    """A call must be found in each block that names it, also where only its own name tells the service."""
+def test_call_is_read_from_each_object(fields: dict[str, Any], mapping: AttackMapping) -> None:
+    """A call must be read from each object that names it, even if only its name identifies the service."""
     finding = finding_of("Persistence:IAMUser/AnomalousBehavior", fields)
     (entry,) = find_evidence(finding, mapping.record_for(finding.type), mapping)
     assert ("TA0003", "T1098.001") == (entry.pair.tactic, entry.pair.technique)
     assert fields.items() >= {shown.field: shown.value for shown in entry.evidence}.items()
 
 
-def test_usual_behaviour_is_no_evidence() -> None:
+def test_usual_behaviour_is_not_evidence() -> None:
     """A call that the profile lists as frequent must not be read."""
     profile = f"{ANOMALY}.profiles.account.eventName[0]"
     fields = {f"{profile}.profileSubtype": "FREQUENT", f"{profile}.observations.text[0]": "CreateUser"}
     assert [] == read(fields)
 
 
-def test_calls_are_bounded() -> None:
-    """However many calls are listed, only so many are read."""
+def test_number_of_calls_is_limited() -> None:
+    """At most MOST_CALLS calls of a finding must be read."""
     text = f"iam.amazonaws.com:[{','.join(f'A{n}:success' for n in range(500))}]"
     assert MOST_CALLS == len(read({ANOMALOUS: text}))

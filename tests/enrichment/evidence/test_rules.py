@@ -1,4 +1,4 @@
-"""Test every rule of mapping/evidence, one by one; the test's id is the rule's."""
+"""Test every rule of mapping/evidence individually; the ID of each test is the rule's ID."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.authoring.rule_docs import calls_by_rule, rules_of
-from enricher.enrichment.evidence import REFUSED, Rule, find_evidence, in_scope
-from enricher.enrichment.finding_type import Meaning, parse_type
+from enricher.enrichment.evidence import FAILED_CALL, Rule, find_evidence, in_scope
+from enricher.enrichment.finding_type import TypeMeaning, parse_type
 from enricher.enrichment.tag import Entry
-from enricher.mapping.model import CONFIDENCES, Mapping
+from enricher.mapping.model import CONFIDENCES, AttackMapping
 from tests.enrichment.evidence.findings import at_place, finding_of
 
 EXAMPLES = {
@@ -25,36 +25,36 @@ CALL = "service.action.awsApiCallAction"
 
 
 @cache
-def bundled() -> Mapping:
-    """Give the bundled mapping while tests are collected."""
+def bundled() -> AttackMapping:
+    """Return the mapping, read once when tests are collected."""
     return read_mapping()
 
 
 RULES = list(rules_of(bundled()))
 CALLS = calls_by_rule(bundled())
-OF_FIELDS = [rule for rule in RULES if rule.id not in CALLS]
-OF_CALLS = [rule for rule in RULES if rule.id in CALLS]
-LIMITED = [rule for rule in OF_FIELDS if rule.scope]
+FIELD_RULES = [rule for rule in RULES if rule.id not in CALLS]
+CALL_RULES = [rule for rule in RULES if rule.id in CALLS]
+WITH_SCOPE = [rule for rule in FIELD_RULES if rule.scope]
 
 
 def by_id(rule: Rule) -> str:
-    """Name a test after its rule."""
+    """Return the rule's ID as the test ID."""
     return rule.id
 
 
-def evidence_of(finding_type: str, fields: dict[str, Any], mapping: Mapping) -> tuple[Entry, ...]:
-    """Give the evidence of a finding made of a type and fields."""
+def evidence_of(finding_type: str, fields: dict[str, Any], mapping: AttackMapping) -> tuple[Entry, ...]:
+    """Return the evidence entries of a finding with the given type and fields."""
     return find_evidence(finding_of(finding_type, fields), mapping.record_for(finding_type), mapping)
 
 
-def test_every_rule_of_fields_has_an_example() -> None:
-    """Each rule of fields must have exactly one example, and each example a rule."""
-    assert sorted(rule.id for rule in OF_FIELDS) == sorted(EXAMPLES)
+def test_every_field_rule_has_an_example() -> None:
+    """Each field rule must have exactly one example, and each example a rule."""
+    assert sorted(rule.id for rule in FIELD_RULES) == sorted(EXAMPLES)
 
 
-@pytest.mark.parametrize("rule", OF_FIELDS, ids=by_id)
-def test_example_shows_the_technique(rule: Rule, mapping: Mapping) -> None:
-    """A finding with the rule's fields must give the example's technique, with the fields as evidence."""
+@pytest.mark.parametrize("rule", FIELD_RULES, ids=by_id)
+def test_example_has_the_technique(rule: Rule, mapping: AttackMapping) -> None:
+    """A finding with the rule's fields must have the example's technique, with the fields as evidence."""
     example = EXAMPLES[rule.id]
     tactic, technique, confidence = example["gives"]
     found = {
@@ -67,29 +67,31 @@ def test_example_shows_the_technique(rule: Rule, mapping: Mapping) -> None:
     assert named
 
 
-@pytest.mark.parametrize("rule", OF_FIELDS, ids=by_id)
-def test_without_its_fields_a_rule_is_silent(rule: Rule, mapping: Mapping) -> None:
-    """The same finding with another value in every field must not be read by the rule."""
+@pytest.mark.parametrize("rule", FIELD_RULES, ids=by_id)
+def test_rule_does_not_match_other_values(rule: Rule, mapping: AttackMapping) -> None:
+    """The rule must not match the same finding with another value in every field."""
     example = EXAMPLES[rule.id]
-    harmless = {path: "-" if isinstance(value, str) else None for path, value in example["fields"].items()}
+    other_values = {
+        path: "-" if isinstance(value, str) else None for path, value in example["fields"].items()
+    }
     if any(condition[1] == "present" for condition in rule.conditions):
-        harmless = dict.fromkeys(example["fields"])
-    rationales = [entry.rationale for entry in evidence_of(example["type"], harmless, mapping)]
+        other_values = dict.fromkeys(example["fields"])
+    rationales = [entry.rationale for entry in evidence_of(example["type"], other_values, mapping)]
     assert rule.rationale not in rationales
 
 
-@pytest.mark.parametrize("rule", LIMITED, ids=by_id)
-def test_outside_its_limits_a_rule_is_silent(rule: Rule, mapping: Mapping) -> None:
-    """A rule that is limited to some types must not read the same fields in a finding of another."""
+@pytest.mark.parametrize("rule", WITH_SCOPE, ids=by_id)
+def test_rule_does_not_match_outside_its_scope(rule: Rule, mapping: AttackMapping) -> None:
+    """A rule with a scope must not match the same fields in a finding of another type."""
     other = "Behavior:Elsewhere/SomethingElse"
     assert not in_scope(rule.scope, parse_type(other))
     rationales = [entry.rationale for entry in evidence_of(other, EXAMPLES[rule.id]["fields"], mapping)]
     assert rule.rationale not in rationales
 
 
-@pytest.mark.parametrize("rule", OF_CALLS, ids=by_id)
-def test_call_shows_the_technique(rule: Rule, mapping: Mapping) -> None:
-    """Each call of the rule, in a finding whose type means nothing else, must give its usual reading."""
+@pytest.mark.parametrize("rule", CALL_RULES, ids=by_id)
+def test_call_has_the_technique(rule: Rule, mapping: AttackMapping) -> None:
+    """Each call of the rule, in a finding of an unknown type, must have the most common reading."""
     tactic, technique, confidence = rule.readings[0][:3]
     for service, calls in CALLS[rule.id].items():
         for call in calls:
@@ -103,21 +105,21 @@ def test_call_shows_the_technique(rule: Rule, mapping: Mapping) -> None:
             assert fields == {shown.field: shown.value for shown in entry.evidence}
 
 
-@pytest.mark.parametrize("rule", OF_CALLS, ids=by_id)
-def test_refused_call_is_an_attempt(rule: Rule, mapping: Mapping) -> None:
-    """A refused call must lower the confidence by one step, say so, and name the error."""
+@pytest.mark.parametrize("rule", CALL_RULES, ids=by_id)
+def test_failed_call_is_an_attempt(rule: Rule, mapping: AttackMapping) -> None:
+    """A failed call must have confidence one level lower, say so, and list the error."""
     service, calls = next(iter(CALLS[rule.id].items()))
     fields = {f"{CALL}.api": calls[0], f"{CALL}.serviceName": service, f"{CALL}.errorCode": "AccessDenied"}
     entry = evidence_of("Odd:Thing/Made", fields, mapping)[0]
-    usual = CONFIDENCES.index(rule.readings[0][2])
-    assert CONFIDENCES[min(usual + 1, 2)] == entry.confidence
-    assert entry.rationale.startswith(REFUSED)
+    normal = CONFIDENCES.index(rule.readings[0][2])
+    assert CONFIDENCES[min(normal + 1, 2)] == entry.confidence
+    assert entry.rationale.startswith(FAILED_CALL)
     assert "AccessDenied" == {shown.field: shown.value for shown in entry.evidence}[f"{CALL}.errorCode"]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=by_id)
-def test_readings_belong_to_both_releases(rule: Rule, mapping: Mapping) -> None:
-    """Each reading must be a pair of the pinned release and have one in the former release."""
+def test_readings_belong_to_both_releases(rule: Rule, mapping: AttackMapping) -> None:
+    """Each reading must be a valid pair in the pinned release and have a counterpart in the former one."""
     catalogue = mapping.catalogue
     for tactic, technique, _, *stated in rule.readings:
         former, former_tactic = [*stated, None, None][:2]
@@ -127,35 +129,35 @@ def test_readings_belong_to_both_releases(rule: Rule, mapping: Mapping) -> None:
         assert catalogue.former_tactic(tactic, before, former_tactic) is not None
 
 
-def test_anomalous_calls_show_a_technique_nine_times_in_ten(mapping: Mapping) -> None:
-    """Nine of ten calls in AnomalousBehavior findings must show a technique of an aim the purpose names."""
-    fitting = total = 0
+def test_nine_in_ten_anomalous_calls_have_a_technique(mapping: AttackMapping) -> None:
+    """At least 90 % of the calls in AnomalousBehavior findings must have a technique."""
+    mapped = total = 0
     for finding_type, record in mapping.records.items():
         name = parse_type(finding_type)
         if name.resource != "IAMUser" or name.family != "AnomalousBehavior":
             continue
-        meaning = Meaning.of(name.purpose, record, mapping.evidence)
+        meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
         for services in CALLS.values():
             for service, calls in services.items():
                 for call in calls:
                     fields = {f"{CALL}.api": call, f"{CALL}.serviceName": service}
                     entries = evidence_of(finding_type, fields, mapping)
                     total += 1
-                    fitting += bool(entries and entries[0].pair.technique)
-        assert meaning.aim
+                    mapped += bool(entries and entries[0].pair.technique)
+        assert meaning.purpose_tactics
     assert total > 1000
-    assert fitting / total >= 0.9
+    assert mapped / total >= 0.9
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "evidence").glob("*.toml")), ids=lambda path: path.stem)
-def test_files_name_no_two_rules_alike(path: Path) -> None:
-    """The rules of a file must have ids of their own."""
+def test_rule_ids_are_unique_in_a_file(path: Path) -> None:
+    """The rules of a file must have unique IDs."""
     ids = [rule.id for rule in RULES if rule.file == path.stem]
     assert len(set(ids)) == len(ids)
 
 
-def test_evidence_places_can_be_read(mapping: Mapping) -> None:
-    """Each place named as evidence must lead to the value named, in every example."""
+def test_evidence_paths_can_be_read(mapping: AttackMapping) -> None:
+    """In every example each evidence path must have the value listed with it."""
     for example in EXAMPLES.values():
         finding = finding_of(example["type"], example["fields"])
         for entry in find_evidence(finding, mapping.record_for(finding.type), mapping):

@@ -1,4 +1,4 @@
-"""Test that evidence answers whatever a finding holds."""
+"""Test that malformed findings of any kind are enriched without an error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import EnrichedFinding, enrich
-from enricher.enrichment.evidence import CEILING
-from enricher.finding.activity import deed_of
+from enricher.enrichment.evidence import MAX_ENTRIES
+from enricher.finding.activity import activity_of
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import single_line
 from enricher.mapping.model import CONFIDENCES
@@ -39,17 +39,17 @@ JSON = st.recursive(
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """List the paths to everything in a JSON value."""
+    """Return the paths to all parts of a JSON value."""
     keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     return [path] + [found for key in keys for found in paths_of(value[key], (*path, key))]
 
 
 @st.composite
-def broken_details(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw an example finding in which some places are dropped, retyped or nested wrongly, one blown up."""
+def malformed_details(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw an example finding with parts removed, retyped or nested wrongly, possibly one made very large."""
     detail: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(EVENTS))["detail"])
     changes = draw(st.lists(st.sampled_from(["drop", "retype", "nest"]), min_size=1, max_size=5))
-    for change in [*changes, *draw(st.sampled_from([[], ["blow up"]]))]:
+    for change in [*changes, *draw(st.sampled_from([[], ["enlarge"]]))]:
         paths = [path for path in paths_of(detail) if path]
         if not paths:
             break
@@ -67,7 +67,7 @@ def broken_details(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def replacements(change: str, old: Any) -> st.SearchStrategy[Any]:
-    """Give what may stand in the place of an old value."""
+    """Return a strategy for the values that replace an old one."""
     if change == "retype":
         return JSON
     if change == "nest":
@@ -76,9 +76,9 @@ def replacements(change: str, old: Any) -> st.SearchStrategy[Any]:
 
 
 def check(enriched: EnrichedFinding) -> None:
-    """Assert what must hold of every answer."""
+    """Assert the invariants of every enriched finding."""
     catalogue, view = MAPPING.catalogue, enriched.finding.view
-    assert CEILING >= sum(entry.source == "evidence" for entry in enriched.entries)
+    assert MAX_ENTRIES >= sum(entry.source == "evidence" for entry in enriched.entries)
     for entry in enriched.entries:
         pair = entry.pair
         assert pair.technique is None or catalogue.belongs(pair.tactic, pair.technique)
@@ -95,34 +95,34 @@ def check(enriched: EnrichedFinding) -> None:
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_examples_keep_the_rules(name: str) -> None:
-    """Every example must be answered with pairs that belong together and fields that are there."""
+def test_examples_satisfy_the_invariants(name: str) -> None:
+    """Every example must have valid pairs and evidence that is in the finding."""
     check(enrich(Finding.from_event(examples.event(name)), MAPPING))
 
 
-@given(broken_details())
-def test_broken_findings_are_answered(detail: dict[str, Any]) -> None:
-    """Whatever is dropped, retyped, nested wrongly or huge, an answer must come and be true."""
+@given(malformed_details())
+def test_malformed_finding_is_enriched(detail: dict[str, Any]) -> None:
+    """A finding with missing, retyped, wrongly nested or huge parts must satisfy the invariants."""
     check(enrich(Finding.from_detail(detail), MAPPING))
 
 
-@given(broken_details())
-def test_broken_findings_change_nothing(detail: dict[str, Any]) -> None:
-    """Reading a finding must leave it as it came."""
+@given(malformed_details())
+def test_enrichment_does_not_modify_the_finding(detail: dict[str, Any]) -> None:
+    """Enriching a finding must leave it unchanged."""
     before = copy.deepcopy(detail)
     enrich(Finding.from_detail(detail), MAPPING)
     assert before == detail
 
 
 @given(st.text(), st.sampled_from(EVENTS))
-def test_any_type_is_answered(finding_type: str, event: dict[str, Any]) -> None:
-    """Any text as the finding type must be answered."""
+def test_any_type_is_enriched(finding_type: str, event: dict[str, Any]) -> None:
+    """Any text as the finding type must satisfy the invariants."""
     check(enrich(Finding.from_detail({**event["detail"], "type": finding_type}), MAPPING))
 
 
 @given(JSON, JSON, JSON)
-def test_any_blocks_are_answered(service: Any, resource: Any, action: Any) -> None:
-    """Any JSON in the blocks that are read must be answered."""
+def test_any_json_in_the_blocks_is_enriched(service: Any, resource: Any, action: Any) -> None:
+    """Any JSON in the objects that are read must satisfy the invariants."""
     for detail in (
         {"type": "a:b/c", "service": service, "resource": resource},
         {"type": "a:b/c", "service": {"action": action, "additionalInfo": service, "detection": resource}},
@@ -131,8 +131,8 @@ def test_any_blocks_are_answered(service: Any, resource: Any, action: Any) -> No
         check(enrich(Finding.from_detail(detail), MAPPING))
 
 
-@given(broken_details())
-def test_deed_is_text(detail: dict[str, Any]) -> None:
-    """What happened must be told in text that fits one line, whatever the finding holds."""
-    line = single_line(deed_of(Finding.from_detail(detail)), 200)
+@given(malformed_details())
+def test_activity_is_one_line(detail: dict[str, Any]) -> None:
+    """The activity of any malformed finding must be text that fits on one line."""
+    line = single_line(activity_of(Finding.from_detail(detail)), 200)
     assert [line] == (line.splitlines() or [""])

@@ -1,4 +1,4 @@
-"""Make findings that no one foresaw: examples with any part of them replaced by anything."""
+"""Generate malformed findings: examples with parts replaced by arbitrary JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ JSON = st.recursive(
 
 @st.composite
 def events(draw: st.DrawFn) -> dict[str, Any]:
-    """Give an example event of which up to six parts of the detail are something else."""
+    """Draw an example event with one to six parts of its detail replaced by arbitrary JSON."""
     event = examples.event(draw(st.sampled_from(examples.names())))
     for _ in range(draw(st.integers(1, 6))):
         holder, key = event["detail"], draw(st.sampled_from(sorted(event["detail"])))

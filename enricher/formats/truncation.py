@@ -1,13 +1,13 @@
-"""Make what is too large for its destination smaller, part by part, in a fixed order."""
+"""Truncate what is too large for its destination, part by part, in a fixed order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-#: What is given up, in this order, when the event exceeds the limit: first what an analyst would look up in
-#: the console anyway, last what names the resource. Identity, `attack` and `alert` are never given up.
-SLIMMING_ORDER = (
+#: Paths removed, in this order, when the event exceeds the limit: first what an analyst looks up in the
+#: console anyway, last what identifies the resource. Identity, `attack` and `alert` are never removed.
+TRUNCATION_ORDER = (
     "service.detection.sequence.signals",
     "service.detection.anomaly",
     "service.detection.sequence.sequenceIndicators",
@@ -39,10 +39,10 @@ _IDENTITY = frozenset(
 )  # fmt: skip
 
 
-def slim_detail(detail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    """Give ever smaller copies of a detail, each with the paths of what it lacks (`detail.…`)."""
+def truncate_detail(detail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    """Yield increasingly smaller copies of a detail, each with the list of removed paths (`detail.…`)."""
     removed: list[str] = []
-    for path in (*SLIMMING_ORDER, *sorted(detail.keys() - {_spelling(detail, key) for key in _IDENTITY})):
+    for path in (*TRUNCATION_ORDER, *sorted(detail.keys() - {_actual_key(detail, key) for key in _IDENTITY})):
         smaller = without(detail, path.split("."))
         if smaller is detail:
             continue
@@ -51,22 +51,28 @@ def slim_detail(detail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], 
         yield detail, removed
 
 
-def give_up(
+def remove_fields(
     document: Mapping[str, Any], removed: str, order: Iterable[str]
 ) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    """Give ever smaller copies of a document that lacks `removed` already: its keys go in `order`."""
-    gone = [removed]
-    yield document, gone
+    """Yield increasingly smaller copies of a document, each with the list of removed names.
+
+    removed: the name of what the document lacks already; order: the top-level keys to remove, in this order.
+    """
+    all_removed = [removed]
+    yield document, all_removed
     for name in order:
         if name in document:
             document = {key: value for key, value in document.items() if key != name}
-            gone = [*gone, name]
-            yield document, gone
+            all_removed = [*all_removed, name]
+            yield document, all_removed
 
 
 def without(block: Mapping[str, Any], keys: list[str]) -> Mapping[str, Any]:
-    """Copy `block` without the value at the path `keys`, in either case; give `block` if none is there."""
-    key = _spelling(block, keys[0])
+    """Return a copy of `block` without the value at the path `keys`; return `block` itself if it has none.
+
+    keys: the steps of the path in camelCase; PascalCase keys in `block` match as well.
+    """
+    key = _actual_key(block, keys[0])
     if key not in block:
         return block
     if len(keys) == 1:
@@ -78,5 +84,5 @@ def without(block: Mapping[str, Any], keys: list[str]) -> Mapping[str, Any]:
     return block if smaller is inner else {**block, key: smaller}
 
 
-def _spelling(block: Mapping[str, Any], key: str) -> str:
+def _actual_key(block: Mapping[str, Any], key: str) -> str:
     return key if key in block else key[0].upper() + key[1:]
