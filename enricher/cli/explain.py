@@ -12,7 +12,8 @@ from typing import Any
 from enricher.attack.catalog import Pair
 from enricher.authoring.rule_docs import conditions_of, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrichment.enrich import attack_block, entries_of
+from enricher.enrichment.enrich import attack_block
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.enrichment.unknown_type import read_type
 from enricher.mapping.model import AttackMapping, Record

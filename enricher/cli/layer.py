@@ -17,7 +17,8 @@ from enricher.authoring.authored_entries import read_authored
 from enricher.authoring.loader import ROOT
 from enricher.cli.saved_findings import Rejected, read_file
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping, report
-from enricher.enrichment.enrich import attack_block, enrich, entries_of
+from enricher.enrichment.enrich import attack_block, enrich
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.finding.safe_text import single_line
 from enricher.mapping.model import AttackMapping

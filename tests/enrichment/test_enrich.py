@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from enricher.attack.catalog import Catalogue, Pair
-from enricher.enrichment.enrich import attack_block, combine_entries, enrich
+from enricher.enrichment.enrich import attack_block, enrich
+from enricher.enrichment.precedence import combine_entries
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping, Record

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from enricher.attack.catalog import Pair
-from enricher.enrichment.enrich import attack_block, enrich, entries_of
+from enricher.enrichment.enrich import attack_block, enrich
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
