@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 #: The destinations and message formats of a route; each is a module of `destinations` or of `formats`.
 DESTINATIONS = ("sns", "security-hub-annotate", "security-hub-import")
-FORMATS = ("guardduty", "ecs", "ocsf", "text", "chat")
+FORMATS = ("guardduty", "finding", "ecs", "ocsf", "text", "chat")
 UPDATE_MODES = ("material", "every", "first")
 
 #: MaximumMessageSize of an SNS topic: default, minimum and maximum, in bytes.
