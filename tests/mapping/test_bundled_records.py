@@ -56,23 +56,6 @@ def test_record_is_of_a_known_type(record: Record) -> None:
 
 
 @each_record
-def test_pairs_belong_together_in_both_releases(record: Record) -> None:
-    """Each technique must be listed under its tactic, in the pinned release and in the former one."""
-    assert len(record.pairs) <= 3
-    assert record.confidence in CONFIDENCES
-    for pair in record.pairs:
-        if pair.technique is None:
-            assert pair.tactic in CATALOGUE.pinned.tactics
-            continue
-        assert pair.tactic in CATALOGUE.pinned.techniques[pair.technique].tactics
-        before = CATALOGUE.former_technique(pair.technique, pair.former)
-        assert before is not None
-        tactic = CATALOGUE.former_tactic(pair.tactic, before, pair.former_tactic)
-        assert tactic is not None
-        assert tactic.id in before.tactics
-
-
-@each_record
 def test_rationale_is_one_to_three_sentences_of_its_own(record: Record) -> None:
     """A rationale must be short enough for an on-call analyst, state the reason, and be unique."""
     sentences = re.findall(r"[.!?](?=\s|$)", record.rationale)
