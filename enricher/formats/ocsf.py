@@ -6,7 +6,7 @@ Schema: https://schema.ocsf.io/1.8.0/classes/detection_finding?profiles=cloud
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +15,12 @@ from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, moment_of, read_context
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
-from enricher.formats.base import TooLarge
 from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.ocsf_evidences import account_of, evidences_of, malware_of, resources_of
 from enricher.formats.ocsf_observables import observables_of
 from enricher.formats.ocsf_versions import to_version
 from enricher.formats.summary import parent_of
-from enricher.formats.truncation import remove_fields, truncate_detail
+from enricher.formats.truncation import Removals, fit
 from enricher.settings import OCSF_VERSIONS
 
 _CLASS, _CATEGORY = 2004, 2
@@ -42,27 +41,25 @@ def render(enriched: EnrichedFinding, limit: int, version: str = OCSF_VERSIONS[0
     the limit.
     """
     event = _event(enriched)
+    detail = enriched.finding.event["detail"]
+    removals = Removals(detail, "raw_data", [key for key in TRUNCATION_ORDER if key in event])
     whole = 0
-    for smaller, removed in _truncations(event, enriched.finding.event["detail"]):
-        metadata = event["metadata"]
+
+    def truncated(count: int) -> str:
+        nonlocal whole
+        smaller, removed = removals.detail(count)
+        left = {key: value for key, value in event.items() if key not in removed}
+        if smaller is not None:
+            left["raw_data"] = dump_json(smaller)
         if removed:
-            labels = [*metadata.get("labels", ()), *(f"removed:{path}" for path in removed)]
+            labels = [*event["metadata"].get("labels", ()), *(f"removed:{path}" for path in removed)]
             size = {"is_truncated": True, "untruncated_size": (whole + 1023) // 1024}
-            metadata = {**metadata, "labels": labels, **size}
-        text = dump_json(to_version({**smaller, "metadata": metadata}, version))
-        if utf8_size(text) <= limit:
-            return text
+            left["metadata"] = {**event["metadata"], "labels": labels, **size}
+        text = dump_json(to_version(left, version))
         whole = whole or utf8_size(text)
-    raise TooLarge(f"{whole} bytes, {utf8_size(text)} after truncation: the limit is {limit} bytes")
+        return text
 
-
-def _truncations(
-    event: Mapping[str, Any], detail: Mapping[str, Any]
-) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    yield {**event, "raw_data": dump_json(detail)}, []
-    for truncated, removed in truncate_detail(detail):
-        yield {**event, "raw_data": dump_json(truncated)}, removed
-    yield from remove_fields(event, "raw_data", TRUNCATION_ORDER)
+    return fit(truncated, removals.__len__, limit)
 
 
 def _event(enriched: EnrichedFinding) -> dict[str, Any]:
