@@ -1,4 +1,4 @@
-"""Compile the mapping once for all commands, as compiling it anew for each call took most of the tests' time."""
+"""Compile the mapping once for all commands: compiling it for each call took most of the tests' time."""
 
 from __future__ import annotations
 

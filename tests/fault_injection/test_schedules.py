@@ -1,4 +1,4 @@
-"""Check the guarantees of docs/guarantees.md with schedules that cover every fault profile and configuration."""
+"""Check the guarantees of docs/guarantees.md with schedules for every fault and configuration."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 from enricher.attack.catalog import parent_id
 from enricher.authoring.loader import ROOT, read_all_records, read_catalogue, read_known_types
-from enricher.mapping.model import CONFIDENCES, Record
+from enricher.mapping.model import Record
 from enricher.mapping.problems import Problem
 
 DATA = Path(__file__).parents[1] / "data"
