@@ -41,7 +41,8 @@ def write_mapping(root: Path, files: dict[str, str], types: dict[str, str], cata
         f"{key},{'retired' if stem == 'retired' else 'active'},{stem},,{FACTS}" for key, stem in types.items()
     ]
     (root / "finding-types.csv").write_text(
-        "\n".join(["type,status,file,replaced_by,severity,data_source,plan,read", *rows, ""]), encoding="utf-8"
+        "\n".join(["type,status,file,replaced_by,severity,data_source,plan,read", *rows, ""]),
+        encoding="utf-8",
     )
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)

@@ -172,7 +172,7 @@ def _check_facts(row: KnownType) -> Iterator[str]:
         if unknown := [value for value in values if value not in expected]:
             yield f"invalid value for `{column}`: expected {', '.join(expected)}, got {unknown[0]!r}"
     if not _DATE.fullmatch(row.read):
-        yield f"invalid value for `read`: expected the day the facts were read (YYYY-MM-DD), got {row.read!r}"
+        yield f"invalid value for `read`: expected a date (YYYY-MM-DD), got {row.read!r}"
 
 
 def _check_coverage(

@@ -90,7 +90,9 @@ def refinements(
     for rule in rules_of(mapping):
         reading = choose_reading(rule, meaning)
         limited = bool(rule.scope and rule.scope[2])
-        if applies_to(rule, name, of_calls, mapping) and (limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)):
+        if applies_to(rule, name, of_calls, mapping) and (
+            limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)
+        ):
             best, rules = found.setdefault((reading[0], reading[1]), (reading, []))
             rules.append(rule)
             if CONFIDENCES.index(reading[2]) < CONFIDENCES.index(best[2]):

@@ -229,7 +229,7 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
             Problem(
                 "finding-types.csv",
                 "Recon:EC2/One",
-                "invalid value for `read`: expected the day the facts were read (YYYY-MM-DD), got 'yesterday'",
+                "invalid value for `read`: expected a date (YYYY-MM-DD), got 'yesterday'",
             ),
         ),
         (
