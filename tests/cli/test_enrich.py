@@ -118,3 +118,11 @@ def test_unknown_release_is_reported_with_the_option(capsys: pytest.CaptureFixtu
         "enricher: invalid value for --attack-version: '17': expected 19.2 or 18.1\n"
         == capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize("version", ["1.8.0", "1.5.0", "1.1.0"])
+def test_ocsf_version_is_output(version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --ocsf-version the event must be of that OCSF version."""
+    path = str(examples.EVENTS / "ec2-tor-client.json")
+    assert main(["enrich", "--format", "ocsf", "--ocsf-version", version, path]) == 0
+    assert version == json.loads(capsys.readouterr().out)["metadata"]["version"]
