@@ -132,7 +132,7 @@ OPERATIONS = {
         ({"SiemRoute": "off", "SecurityHubRoute": "import"}, {"SecurityHub"}),
         ({"SiemRoute": "off", "NotificationRoute": "chat"}, {"Notification"}),
     ],
-    ids=str,
+    ids=["defaults", "all", "security-hub", "notification"],
 )
 def test_a_route_that_is_off_keeps_what_holds_findings(
     parameters: dict[str, str], on: set[str], overrides: str
