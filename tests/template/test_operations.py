@@ -38,7 +38,7 @@ def alarms(**parameters: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", ROUTE_ALARMS)
 def test_alarm_watches_its_own_route(name: str, route: str) -> None:
-    """A route's alarm watches the metric of that route's own queue, function or dimension, once it is above 0."""
+    """A route's alarm watches the metric of that route's own queue, function or dimension."""
     metric, target, threshold = ROUTE_ALARMS[name]
     alarm = alarms()[f"{route}{name}"]
     if (name, route) == ("AgeAlarm", "SecurityHub"):
@@ -71,7 +71,9 @@ def test_every_alarm_notifies_the_operations_topic() -> None:
     """Every alarm notifies the stack's own topic, or the one given instead; none is silent."""
     for expected, parameters in (("<OperationsTopic>", {}), (OWN_TOPIC, {"OperationsTopicArn": OWN_TOPIC})):
         rows = alarms(**parameters)
-        assert dict.fromkeys(rows, [expected]) == {name: row["AlarmActions"] for name, row in rows.items()}
+        assert {name: [expected] for name in rows} == {
+            name: row["AlarmActions"] for name, row in rows.items()
+        }
 
 
 def test_alarm_periods_are_within_the_limits_of_cloudwatch() -> None:
@@ -193,7 +195,7 @@ def test_disabling_or_deleting_the_rule_is_notified() -> None:
     "parameters", [{}, ALL_ON, {"SiemRoute": "off", "NotificationRoute": "chat"}], ids=str
 )
 def test_dashboard_is_valid_and_shows_metrics_that_exist(parameters: dict[str, str]) -> None:
-    """The dashboard is JSON, needs no function of a route that is off, and shows metrics that the code emits."""
+    """The dashboard is JSON, needs no function of a route that is off, and shows metrics of the code."""
     body = json.loads(Stack(**parameters).properties("OperationsDashboard")["DashboardBody"])
     names: set[str] = set()
     for widget in body["widgets"]:
@@ -222,7 +224,7 @@ def test_saved_queries_search_for_messages_that_the_code_logs() -> None:
         assert row["LogGroupNames"] == [f"<{route}Logs>" for route in ROUTES]
         for message in re.findall(r'message = "([^"]+)"', row["QueryString"]):
             assert f'"{message}"' in CODE, message
-        for name in {"finding_type", "finding_arn", "remedy", "attempt", "techniques"}:
+        for name in ("finding_type", "finding_arn", "remedy", "attempt", "techniques"):
             assert name not in row["QueryString"] or f'"{name}"' in CODE
 
 
@@ -233,7 +235,7 @@ def test_dashboard_and_queries_can_be_left_out() -> None:
 
 
 def test_outputs_name_queues_topics_and_versions() -> None:
-    """Outputs have the URL and ARN of every queue, the topics, and the versions of code, mapping and ATT&CK."""
+    """Outputs have the URL and ARN of every queue, and the versions of code, mapping and ATT&CK."""
     stack, outputs = Stack(), template()["Outputs"]
     assert not [name for name, row in outputs.items() if "Condition" in row]
     values = {name: stack.resolve(row["Value"]) for name, row in outputs.items()}

@@ -185,7 +185,7 @@ def test_only_lambda_itself_needs_all_resources(
 
 
 def test_organization_constraints_are_set_only_where_given() -> None:
-    """Boundary, path, VPC and tracing apply to every role or function; the defaults leave them as they were."""
+    """Boundary, path, VPC and tracing apply to every role or function; the defaults change none."""
     boundary = "arn:aws:iam::111122223333:policy/boundary"
     given = Stack(
         **ALL_ON,

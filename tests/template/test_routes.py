@@ -137,7 +137,7 @@ OPERATIONS = {
 def test_a_route_that_is_off_keeps_what_holds_findings(
     parameters: dict[str, str], on: set[str], overrides: str
 ) -> None:
-    """A route has its queues, topic, their policies and logs always; function, role and alarms if it is on."""
+    """A route always has its queues, topic, policies and logs; function, role and alarms if it is on."""
     present = Stack(**parameters, MappingOverrides=overrides).resources.keys()
     expected = {f"{route}{name}" for route in ROUTES for name in KEPT}
     expected |= {f"{route}{name}" for route in on for name in SWITCHED}
@@ -165,7 +165,7 @@ def test_what_holds_findings_or_subscriptions_survives_the_stack() -> None:
 
 
 def test_log_groups_cannot_make_a_creation_fail() -> None:
-    """A log group has no name of its own and is deleted with the stack: a later stack finds none in its way."""
+    """A log group has no name of its own and is deleted with the stack: none is in a later stack's way."""
     groups = {
         name: row for name, row in template()["Resources"].items() if row["Type"] == "AWS::Logs::LogGroup"
     }
@@ -182,7 +182,7 @@ def test_no_resource_that_is_retained_has_a_name() -> None:
 
 
 def test_only_annotate_waits_for_guarddutys_own_finding() -> None:
-    """SecurityHubDelay delays annotate, which looks a finding up; import looks for nothing and never waits."""
+    """SecurityHubDelay delays annotate, which looks a finding up; import looks for nothing."""
     delays = {
         mode: Stack(SecurityHubRoute=mode, SecurityHubDelay="120").properties("SecurityHubQueue")[
             "DelaySeconds"
