@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,8 @@ from enricher.authoring.authored_entries import read_authored
 from enricher.authoring.loader import ROOT
 from enricher.cli.saved_findings import Rejected, read_file
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping, report
-from enricher.enrichment.enrich import attack_block, enrich, entries_of
+from enricher.enrichment.attack_block import Attack, attack_block
+from enricher.enrichment.enrich import enrich, entries_of
 from enricher.enrichment.tag import Entry
 from enricher.finding.safe_text import single_line
 from enricher.mapping.model import AttackMapping
@@ -121,7 +122,7 @@ def observed_cells(
     return cells, rejections
 
 
-def _pairs(attack: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _pairs(attack: Attack) -> list[tuple[str, str]]:
     return [(row["id"], row["tactic"]["id"]) for row in attack["techniques"]]
 
 

@@ -11,8 +11,8 @@ from enricher.formats.truncation import truncate_detail
 def render(enriched: EnrichedFinding, limit: int) -> str:
     """Return the enriched event as JSON of at most `limit` UTF-8 bytes.
 
-    Above the limit `truncate_detail` removes parts of `detail` and the additional key `truncated` lists them:
-    {"bytes": original size, "removed": [paths]}. Raise TooLarge if the required parts exceed the limit.
+    Above the limit `truncate_detail` removes parts of `detail` and the additional key `truncated` lists their
+    paths, separated by spaces. Raise TooLarge if the required parts exceed the limit.
     """
     event = enriched.as_event()
     text = dump_json(event)
@@ -20,7 +20,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     if whole <= limit:
         return text
     for detail, removed in truncate_detail(enriched.finding.event["detail"]):
-        text = dump_json({**event, "detail": detail, "truncated": {"bytes": whole, "removed": removed}})
+        text = dump_json({**event, "detail": detail, "truncated": " ".join(removed)})
         if utf8_size(text) <= limit:
             return text
     raise TooLarge(f"{whole} bytes, {utf8_size(text)} after truncation: the limit is {limit} bytes")
