@@ -54,7 +54,7 @@ class _Statement:
     evidence: list[Shown]
     whole: bool = False
     signals: list[Shown] = field(default_factory=list)
-    tactics: list[str] = field(default_factory=list)
+    tactics: dict[str, None] = field(default_factory=dict)
 
 
 def find_native(finding: Finding, mapping: AttackMapping) -> tuple[Entry, ...]:
@@ -109,15 +109,19 @@ class _StatementReader:
     def _state(
         self, indicators: list[_Indicator], signal: Shown | None = None, *, whole: bool = False
     ) -> None:
-        """Add the statements of one list of indicators; `signal` is the name of the signal that has them."""
-        tactics: list[str] = []
+        """Add the statements of one list of indicators; `signal` is the name of the signal that has them.
+
+        Distinct tactics only: ATT&CK has few, but a list may repeat one for each of its values, and each
+        technique is compared with all of them.
+        """
+        tactics: dict[str, None] = {}
         for key, text, value in indicators:
             if key == _TACTIC:
                 named = self.lookup.tactics(text)
-                tactics += named
+                tactics |= dict.fromkeys(named)
                 if named:
                     self.tactics.setdefault(" ".join(named), value)
-        stated = tactics or [tactic for key in self.tactics for tactic in key.split()]
+        stated = [*tactics] or [tactic for key in self.tactics for tactic in key.split()]
         for key, text, value in indicators:
             if key != _TECHNIQUE:
                 continue
@@ -126,7 +130,13 @@ class _StatementReader:
                 self._note(technique, value, tactics, signal, whole=whole)
 
     def _note(
-        self, named: NamedTechnique, value: Shown, tactics: list[str], signal: Shown | None, *, whole: bool
+        self,
+        named: NamedTechnique,
+        value: Shown,
+        tactics: dict[str, None],
+        signal: Shown | None,
+        *,
+        whole: bool,
     ) -> None:
         statement = self.statements.setdefault(named.id, _Statement(named, [value]))
         statement.whole |= whole
@@ -134,7 +144,7 @@ class _StatementReader:
             statement.signals.append(signal)
         if not whole:
             # The tactics of the signal itself are more specific than those of the whole sequence.
-            statement.tactics += tactics
+            statement.tactics |= tactics
 
     def _entries(self) -> Iterator[Entry]:
         """Pair each technique with one tactic so that as many stated tactics as possible are covered."""
@@ -162,7 +172,7 @@ class _StatementReader:
         """Return a technique's candidate tactics: its signals', else the sequence's, else its own first."""
         technique = statement.named.id
         return (
-            self.lookup.belonging(technique, statement.tactics)
+            self.lookup.belonging(technique, [*statement.tactics])
             or self.lookup.belonging(technique, every)
             or list(self.lookup.catalogue.pinned.techniques[technique].tactics[:1])
         )

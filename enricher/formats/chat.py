@@ -16,9 +16,9 @@ from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.base import TooLarge
-from enricher.formats.json_text import dump_json, filled, utf8_size
+from enricher.formats.json_text import dump_json, filled
 from enricher.formats.summary import context_rows, id_and_name, other_names
+from enricher.formats.truncation import fit
 
 #: This project's own limits, in characters. A section of a Slack message holds 3,000 characters
 #: (https://docs.slack.dev/reference/block-kit/blocks/section-block); a title is one or two lines on a phone.
@@ -48,7 +48,6 @@ _LOOK_ALIKE = str.maketrans(
         "`": "'",
     }
 )
-_ENTITY = re.compile(r"&(?=#|\w+;)")
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _ICONS = {"CRITICAL": "🟣", "HIGH": "🔴", "MEDIUM": "🟠", "LOW": "🟡"}
 
@@ -61,18 +60,23 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     TooLarge if the required fields exceed the limit.
     """
     body = _notification(enriched)
-    text = dump_json(body)
-    removed: list[str] = []
-    for block, key in _TRUNCATION_ORDER:
-        if utf8_size(text) <= limit:
-            return text
-        if body[block].pop(key, None):
-            removed.append(f"{block}.{key}")
-            body["metadata"]["additionalContext"] = {"removed": ", ".join(removed)}
-            text = dump_json(body)
-    if utf8_size(text) <= limit:
-        return text
-    raise TooLarge(f"{utf8_size(text)} bytes after truncation: the limit is {limit} bytes")
+    order = [(block, key) for block, key in _TRUNCATION_ORDER if key in body[block]]
+
+    def truncated(count: int) -> str:
+        removed = order[:count]
+        left = {
+            block: {key: value for key, value in inner.items() if (block, key) not in removed}
+            if isinstance(inner, dict)
+            else inner
+            for block, inner in body.items()
+        }
+        if removed:
+            left["metadata"]["additionalContext"] = {
+                "removed": ", ".join(f"{block}.{key}" for block, key in removed)
+            }
+        return dump_json(left)
+
+    return fit(truncated, lambda: len(order), limit)
 
 
 def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
@@ -112,7 +116,7 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
 
 def unmarked(text: str, limit: int = 200) -> str:
     """Return finding content as one line of at most `limit` characters without links, mentions or markup."""
-    line = _ENTITY.sub("&amp;", plain(text, limit).translate(_LOOK_ALIKE))
+    line = plain(text, limit).translate(_LOOK_ALIKE)
     return defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit]
 
 

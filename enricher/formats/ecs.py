@@ -5,18 +5,17 @@ Fields: https://www.elastic.co/docs/reference/ecs/ecs-field-reference
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from enricher.enrichment.attack_block import finding_evidence, is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, moment_of, read_context
 from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
-from enricher.formats.base import TooLarge
 from enricher.formats.ecs_entities import entity_fields
-from enricher.formats.json_text import dump_json, filled, utf8_size
+from enricher.formats.json_text import dump_json, filled
 from enricher.formats.summary import id_and_name, other_names, parent_of
-from enricher.formats.truncation import remove_fields, truncate_detail
+from enricher.formats.truncation import Removals, fit
 
 ECS_VERSION = "9.4.0"
 
@@ -44,26 +43,24 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     TRUNCATION_ORDER; labels.truncated lists them. Raise TooLarge if the required fields exceed the limit.
     """
     document = _document(enriched)
-    size = 0
-    for smaller, removed in _truncations(document, enriched.finding.event["detail"]):
-        labels = {**document["labels"], "truncated": removed} if removed else document["labels"]
-        text = dump_json({**smaller, "labels": labels})
-        size = utf8_size(text)
-        if size <= limit:
-            return text
-    raise TooLarge(f"{size} bytes after truncation: the limit is {limit} bytes")
+    removals = Removals(
+        enriched.finding.event["detail"],
+        "event.original",
+        [key for key in TRUNCATION_ORDER if key in document],
+    )
 
+    def truncated(count: int) -> str:
+        detail, removed = removals.detail(count)
+        smaller = {key: value for key, value in document.items() if key not in removed}
+        if detail is not None:
+            # A string, not an object: unknown fields could conflict with the index mapping, and Elasticsearch
+            # rejects a document if a single field conflicts.
+            smaller["event"] = {**document["event"], "original": dump_json(detail)}
+        if removed:
+            smaller["labels"] = {**document["labels"], "truncated": removed}
+        return dump_json(smaller)
 
-def _truncations(
-    document: Mapping[str, Any], detail: Mapping[str, Any]
-) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    # A string, not an object: unknown fields could conflict with the index mapping, and Elasticsearch rejects
-    # a document if a single field conflicts.
-    event = document["event"]
-    yield {**document, "event": {**event, "original": dump_json(detail)}}, []
-    for truncated, removed in truncate_detail(detail):
-        yield {**document, "event": {**event, "original": dump_json(truncated)}}, removed
-    yield from remove_fields(document, "event.original", TRUNCATION_ORDER)
+    return fit(truncated, removals.__len__, limit)
 
 
 def _document(enriched: EnrichedFinding) -> dict[str, Any]:

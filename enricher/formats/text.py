@@ -12,8 +12,8 @@ from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.base import TooLarge
 from enricher.formats.summary import Rows, context_rows, id_and_name, minor_rows, other_names
+from enricher.formats.truncation import fit
 
 WIDTH = 78
 _LABEL = 10
@@ -41,18 +41,15 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
         "detail": _row_lines(minor_rows(context)),
         "ids": _id_lines(enriched),
     }
-    text = _join(parts)
-    for place in range(len(_TRUNCATION_ORDER)):
-        if len(text.encode("utf-8")) <= limit:
-            return text
-        removed = _TRUNCATION_ORDER[: place + 1]
+
+    def truncated(count: int) -> str:
+        removed = _TRUNCATION_ORDER[:count]
         left = {name: lines for name, lines in parts.items() if name not in removed}
-        text = _join(
-            {**left, "truncated": [f"Removed to fit the size limit: {', '.join(removed)}. See the console."]}
-        )
-    if len(text.encode("utf-8")) <= limit:
-        return text
-    raise TooLarge(f"{len(text.encode('utf-8'))} bytes after truncation: the limit is {limit} bytes")
+        if removed:
+            left["truncated"] = [f"Removed to fit the size limit: {', '.join(removed)}. See the console."]
+        return _join(left)
+
+    return fit(truncated, lambda: len(_TRUNCATION_ORDER), limit)
 
 
 def _join(parts: Mapping[str, list[str]]) -> str:

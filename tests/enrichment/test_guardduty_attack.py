@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from enricher.attack.catalog import Catalogue, Pair
+from enricher.attack.lookup import Lookup, choose
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.guardduty_attack import SEQUENCE, find_native
 from enricher.finding.event import Finding
@@ -165,6 +166,33 @@ def test_value_that_is_not_a_technique_is_ignored(techniques: list[Any], mapping
 def test_malformed_sequence_produces_no_entry(sequence: object, mapping: AttackMapping) -> None:
     """A sequence of another shape must produce neither an entry nor an error."""
     assert [] == pairs(finding_of("AttackSequence:IAM/CompromisedCredentials", {SEQUENCE: sequence}), mapping)
+
+
+@pytest.mark.parametrize("in_signal", [False, True])
+def test_repeated_statements_are_merged_in_linear_time(
+    in_signal: bool, mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each technique must be compared with the distinct tactics of its list, however often one is stated."""
+    compared: list[int] = []
+
+    def choosing(spellings: Any, catalogue: Catalogue, tactics: Any) -> Any:
+        compared.append(len(list(tactics)))
+        return choose(spellings, catalogue, tactics)
+
+    def belonging(lookup: Lookup, technique: str, tactics: Any) -> list[str]:
+        compared.append(len(list(tactics)))
+        return real_belonging(lookup, technique, tactics)
+
+    real_belonging = Lookup.belonging
+    monkeypatch.setattr("enricher.enrichment.guardduty_attack.choose", choosing)
+    monkeypatch.setattr(Lookup, "belonging", belonging)
+    repeated = indicators(["Persistence", "Impact"] * 200, ["T1485", "T1098"] * 200) * 20
+    key = "signals" if in_signal else "sequenceIndicators"
+    value = [{"name": "a", "signalIndicators": repeated}] if in_signal else repeated
+    finding = finding_of("AttackSequence:IAM/CompromisedCredentials", {f"{SEQUENCE}.{key}": value})
+    assert [Pair("TA0040", "T1485"), Pair("TA0003", "T1098")] == pairs(finding, mapping)
+    assert len(compared) > 8_000
+    assert 2 == max(compared)
 
 
 def test_description_is_read_if_the_sequence_is_missing(mapping: AttackMapping) -> None:
