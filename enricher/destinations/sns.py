@@ -8,7 +8,7 @@ limit for one message and for the sum); https://docs.aws.amazon.com/sns/latest/d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
 from enricher.destinations.batching import batch_by_size
+from enricher.enrichment.attack_block import Attack, OtherNames
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
@@ -117,7 +118,7 @@ def subject_line(enriched: EnrichedFinding) -> str:
 
 
 def attributes_of(enriched: EnrichedFinding) -> Attributes:
-    """Return the up to nine message attributes for filter policies; those without a value are left out.
+    """Return the up to ten message attributes for filter policies; those without a value are left out.
 
     tactics contains ids and names, techniques contains ids: of the technique, of its parent technique, and of
     both in the other ATT&CK version, so that a filter on any of them matches.
@@ -131,6 +132,7 @@ def attributes_of(enriched: EnrichedFinding) -> Attributes:
         "region": single_line(finding.region),
         "status": attack["status"],
         "occurrence": alert["occurrence"],
+        "sample": "true" if alert["sample"] else "false",
     }
     attributes = {key: {"DataType": "String", "StringValue": value} for key, value in texts.items() if value}
     if severity is not None:
@@ -141,21 +143,20 @@ def attributes_of(enriched: EnrichedFinding) -> Attributes:
     return attributes
 
 
-def _tactic_names(attack: Mapping[str, Any]) -> list[str]:
-    others = [
-        row[key]["tactic"] for row in attack["techniques"] for key in ("formerly", "currently") if key in row
-    ]
+def _tactic_names(attack: Attack) -> list[str]:
+    others = [other["tactic"] for other in _other_releases(attack)]
     names = [name for tactic in (*attack["tactics"], *others) for name in (tactic["id"], tactic["name"])]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(filter(None, names)))
 
 
-def _technique_ids(attack: Mapping[str, Any]) -> list[str]:
-    ids = []
-    for row in attack["techniques"]:
-        ids += [row["id"]]
-        ids += [row[key]["id"] for key in ("formerly", "currently") if key in row]
+def _technique_ids(attack: Attack) -> list[str]:
+    ids = [row["id"] for row in (*attack["techniques"], *_other_releases(attack)) if row["id"]]
     parents = [technique_id.partition(".")[0] for technique_id in ids]
     return list(dict.fromkeys((*ids, *parents)))
+
+
+def _other_releases(attack: Attack) -> list[OtherNames]:
+    return [row["formerly"] if "formerly" in row else row["currently"] for row in attack["techniques"]]
 
 
 def attributes_size(attributes: Attributes) -> int:
