@@ -9,6 +9,8 @@ from dataclasses import dataclass
 #: The destinations and message formats of a route; each is a module of `destinations` or of `formats`.
 DESTINATIONS = ("sns", "security-hub-annotate", "security-hub-import")
 FORMATS = ("guardduty", "finding", "ecs", "ocsf", "text", "chat")
+#: OCSF releases of the format ocsf, the default first.
+OCSF_VERSIONS = ("1.8.0", "1.5.0", "1.1.0")
 UPDATE_MODES = ("material", "every", "first")
 
 #: MaximumMessageSize of an SNS topic: default, minimum and maximum, in bytes.
@@ -32,6 +34,7 @@ class Settings:
     route: str = "siem"
     destination: str = "sns"
     format: str = "guardduty"
+    ocsf_version: str = OCSF_VERSIONS[0]
     topic_arn: str = ""
     queue_url: str = ""
     dead_letter_queue_url: str = ""
@@ -75,6 +78,7 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
         route=environment.get("ROUTE") or "siem",
         destination=destination,
         format=choose("FORMAT", "guardduty", FORMATS),
+        ocsf_version=choose("OCSF_VERSION", OCSF_VERSIONS[0], OCSF_VERSIONS),
         topic_arn=prefixed("TOPIC_ARN", "arn:", required=destination == "sns"),
         queue_url=prefixed("QUEUE_URL", "http", required=False),
         dead_letter_queue_url=prefixed("DEAD_LETTER_QUEUE_URL", "http", required=False),

@@ -71,3 +71,10 @@ def test_message_limit_is_bounded(value: str, valid: bool) -> None:
 def test_longest_call_fits_the_function_timeout() -> None:
     """The longest call to a destination must take less than half of the function's timeout of 60 s."""
     assert TIMEOUTS.seconds < 30
+
+
+def test_unknown_ocsf_version_is_rejected() -> None:
+    """An OCSF version other than the three must be rejected with the known ones."""
+    with pytest.raises(InvalidSettings) as caught:
+        read_settings({"TOPIC_ARN": TOPIC, "OCSF_VERSION": "1.3.0"})
+    assert "OCSF_VERSION is '1.3.0': expected one of 1.8.0, 1.5.0, 1.1.0" == str(caught.value)

@@ -89,13 +89,10 @@ def refinements(
     found: dict[tuple[str, str], tuple[list[Any], list[Rule]]] = {}
     for rule in rules_of(mapping):
         reading = choose_reading(rule, meaning)
-        if rule.id in of_calls:
-            applies = _shows_calls(name, of_calls[rule.id])
-        else:
-            seen_in = mapping.evidence["seen_in"].get(rule.file, ())
-            applies = name.resource in seen_in and (not rule.scope or in_scope(rule.scope, name))
         limited = bool(rule.scope and rule.scope[2])
-        if applies and (limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)):
+        if applies_to(rule, name, of_calls, mapping) and (
+            limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)
+        ):
             best, rules = found.setdefault((reading[0], reading[1]), (reading, []))
             rules.append(rule)
             if CONFIDENCES.index(reading[2]) < CONFIDENCES.index(best[2]):
@@ -104,6 +101,16 @@ def refinements(
         # Analysts look for IAM calls first.
         rules.sort(key=lambda rule: "iam.amazonaws.com" not in of_calls.get(rule.id, {}))
     return sorted(found.values(), key=lambda item: CONFIDENCES.index(item[0][2]))
+
+
+def applies_to(
+    rule: Rule, name: TypeName, of_calls: dict[str, dict[str, list[str]]], mapping: AttackMapping
+) -> bool:
+    """Return whether findings of a type can have the fields that a rule tests; of_calls: calls_by_rule."""
+    if rule.id in of_calls:
+        return _shows_calls(name, of_calls[rule.id])
+    seen_in = mapping.evidence["seen_in"].get(rule.file, ())
+    return name.resource in seen_in and (not rule.scope or in_scope(rule.scope, name))
 
 
 def _shows_calls(name: TypeName, services: dict[str, list[str]]) -> bool:

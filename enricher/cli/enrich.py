@@ -11,7 +11,7 @@ from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapp
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
-from enricher.settings import FORMATS, MOST_LIMIT
+from enricher.settings import FORMATS, MOST_LIMIT, OCSF_VERSIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=FORMATS, default="guardduty", help="output format (default: guardduty)"
     )
     parser.add_argument(
+        "--ocsf-version",
+        choices=OCSF_VERSIONS,
+        default=OCSF_VERSIONS[0],
+        help=f"OCSF version of the format ocsf (default: {OCSF_VERSIONS[0]})",
+    )
+    parser.add_argument(
         "--why", action="store_true", help="print on stderr the source, confidence and evidence of each entry"
     )
     add_mapping_arguments(parser)
@@ -38,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     mapping, code = load_mapping(arguments)
     release = chosen_release(arguments, mapping)
-    render = load_format(arguments.format)
+    render = load_format(arguments.format, arguments.ocsf_version)
     for name in arguments.files:
         for item in read_file(name):
             if isinstance(item, Rejected):

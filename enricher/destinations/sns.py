@@ -188,7 +188,7 @@ def build(settings: Settings) -> SnsDestination:
     return SnsDestination(
         client=boto3.client("sns", config=TIMEOUTS.config()),
         topic_arn=settings.topic_arn,
-        render=load_format(settings.format),
+        render=load_format(settings.format, settings.ocsf_version),
         limit=settings.message_limit,
         call_seconds=TIMEOUTS.seconds,
         subject=settings.format in NOTIFICATION_FORMATS,

@@ -47,7 +47,6 @@ _LOOK_ALIKE = str.maketrans(
         "`": "'",
     }
 )
-_ENTITY = re.compile(r"&(?=#|\w+;)")
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _ICONS = {"CRITICAL": "🟣", "HIGH": "🔴", "MEDIUM": "🟠", "LOW": "🟡"}
 
@@ -116,7 +115,7 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
 
 def unmarked(text: str, limit: int = 200) -> str:
     """Return finding content as one line of at most `limit` characters without links, mentions or markup."""
-    line = _ENTITY.sub("&amp;", plain(text, limit).translate(_LOOK_ALIKE))
+    line = plain(text, limit).translate(_LOOK_ALIKE)
     return defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit]
 
 

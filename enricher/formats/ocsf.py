@@ -1,5 +1,6 @@
-"""Render a finding as an OCSF 1.8.0 Detection Finding (class 2004) with the cloud profile.
+"""Render a finding as an OCSF Detection Finding (class 2004) with the cloud profile.
 
+The event is built for 1.8.0; `ocsf_versions` converts it to an older release.
 Schema: https://schema.ocsf.io/1.8.0/classes/detection_finding?profiles=cloud
 """
 
@@ -11,30 +12,33 @@ from typing import Any
 
 from enricher.attack.catalog import archived_url
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import moment_of, read_context
+from enricher.finding.context import Context, moment_of, read_context
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
 from enricher.formats.json_text import dump_json, filled, utf8_size
-from enricher.formats.ocsf_evidences import evidences_of, malware_of, resources_of
+from enricher.formats.ocsf_evidences import account_of, evidences_of, malware_of, resources_of
+from enricher.formats.ocsf_observables import observables_of
+from enricher.formats.ocsf_versions import to_version
 from enricher.formats.summary import parent_of
 from enricher.formats.truncation import Removals, fit
+from enricher.settings import OCSF_VERSIONS
 
-OCSF_VERSION = "1.8.0"
 _CLASS, _CATEGORY = 2004, 2
 _ACTIVITIES = {1: "Create", 2: "Update", 3: "Close"}
 _STATUSES = {1: "New", 5: "Archived"}
 _SEVERITIES = {"UNKNOWN": 0, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}
 
 #: Attributes removed, in this order, if the event without raw_data is still too large.
-TRUNCATION_ORDER = ("malware", "evidences", "resources", "unmapped", "enrichments")
+TRUNCATION_ORDER = ("observables", "malware", "evidences", "resources", "unmapped", "enrichments")
 
 
-def render(enriched: EnrichedFinding, limit: int) -> str:
-    """Return the event as JSON of at most `limit` UTF-8 bytes.
+def render(enriched: EnrichedFinding, limit: int, version: str = OCSF_VERSIONS[0]) -> str:
+    """Return the event in an OCSF version, as JSON of at most `limit` UTF-8 bytes.
 
     Above the limit parts of raw_data are removed, then raw_data, then attributes in TRUNCATION_ORDER. A
-    truncated event has metadata.is_truncated true, metadata.untruncated_size in kilobytes and one label
-    `removed:<path>` in metadata for each removed part. Raise TooLarge if the required parts exceed the limit.
+    truncated event has metadata.is_truncated true, metadata.untruncated_size in kilobytes (both in 1.8.0) and
+    one label `removed:<path>` in metadata for each removed part. Raise TooLarge if the required parts exceed
+    the limit.
     """
     event = _event(enriched)
     detail = enriched.finding.event["detail"]
@@ -51,7 +55,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
             labels = [*event["metadata"].get("labels", ()), *(f"removed:{path}" for path in removed)]
             size = {"is_truncated": True, "untruncated_size": (whole + 1023) // 1024}
             left["metadata"] = {**event["metadata"], "labels": labels, **size}
-        text = dump_json(left)
+        text = dump_json(to_version(left, version))
         whole = whole or utf8_size(text)
         return text
 
@@ -62,27 +66,26 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, alert = enriched.finding, enriched.alert
     view, context = finding.view, read_context(finding)
     number = finding.number("severity")
-    return filled(
+    event = filled(
         {
             **_classification(enriched),
+            **_control(context),
             "time": epoch_milliseconds(moment_of(finding)),
             "start_time": _milliseconds(time_at(view, "service.eventFirstSeen")),
             "end_time": _milliseconds(time_at(view, "service.eventLastSeen")),
             "count": whole_at(view, "service.count", 2**31 - 1),
             "is_alert": True,
             "message": alert["headline"],
-            "metadata": _metadata(enriched),
+            "metadata": _metadata(enriched, context),
             "cloud": {
                 "provider": "AWS",
-                "account": {"uid": finding.account[:TEXT_LIMIT], "type_id": 10, "type": "AWS Account"}
-                if finding.account
-                else {},
+                "account": account_of(finding.account[:TEXT_LIMIT]),
                 "region": finding.region[:TEXT_LIMIT],
                 "cloud_partition": finding.partition[:TEXT_LIMIT],
             },
             "finding_info": _finding_info(enriched),
             "resources": resources_of(finding, context),
-            "evidences": evidences_of(context),
+            "evidences": evidences_of(finding, context),
             "malware": malware_of(context),
             "vendor_attributes": {"severity": "" if number is None else f"{number:g}"},
             "enrichments": [
@@ -102,6 +105,15 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
             },
         }
     )
+    observables = observables_of(event)
+    return {**event, "observables": observables} if observables else event
+
+
+def _control(context: Context) -> dict[str, Any]:
+    """Return what became of the activity; {} unless GuardDuty states that it was blocked."""
+    if not context.blocked:
+        return {}
+    return {"action_id": 2, "action": "Denied", "disposition_id": 2, "disposition": "Blocked"}
 
 
 def _classification(enriched: EnrichedFinding) -> dict[str, Any]:
@@ -124,10 +136,10 @@ def _classification(enriched: EnrichedFinding) -> dict[str, Any]:
     }
 
 
-def _metadata(enriched: EnrichedFinding) -> dict[str, Any]:
+def _metadata(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     return {
-        "version": OCSF_VERSION,
-        "profiles": ["cloud"],
+        "version": OCSF_VERSIONS[0],
+        "profiles": ["cloud", "security_control"] if context.blocked else ["cloud"],
         "product": {"name": "GuardDuty", "vendor_name": "AWS"},
         "uid": enriched.alert["dedupId"],
         "event_code": enriched.finding.type[:TEXT_LIMIT],
@@ -148,7 +160,8 @@ def _finding_info(enriched: EnrichedFinding) -> dict[str, Any]:
         # Required; GuardDuty's findings always have an ARN, but one without it is forwarded as well.
         "uid": finding.arn[:TEXT_LIMIT] or identity or enriched.alert["dedupId"],
         "uid_alt": identity,
-        "title": text_at(view, "title"),
+        # Required in 1.1.0.
+        "title": text_at(view, "title") or finding.type[:TEXT_LIMIT] or "GuardDuty finding",
         "desc": text_at(view, "description"),
         "types": [finding.type[:TEXT_LIMIT]] if finding.type else [],
         "src_url": enriched.alert["console"],

@@ -1,4 +1,4 @@
-"""Build the OCSF 1.8.0 attributes `evidences`, `resources` and `malware` of a finding."""
+"""Build the OCSF attributes `evidences`, `resources` and `malware` of a finding."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from enricher.finding.context import Container, Context, Principal, Process
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds
 from enricher.finding.network import Connection, Endpoint
+from enricher.formats.container_image import split_image
 from enricher.formats.json_text import filled
 
 _ROLES = {"TARGET": 1, "ACTOR": 2}
-_USER_ACCOUNTS = {
-    "IAMUser": (3, "AWS IAM User"),
-    "AssumedRole": (4, "AWS IAM Role"),
-    "Role": (4, "AWS IAM Role"),
-}
+_REGULAR_FILE = {"type_id": 1, "type": "Regular File"}
+#: Kinds of principals that belong to the finding's account; others may belong to another one, or to none.
+_OWN_ACCOUNT = frozenset(("IAMUser", "AssumedRole", "Role", "FederatedUser", "Root"))
 
 
-def evidences_of(context: Context) -> list[dict[str, Any]]:
+def evidences_of(finding: Finding, context: Context) -> list[dict[str, Any]]:
     """Return one `evidences` object per connection, the first with actor, process, query and API call.
 
     Each further principal has an object of its own; [] if the finding has no such details.
     """
     first, *others = [_connection(connection) for connection in context.connections] or [{}]
     activity = {
-        "actor": _actor(context.principals[:1]),
+        "actor": _actor(finding, context.principals[:1]),
         "process": _process(context.process, context.parent),
         "container": _container(context.container),
         "query": {"hostname": context.domain} if context.domain else {},
@@ -39,7 +38,7 @@ def evidences_of(context: Context) -> list[dict[str, Any]]:
             "response": {"error": call.error},
         }
         activity["http_request"] = {"user_agent": call.user_agent}
-    actors = [{"actor": _actor((principal,))} for principal in context.principals[1:]]
+    actors = [{"actor": _actor(finding, (principal,))} for principal in context.principals[1:]]
     found = [filled(evidence) for evidence in ({**first, **activity}, *others, *actors)]
     return [evidence for evidence in found if evidence.keys() - {"container", "http_request"}]
 
@@ -80,19 +79,23 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _actor(principals: tuple[Principal, ...]) -> dict[str, Any]:
+def _actor(finding: Finding, principals: tuple[Principal, ...]) -> dict[str, Any]:
     actor: dict[str, Any] = {}
     for principal in principals:
-        kind, caption = _USER_ACCOUNTS.get(principal.kind, (0, ""))
-        named = {"name": principal.name, "uid": principal.uid}
-        account = {**named, "type_id": kind, "type": caption} if kind else {}
+        account = finding.account[:TEXT_LIMIT] if principal.kind in _OWN_ACCOUNT else ""
         actor["user"] = {
-            **named,
+            "name": principal.name,
+            "uid": principal.uid,
             "type": principal.kind,
-            "credential_uid": principal.credential,
-            "account": account,
+            "account": account_of(account),
+            "programmatic_credentials": [{"uid": principal.credential}] if principal.credential else [],
         }
     return actor
+
+
+def account_of(account: str) -> dict[str, Any]:
+    """Return the OCSF `account` object of an AWS account ID; {} for ""."""
+    return {"uid": account, "type_id": 10, "type": "AWS Account"} if account else {}
 
 
 def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
@@ -109,8 +112,7 @@ def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
         "file": {
             "name": name,
             "path": process.path,
-            "type_id": 1,
-            "type": "Regular File",
+            **_REGULAR_FILE,
             "hashes": _hashes(process.sha256),
         }
         if name
@@ -121,14 +123,25 @@ def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
 
 
 def _hashes(sha256: str) -> list[dict[str, Any]]:
-    return [{"algorithm_id": 3, "algorithm": "SHA-256", "value": sha256}] if sha256 else []
+    is_hash = len(sha256) == 64
+    return [{"algorithm_id": 3, "algorithm": "SHA-256", "value": sha256}] if is_hash else []
 
 
 def _container(container: Container | None) -> dict[str, Any]:
     if container is None:
         return {}
-    image = {"uid": container.image, "name": container.image} if container.image else {}
-    return {"uid": container.id, "name": container.name, "runtime": container.runtime, "image": image}
+    image = split_image(container.image)
+    return {
+        "uid": container.id,
+        "name": container.name,
+        "runtime": container.runtime,
+        "image": {
+            "uid": image.digest or container.image,
+            "name": image.name,
+            "labels": [image.tag] if image.tag else [],
+        },
+        "hash": next(iter(_hashes(image.digest.removeprefix("sha256:"))), {}),
+    }
 
 
 def resources_of(finding: Finding, context: Context) -> list[dict[str, Any]]:
@@ -140,7 +153,7 @@ def resources_of(finding: Finding, context: Context) -> list[dict[str, Any]]:
         "role": caption,
         "cloud_partition": finding.partition[:TEXT_LIMIT],
         "region": finding.region[:TEXT_LIMIT],
-        "owner": {"account": {"uid": finding.account[:TEXT_LIMIT]}} if finding.account else {},
+        "owner": {"account": account_of(finding.account[:TEXT_LIMIT])},
     }
     return [
         filled({"type": resource.kind, "uid": resource.uid, "name": resource.name, **common})
@@ -154,7 +167,7 @@ def malware_of(context: Context) -> list[dict[str, Any]]:
     for threat in context.threats:
         listed = files.setdefault(threat.name, [])
         if name := threat.path.rpartition("/")[2]:
-            file = {"name": name, "path": threat.path, "type_id": 1, "hashes": _hashes(threat.sha256)}
+            file = {"name": name, "path": threat.path, **_REGULAR_FILE, "hashes": _hashes(threat.sha256)}
             listed.append(filled(file))
     return [
         filled({"name": name, "classification_ids": [0], "classifications": ["Unknown"], "files": listed})

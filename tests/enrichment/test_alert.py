@@ -81,7 +81,7 @@ def test_long_resource_name_does_not_displace_the_account() -> None:
         "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"userName": "u" * 300}},
     }  # fmt: skip
     line = headline(Finding.from_detail(detail), {"techniques": [], "tactics": []}, "LOW")
-    assert line.endswith("… in 111122223333/eu-west-1")
+    assert line.endswith("... in 111122223333/eu-west-1")
 
 
 def test_headline_without_account_and_region_ends_with_the_resource() -> None:

@@ -38,8 +38,8 @@ class Rates:
     answer that botocore's parser rejects), retry_after (the answer comes after the longest wait that one can
     ask for). Per entry of a call: partial, refusal (SNS calls it the sender's fault). Per invocation: crash,
     concurrent (a second invocation gets the same messages while the first is running), ack_lost (Lambda does
-    not get the response). Per event: copy (EventBridge sends it twice). table_down: share of the time that the table is
-    unavailable.
+    not get the response). Per event: copy (EventBridge sends it twice). table_down: share of the time that
+    the table is unavailable.
     """
 
     throttle: float = 0.0

@@ -26,7 +26,7 @@ AT = "\N{FULLWIDTH COMMERCIAL AT}"
 #: What Slack or Teams interpret: mentions and links in angle brackets, code, styles, links, entities.
 MARKUP = re.compile(r"[<>`*~|@\[\]]|&(?:#|\w+;)")
 #: Defanged links and an escaped ampersand, which the format writes itself.
-OWN_MARKUP = re.compile(r"\[[.:]\]|&amp;")
+OWN_MARKUP = re.compile(r"\[(?:\.|@|:?/+)\]|&amp;")
 
 
 def notification(mapping: AttackMapping, name: str, **changes: Any) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def test_description_has_the_context(mapping: AttackMapping) -> None:
     expected = {
         "*Who* AssumedRole ops-breakglass (key ASIALAXXCSCRWEXAMPLE)",
         "*Call* DeleteTrail on cloudtrail",
-        "*From* 203.0.113.42, Toronto, Canada, AS64506 EXAMPLE-VPN",
+        "*From* 203.0.113[.]42, Toronto, Canada, AS64506 EXAMPLE-VPN",
         "In ATT&CK 18.1: T1562.008 Disable or Modify Cloud Logs, Defense Evasion",
     }
     assert expected <= set(lines)
@@ -107,8 +107,8 @@ def test_sample_is_marked(mapping: AttackMapping) -> None:
         ("<@U012AB3CD>", f"{LEFT}{AT}U012AB3CD{RIGHT}"),
         ("@here", f"{AT}here"),
         ("`rm -rf`", "'rm -rf'"),
-        ("[click](https://example.com)", "⟦click⟧(hxxps[:]//example[.]com)"),
-        ("&lt;!here&gt;", "&amp;lt;!here&amp;gt;"),
+        ("[click](https://example.com)", "⟦click⟧(hxxps[://]example[.]com)"),
+        ("&lt;!here&gt;", "& lt;!here& gt;"),
         ("C&CActivity", "C&CActivity"),
         (
             "*b* ~s~ _i_ s_c",

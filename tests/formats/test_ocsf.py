@@ -1,8 +1,10 @@
-"""Test the OCSF detection finding against the schema of OCSF 1.8.0."""
+"""Test the OCSF Detection Finding against the published schema of each version."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,22 +17,34 @@ from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.ocsf import attacks_of, render
 from enricher.mapping.model import AttackMapping
+from enricher.settings import OCSF_VERSIONS
 from tests import examples
 from tests.formats import malformed_events
 
 LIMIT = 262_144
 
 
-@pytest.fixture(scope="module")
-def schema() -> Draft202012Validator:
-    """Return the JSON Schema validator of a Detection Finding with the cloud profile."""
-    versions = OcsfJsonSchemaEmbedded(get_ocsf_schema("1.8.0"))
-    return Draft202012Validator(versions.get_class_schema("detection_finding", ["cloud"]))
+@cache
+def validator(version: str, profiles: tuple[str, ...]) -> Draft202012Validator:
+    """Return the JSON Schema validator of a Detection Finding of an OCSF version."""
+    versions = OcsfJsonSchemaEmbedded(get_ocsf_schema(version))
+    return Draft202012Validator(versions.get_class_schema("detection_finding", list(profiles)))
 
 
-def violations(schema: Draft202012Validator, event: dict[str, Any]) -> list[str]:
-    """Return the schema violations of an event."""
+def violations(event: dict[str, Any]) -> list[str]:
+    """Return the violations of the schema of the version and profiles that an event declares."""
+    metadata = event["metadata"]
+    schema = validator(metadata["version"], tuple(metadata["profiles"]))
     return [f"{list(error.absolute_path)}: {error.message}"[:300] for error in schema.iter_errors(event)]
+
+
+def blocked(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of an event in which GuardDuty states that each of its actions was blocked."""
+    copy: dict[str, Any] = json.loads(json.dumps(event))
+    for action in copy["detail"]["service"].get("action", {}).values():
+        if isinstance(action, dict):
+            action["blocked"] = True
+    return copy
 
 
 def enriched(mapping: AttackMapping, name: str, **changes: Any) -> EnrichedFinding:
@@ -38,47 +52,71 @@ def enriched(mapping: AttackMapping, name: str, **changes: Any) -> EnrichedFindi
     return enrich(Finding.from_event(examples.event(name, **changes)), mapping)
 
 
-def event_of(mapping: AttackMapping, name: str, **changes: Any) -> dict[str, Any]:
-    """Render an example, with `changes` to its detail."""
-    event: dict[str, Any] = json.loads(render(enriched(mapping, name, **changes), LIMIT))
+def event_of(mapping: AttackMapping, name: str, version: str = "1.8.0", **changes: Any) -> dict[str, Any]:
+    """Render an example in an OCSF version, with `changes` to its detail."""
+    event: dict[str, Any] = json.loads(render(enriched(mapping, name, **changes), LIMIT, version))
     return event
 
 
-@pytest.mark.parametrize("name", examples.names())
-def test_example_is_valid(name: str, mapping: AttackMapping, schema: Draft202012Validator) -> None:
-    """Every example must be valid against the published schema."""
-    assert [] == violations(schema, event_of(mapping, name))
+@pytest.mark.parametrize("version", OCSF_VERSIONS)
+def test_example_is_valid(version: str, mapping: AttackMapping) -> None:
+    """Every example must be valid against the published schema of each version, blocked or not."""
+    for name in examples.names():
+        event = examples.event(name)
+        for one in (event, blocked(event)):
+            rendered = json.loads(render(enrich(Finding.from_event(one), mapping), LIMIT, version))
+            assert version == rendered["metadata"]["version"]
+            assert [] == violations(rendered), name
 
 
+@pytest.mark.parametrize("version", OCSF_VERSIONS)
 @settings(max_examples=60)
 @given(event=malformed_events.events())
-def test_any_finding_is_valid(
-    event: dict[str, Any], mapping: AttackMapping, schema: Draft202012Validator
-) -> None:
-    """The event of any finding must be valid against the published schema."""
-    assert [] == violations(schema, json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT)))
+def test_any_finding_is_valid(version: str, event: dict[str, Any], mapping: AttackMapping) -> None:
+    """The event of any finding must be valid against the published schema of each version."""
+    assert [] == violations(json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT, version)))
 
 
+@pytest.mark.parametrize("version", OCSF_VERSIONS)
 @pytest.mark.parametrize("name", ["attack-sequence-compromised-credentials", "malware-ec2-volume-scan"])
 @pytest.mark.parametrize("share", [1.0, 0.7, 0.45])
-def test_truncated_event_is_valid(
-    name: str, share: float, mapping: AttackMapping, schema: Draft202012Validator
-) -> None:
-    """A truncated event must be valid and have metadata.is_truncated."""
+def test_truncated_event_is_valid(version: str, name: str, share: float, mapping: AttackMapping) -> None:
+    """A truncated event must be valid and list what was removed; 1.8.0 also has its original size."""
     finding = enriched(mapping, name)
-    whole = render(finding, LIMIT)
-    event = json.loads(render(finding, int(len(whole.encode()) * share) - 1))
-    assert [] == violations(schema, event)
-    assert event["metadata"]["is_truncated"]
-    assert (len(whole.encode()) + 1023) // 1024 == event["metadata"]["untruncated_size"]
+    whole = render(finding, LIMIT, version)
+    event = json.loads(render(finding, int(len(whole.encode()) * share) - 1, version))
+    assert [] == violations(event)
+    assert any(label.startswith("removed:") for label in event["metadata"]["labels"])
+    if version == "1.8.0":
+        assert event["metadata"]["is_truncated"]
+        assert (len(whole.encode()) + 1023) // 1024 == event["metadata"]["untruncated_size"]
 
 
-def test_validator_reports_violations(mapping: AttackMapping, schema: Draft202012Validator) -> None:
+def test_validator_reports_violations(mapping: AttackMapping) -> None:
     """The validator must report an invalid number, an unknown attribute and an empty attack."""
     event = event_of(mapping, "ec2-tor-client")
     invalid = {**event, "severity_id": 42, "severty": "High"}
     invalid["finding_info"] = {**event["finding_info"], "attacks": [{"version": "19.2"}]}
-    assert len(violations(schema, invalid)) >= 3
+    assert len(violations(invalid)) >= 3
+
+
+@pytest.mark.parametrize("version", OCSF_VERSIONS)
+def test_no_attribute_is_deprecated(version: str, mapping: AttackMapping) -> None:
+    """No example must have an attribute that the schema of its version marks as deprecated."""
+    schema = get_ocsf_schema(version)
+
+    def deprecated(block: Any, attributes: dict[str, Any], place: str) -> Iterator[str]:
+        for key, value in block.items() if isinstance(block, dict) else ():
+            attribute = attributes.get(key, {})
+            if "@deprecated" in attribute:
+                yield f"{place}{key}"
+            inner = schema["objects"].get(attribute.get("object_type"), {}).get("attributes", {})
+            for item in value if isinstance(value, list) else [value]:
+                yield from deprecated(item, inner, f"{place}{key}.")
+
+    attributes = schema["classes"]["detection_finding"]["attributes"]
+    for name in examples.names():
+        assert [] == list(deprecated(event_of(mapping, name, version), attributes, "")), name
 
 
 def test_is_a_detection_finding(mapping: AttackMapping) -> None:
@@ -214,3 +252,76 @@ def test_truncates_in_order(mapping: AttackMapping) -> None:
     assert len(last["finding_info"]["attacks"]) == len(finding.attack["techniques"])
     with pytest.raises(TooLarge, match="the limit is 100"):
         render(finding, 100)
+
+
+def test_account_of_the_principal_is_an_account(mapping: AttackMapping) -> None:
+    """user.account must be the AWS account, user.uid the principal's ID; the access key is a credential."""
+    user = event_of(mapping, "iam-cloudtrail-logging-disabled")["evidences"][0]["actor"]["user"]
+    detail = examples.event("iam-cloudtrail-logging-disabled")["detail"]
+    key = detail["resource"]["accessKeyDetails"]
+    assert {"uid": detail["accountId"], "type_id": 10, "type": "AWS Account"} == user["account"]
+    assert key["principalId"] == user["uid"]
+    assert [{"uid": key["accessKeyId"]}] == user["programmatic_credentials"]
+    older = event_of(mapping, "iam-cloudtrail-logging-disabled", "1.5.0")["evidences"][0]["actor"]["user"]
+    assert key["accessKeyId"] == older["credential_uid"]
+
+
+def test_principal_outside_the_account_has_no_account(mapping: AttackMapping) -> None:
+    """A Kubernetes user must not be given the AWS account as its own."""
+    detail = {"kubernetesDetails": {"kubernetesUserDetails": {"username": "dev", "uid": "u-1"}}}
+    event = event_of(mapping, "ec2-portscan", resource=detail)
+    assert {"name": "dev", "uid": "u-1"} == event["evidences"][0]["actor"]["user"]
+
+
+def test_observables_name_their_place(mapping: AttackMapping) -> None:
+    """Addresses, resources, principals and keys must be observables, each with its place in the event."""
+    event = event_of(mapping, "iam-cloudtrail-logging-disabled")
+    rows = [(row["name"], row["type_id"], row["value"]) for row in event["observables"]]
+    key = event["evidences"][0]["actor"]["user"]["programmatic_credentials"][0]["uid"]
+    assert ("evidences[].src_endpoint.ip", 2, "203.0.113.42") in rows
+    assert ("resources[].uid", 10, key) in rows
+    assert ("evidences[].actor.user.name", 4, "ops-breakglass") in rows
+    assert ("evidences[].actor.user.programmatic_credentials[].uid", 19, key) in rows
+    assert len(rows) == len(set(rows))
+
+
+def test_blocked_activity_declares_the_profile(mapping: AttackMapping) -> None:
+    """A blocked connection must be Denied and Blocked under the profile security_control, others must not."""
+    event = json.loads(
+        render(enrich(Finding.from_event(blocked(examples.event("ec2-tor-client"))), mapping), LIMIT)
+    )
+    assert ["cloud", "security_control"] == event["metadata"]["profiles"]
+    assert (2, 2) == (event["action_id"], event["disposition_id"])
+    assert {"action_id", "disposition_id"}.isdisjoint(event_of(mapping, "ec2-tor-client"))
+
+
+def test_malware_in_1_1_0_declares_the_profile(mapping: AttackMapping) -> None:
+    """In 1.1.0 malware must come with the profile security_control, an unknown action and a path."""
+    event = event_of(mapping, "malware-ec2-volume-scan", "1.1.0")
+    assert ["cloud", "security_control"] == event["metadata"]["profiles"]
+    assert 0 == event["action_id"]
+    newest = event_of(mapping, "malware-ec2-volume-scan")["malware"]
+    assert [item["files"][0]["path"] for item in newest] == [item["path"] for item in event["malware"]]
+
+
+def test_archived_in_1_1_0_is_another_status(mapping: AttackMapping) -> None:
+    """1.1.0 has no status Archived, so it must be Other with that name."""
+    event = event_of(mapping, "awkward-archived", "1.1.0")
+    assert (99, "Archived") == (event["status_id"], event["status"])
+
+
+def test_container_image_is_split(mapping: AttackMapping) -> None:
+    """Name, tag and digest of an image must be apart."""
+    digest = "ab" * 32
+    event = examples.event("runtime-reverse-shell")
+    event["detail"]["resource"]["containerDetails"]["image"] = (
+        f"registry.example.com:5000/app:1.2@sha256:{digest}"
+    )
+    made = json.loads(render(enrich(Finding.from_event(event), mapping), LIMIT))
+    container = made["evidences"][0]["container"]
+    assert {
+        "uid": f"sha256:{digest}",
+        "name": "registry.example.com:5000/app",
+        "labels": ["1.2"],
+    } == container["image"]
+    assert digest == container["hash"]["value"]

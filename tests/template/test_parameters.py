@@ -93,6 +93,8 @@ def test_every_parameter_value_makes_valid_settings() -> None:
             settings.attack_version,
         )
         assert ("siem", "sns", siem_format, updates, version) == got
+    for version in allowed_values("OcsfVersion"):
+        assert version == read_settings(variables(Stack(OcsfVersion=version), "Siem"), ("19.2",)).ocsf_version
     for mode in ("annotate", "import"):
         settings = read_settings(variables(Stack(SecurityHubRoute=mode), "SecurityHub"), ("19.2", "18.1"))
         assert ("security-hub", f"security-hub-{mode}") == (settings.route, settings.destination)

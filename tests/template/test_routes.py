@@ -109,7 +109,7 @@ def test_every_resource_belongs_to_a_route_or_is_shared() -> None:
         ({"SiemRoute": "off", "SecurityHubRoute": "import"}, {"SecurityHub"}),
         ({"SiemRoute": "off", "NotificationRoute": "chat"}, {"Notification"}),
     ],
-    ids=str,
+    ids=["defaults", "all", "security-hub", "notification"],
 )
 def test_a_route_has_all_its_resources_or_none(parameters: dict[str, str], on: set[str]) -> None:
     """A route that is on has all its resources, one that is off has none."""

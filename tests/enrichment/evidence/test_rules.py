@@ -117,18 +117,6 @@ def test_failed_call_is_an_attempt(rule: Rule, mapping: AttackMapping) -> None:
     assert "AccessDenied" == {shown.field: shown.value for shown in entry.evidence}[f"{CALL}.errorCode"]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=by_id)
-def test_readings_belong_to_both_releases(rule: Rule, mapping: AttackMapping) -> None:
-    """Each reading must be a valid pair in the pinned release and have a counterpart in the former one."""
-    catalogue = mapping.catalogue
-    for tactic, technique, _, *stated in rule.readings:
-        former, former_tactic = [*stated, None, None][:2]
-        assert catalogue.belongs(tactic, technique)
-        before = catalogue.former_technique(technique, former)
-        assert before is not None
-        assert catalogue.former_tactic(tactic, before, former_tactic) is not None
-
-
 def test_nine_in_ten_anomalous_calls_have_a_technique(mapping: AttackMapping) -> None:
     """At least 90 % of the calls in AnomalousBehavior findings must have a technique."""
     mapped = total = 0

@@ -1,0 +1,21 @@
+"""Split the reference of a container image into name, tag and digest."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Image(NamedTuple):
+    """An image reference; digest: "sha256:…" or ""; tag: "" if the reference has none."""
+
+    name: str
+    tag: str
+    digest: str
+
+
+def split_image(reference: str) -> Image:
+    """Split NAME[:TAG][@DIGEST]; the colon of a registry's port does not start a tag."""
+    named, _, digest = reference.partition("@")
+    name, colon, tag = named.rpartition(":")
+    is_tagged = bool(colon) and bool(name) and "/" not in tag
+    return Image(name, tag, digest) if is_tagged else Image(named, "", digest)
