@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
 from enricher.destinations.batching import batch_by_size, item_failure, make_call, time_check
+from enricher.enrichment.attack_block import Attack, OtherNames
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
@@ -126,7 +127,7 @@ def subject_line(enriched: EnrichedFinding) -> str:
 
 
 def attributes_of(enriched: EnrichedFinding) -> Attributes:
-    """Return the up to nine message attributes for filter policies; those without a value are left out.
+    """Return the up to ten message attributes for filter policies; those without a value are left out.
 
     tactics contains ids and names, techniques contains ids: of the technique, of its parent technique, and of
     both in the other ATT&CK version, so that a filter on any of them matches.
@@ -140,6 +141,7 @@ def attributes_of(enriched: EnrichedFinding) -> Attributes:
         "region": single_line(finding.region),
         "status": attack["status"],
         "occurrence": alert["occurrence"],
+        "sample": "true" if alert["sample"] else "false",
     }
     attributes = {key: {"DataType": "String", "StringValue": value} for key, value in texts.items() if value}
     if severity is not None and abs(severity) <= NUMBER_LIMIT:
@@ -156,21 +158,20 @@ def number_text(number: float) -> str:
     return f"{round(number, NUMBER_DIGITS) + 0.0:.{NUMBER_DIGITS}f}".rstrip("0").rstrip(".")
 
 
-def _tactic_names(attack: Mapping[str, Any]) -> list[str]:
-    others = [
-        row[key]["tactic"] for row in attack["techniques"] for key in ("formerly", "currently") if key in row
-    ]
+def _tactic_names(attack: Attack) -> list[str]:
+    others = [other["tactic"] for other in _other_releases(attack)]
     names = [name for tactic in (*attack["tactics"], *others) for name in (tactic["id"], tactic["name"])]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(filter(None, names)))
 
 
-def _technique_ids(attack: Mapping[str, Any]) -> list[str]:
-    ids = []
-    for row in attack["techniques"]:
-        ids += [row["id"]]
-        ids += [row[key]["id"] for key in ("formerly", "currently") if key in row]
+def _technique_ids(attack: Attack) -> list[str]:
+    ids = [row["id"] for row in (*attack["techniques"], *_other_releases(attack)) if row["id"]]
     parents = [technique_id.partition(".")[0] for technique_id in ids]
     return list(dict.fromkeys((*ids, *parents)))
+
+
+def _other_releases(attack: Attack) -> list[OtherNames]:
+    return [row["formerly"] if "formerly" in row else row["currently"] for row in attack["techniques"]]
 
 
 def attributes_size(attributes: Attributes) -> int:

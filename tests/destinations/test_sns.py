@@ -108,12 +108,12 @@ def test_filter_policy_matches_former_ids(aws: tuple[SNSClient, SQSClient], mapp
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_at_most_nine_attributes(name: str, mapping: AttackMapping) -> None:
-    """No finding may have more than nine attributes: raw delivery discards messages with more than ten."""
+def test_at_most_ten_attributes(name: str, mapping: AttackMapping) -> None:
+    """No finding may have more than ten attributes: raw delivery discards such messages."""
     attributes = attributes_of(delivery(mapping, name).enriched)
     assert set(attributes) <= {
         "finding_type", "severity", "severity_label", "account_id", "region", "tactics", "techniques",
-        "status", "occurrence",
+        "status", "occurrence", "sample",
     }  # fmt: skip
     assert all(value["StringValue"] for value in attributes.values())
 
@@ -128,7 +128,9 @@ def test_techniques_attribute_has_parents_and_former_ids(mapping: AttackMapping)
 def test_attributes_without_a_value_are_left_out(mapping: AttackMapping) -> None:
     """A finding without severity, account or Region must be sent without those attributes."""
     enriched = enrich(Finding.from_event({"detail": {"type": "Nothing:Known/AtAll"}}), mapping)
-    assert {"finding_type", "severity_label", "status", "occurrence"} == set(attributes_of(enriched))
+    assert {"finding_type", "severity_label", "status", "occurrence", "sample"} == set(
+        attributes_of(enriched)
+    )
 
 
 def test_size_counts_attributes_and_bytes(mapping: AttackMapping) -> None:
