@@ -38,11 +38,25 @@ def calls_by_rule(mapping: AttackMapping) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def words_by_rule(mapping: AttackMapping) -> dict[str, tuple[list[str], list[str]]]:
+    """Return rule id -> (verbs, nouns), for the rules on the words of a call's name."""
+    names, rows = mapping.evidence.get("names", ()), mapping.evidence.get("rules", ())
+    found: dict[str, tuple[list[str], list[str]]] = {rows[number][0]: ([], nouns) for nouns, number in names}
+    for verb, places in mapping.evidence.get("verbs", {}).items():
+        for place in places:
+            found[rows[names[place][1]][0]][0].append(verb)
+    return found
+
+
 def conditions_of(rule: Rule, mapping: AttackMapping, *, most: int = 1000) -> str:
     """Return the conditions of a rule in one line; lists are cut to `most` values."""
     if services := calls_by_rule(mapping).get(rule.id):
         calls = list(dict.fromkeys(call for names in services.values() for call in names))
         return f"{_listed(calls, most, ', ')} ({', '.join(services)})"
+    if words := words_by_rule(mapping).get(rule.id):
+        verbs, nouns = words
+        about = f" and has the word {_listed(nouns, most, ' or ')}" if nouns else ""
+        return f"the call's name begins with {_listed(verbs, most, ' or ')}{about}"
     return " and ".join(_condition(condition, mapping, most) for condition in rule.conditions)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from enricher.enrichment.alert import UNKNOWN
+from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import read_context
 from enricher.finding.event import Finding
@@ -62,9 +63,9 @@ def attack_fields(enriched: EnrichedFinding, limit: int = USER_VALUE_LIMIT) -> d
     """
     attack = enriched.attack
     techniques, tactics = attack["techniques"], attack["tactics"]
-    primary = techniques[0] if techniques else {}
+    primary: Mapping[str, Any] = techniques[0] if techniques else {}
     tactic = primary.get("tactic") or (tactics[0] if tactics else {})
-    former = [row["formerly"] for row in techniques if "formerly" in row]
+    former = [other for row in techniques if "formerly" in row and (other := other_release(row))]
     values = {
         "technique": primary.get("id"),
         "technique-name": primary.get("name"),
@@ -140,7 +141,7 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
         **{key: value for key, value in optional.items() if value},
         "Title": single_line(finding.text("title") or finding.type, TITLE_LIMIT) or "GuardDuty finding",
         "Description": single_line(finding.text("description"), DESCRIPTION_LIMIT) or alert["headline"],
-        "SourceUrl": alert["console"],
+        **({"SourceUrl": alert["console"]} if alert["console"] else {}),
         "FindingProviderFields": {
             "Severity": _severity(enriched),
             "Types": types_of(enriched),
@@ -188,7 +189,7 @@ def types_of(enriched: EnrichedFinding) -> list[str]:
     return list(types)[:TYPES_LIMIT]
 
 
-def _category(tactic: dict[str, str], technique: str) -> str:
+def _category(tactic: Mapping[str, Any], technique: str) -> str:
     if tactic["id"] == "TA0040":
         return _EFFECTS.get(technique.partition(".")[0], _NAMESPACES["TA0040"])
     return _NAMESPACES.get(tactic["id"], f"TTPs/{tactic['name']}")
@@ -197,7 +198,7 @@ def _category(tactic: dict[str, str], technique: str) -> str:
 def _severity(enriched: EnrichedFinding) -> dict[str, str]:
     label = enriched.alert["severity"]
     number = enriched.finding.number("severity")
-    severity = {"Label": "INFORMATIONAL" if label == UNKNOWN else label}
+    severity: dict[str, str] = {"Label": "INFORMATIONAL" if label == UNKNOWN else label}
     return severity if number is None else {**severity, "Original": f"{number:g}"}
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from enricher.enrichment.attack_block import finding_evidence, is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, moment_of, read_context
 from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
 from enricher.formats.ecs_entities import cloud_fields, entity_fields, outcome_of
 from enricher.formats.ecs_labels import resource_labels
 from enricher.formats.json_text import dump_json, filled
-from enricher.formats.summary import full_name, other_names, parent_of
+from enricher.formats.summary import id_and_name, other_names, parent_of
 from enricher.formats.truncation import Removals, fit
 
 ECS_VERSION = "9.4.0"
@@ -133,7 +134,7 @@ def _threat_fields(attack: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arrays of `threat`: distinct, parallel, primary first, including parents."""
     techniques, children = [], []
     for row in attack["techniques"]:
-        if row["parent"]:
+        if is_sub_technique(row):
             children.append(row)
             techniques.append(parent_of(row))
         else:
@@ -162,7 +163,7 @@ def _arrays(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 def _labels(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
-    primary = attack["techniques"][0] if attack["techniques"] else {}
+    primary: Mapping[str, Any] = attack["techniques"][0] if attack["techniques"] else {}
     return {
         "attack_version": attack["version"],
         "attack_mapping": attack["mapping"],
@@ -172,7 +173,7 @@ def _labels(enriched: EnrichedFinding) -> dict[str, Any]:
         "attack_confidence": primary.get("confidence"),
         "attack_source": primary.get("source"),
         "attack_reasons": _reasons(attack),
-        "atlas": [f"{row['id']} {row['name']}" for row in attack.get("atlas", ())],
+        "atlas": attack["atlas"].split(),
         "finding_arn": finding.arn[:TEXT_LIMIT],
         "finding_id": text_at(finding.view, "id"),
         "occurrence": alert["occurrence"],
@@ -187,10 +188,9 @@ def _reasons(attack: Mapping[str, Any]) -> list[str]:
     """Return one text per technique: name, confidence, source, rationale, evidence, other release's name."""
     reasons = []
     for row in attack["techniques"]:
-        shown = "; ".join(f"{shown['field']} = {shown['value']}" for shown in row["evidence"])
-        head = (
-            f"{full_name(row)} ({row['tactic']['name']}), {row['confidence']} confidence from {row['source']}"
-        )
+        shown = "; ".join(f"{shown['field']} = {shown['value']}" for shown in finding_evidence(row))
+        name = f"{id_and_name(row)} ({row['tactic']['name']})"
+        head = f"{name}, {row['confidence']} confidence from {row['source']}"
         parts = (f"{head}: {row['rationale']}", f"Evidence: {shown}." if shown else "", *other_names(row))
         reasons.append(" ".join(part for part in parts if part)[:TEXT_LIMIT])
     return reasons

@@ -8,7 +8,8 @@ from typing import Any
 
 from enricher.attack.catalog import Pair
 from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
-from enricher.enrichment.enrich import attack_block, entries_of
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.enrich import entries_of
 from enricher.enrichment.evidence import Rule, choose_reading
 from enricher.enrichment.finding_type import TypeMeaning, parse_type
 from enricher.enrichment.tag import Entry

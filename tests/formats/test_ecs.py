@@ -292,7 +292,8 @@ def test_reasons_are_in_labels_and_event(mapping: AttackMapping) -> None:
 def test_long_reason_is_truncated(mapping: AttackMapping) -> None:
     """A reason longer than an indexed keyword must be truncated, or Lucene rejects the document."""
     finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
-    row = {**finding.attack["techniques"][0], "rationale": "x" * 40_000}
+    row = finding.attack["techniques"][0].copy()
+    row["rationale"] = "x" * 40_000
     oversized = replace(finding, attack={**finding.attack, "techniques": [row]})
     assert [] == invalid_fields(json.loads(render(oversized, LIMIT)))
 
