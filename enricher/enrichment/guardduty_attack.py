@@ -175,9 +175,9 @@ class _StatementReader:
     def _fitting(self, statement: _Statement, every: list[str]) -> list[str]:
         """Return a technique's candidate tactics: its signals', else the sequence's, else its own first."""
         technique = statement.named.id
-        stated = [*statement.tactics, *every]
-        if (tactic := self.expected.get(technique)) in self.lookup.belonging(technique, stated):
-            return [tactic]
+        expected = self.expected.get(technique)
+        if expected and (expected in statement.tactics or expected in every):
+            return [expected]
         return (
             self.lookup.belonging(technique, [*statement.tactics])
             or self.lookup.belonging(technique, every)
