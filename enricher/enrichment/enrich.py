@@ -11,6 +11,7 @@ from enricher.enrichment.alert import Alert, alert_block
 from enricher.enrichment.attack_block import Attack, attack_block
 from enricher.enrichment.evidence import find_evidence
 from enricher.enrichment.guardduty_attack import find_native
+from enricher.enrichment.response import check_of
 from enricher.enrichment.tag import Entry
 from enricher.enrichment.unknown_type import read_type
 from enricher.finding.event import Finding
@@ -50,7 +51,9 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     else:
         entries = combine_entries(*shown, entries_of(record) if record else read_type(finding.type, mapping))
     attack = attack_block(entries, record, mapping, release, finding.type)
-    return EnrichedFinding(finding, entries, attack, alert_block(finding, attack))
+    return EnrichedFinding(
+        finding, entries, attack, alert_block(finding, attack, check_of(finding, record, mapping))
+    )
 
 
 def entries_of(record: Record) -> tuple[Entry, ...]:
