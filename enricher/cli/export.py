@@ -12,7 +12,8 @@ from typing import Any
 from enricher.attack.catalog import FRAMEWORK
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrichment.attack_block import attack_block, is_sub_technique, other_release
-from enricher.enrichment.enrich import entries_of
+from enricher.enrichment.precedence import entries_of
+from enricher.enrichment.tag import Entry
 from enricher.mapping.model import AttackMapping, Record
 
 COLUMNS = (
@@ -77,14 +78,14 @@ def _type_rows(
     for entry in entries_of(record):
         attack = attack_block([entry], record, mapping, release)
         entry_rows = [_technique_columns(row, prefix) for row in attack["techniques"]]
-        entry_rows = entry_rows or [_tactic_columns(row, record) for row in attack["tactics"]]
+        entry_rows = entry_rows or [_tactic_columns(row, entry) for row in attack["tactics"]]
         rows += [row for row in entry_rows if row not in rows]
     for rank, row in enumerate(rows or [{}], 1 if rows else 0):
         yield base | {"rank": rank} | row
 
 
-def _tactic_columns(row: Mapping[str, Any], record: Record) -> dict[str, Any]:
-    return {"tactic_id": row["id"], "tactic": row["name"], "confidence": record.confidence}
+def _tactic_columns(row: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
+    return {"tactic_id": row["id"], "tactic": row["name"], "confidence": entry.confidence}
 
 
 def _technique_columns(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -24,7 +24,11 @@ BUNDLE = Path(__file__).resolve().parent.parent / "bundle.json"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The mapping of one finding type. pairs: the primary entry first; empty for a known gap."""
+    """The mapping of one finding type. pairs: the primary entry first; empty for a known gap.
+
+    confidence: of every entry that has none of its own; entry_confidences: one for each pair, () if all have
+    the record's.
+    """
 
     type: str
     pairs: tuple[Pair, ...]
@@ -39,6 +43,13 @@ class Record:
     retired: str = ""
     successor: str = ""
     response: str = ""
+    entry_confidences: tuple[Confidence, ...] = ()
+
+    @property
+    def rated_pairs(self) -> tuple[tuple[Pair, Confidence], ...]:
+        """Return each pair with its confidence, the primary one first."""
+        confidences = self.entry_confidences or (self.confidence,) * len(self.pairs)
+        return tuple(zip(self.pairs, confidences, strict=True))
 
     @property
     def is_retired(self) -> bool:
@@ -160,6 +171,7 @@ def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:
         retired=item.get("retired", ""),
         successor=item.get("successor", ""),
         response=item.get("response", ""),
+        entry_confidences=tuple(item.get("entry_confidences", ())),
     )
 
 
@@ -180,6 +192,7 @@ def record_to_json(record: Record) -> dict[str, Any]:
         "retired": record.retired,
         "successor": record.successor,
         "response": record.response,
+        "entry_confidences": list(record.entry_confidences),
     }
     return full | {key: value for key, value in optional.items() if value}
 

@@ -85,13 +85,15 @@ def read_record(
     expected = ", ".join(KEYS)
     messages = [f"unknown key {key!r}: expected one of {expected}" for key in sorted(item.keys() - set(KEYS))]
     messages += [*_check_text(item), *_check_review(item, override=override), *_check_lists(item)]
-    pairs = tuple(_read_pairs(item.get("attack"), catalogue, messages))
+    entries = tuple(_read_entries(item.get("attack"), catalogue, messages))
     if messages:
         return None, messages
+    confidence = cast("Confidence", item.get("confidence", "low"))
+    confidences = tuple(stated or confidence for _, stated in entries)
     record = Record(
         type=item["type"],
-        pairs=pairs,
-        confidence=cast("Confidence", item.get("confidence", "low")),
+        pairs=tuple(pair for pair, _ in entries),
+        confidence=confidence,
         rationale=_flatten(item["rationale"]),
         provenance=OVERRIDE if override else item["provenance"],
         file=stem,
@@ -102,6 +104,7 @@ def read_record(
         retired=str(item.get("retired", "")),
         successor=item.get("successor", ""),
         response=item.get("response", ""),
+        entry_confidences=confidences if set(confidences) - {confidence} else (),
     )
     return record, []
 
@@ -156,7 +159,10 @@ def _is_atlas(entry: object) -> bool:
     )
 
 
-def _read_pairs(value: object, catalogue: Catalogue, messages: list[str]) -> Iterator[Pair]:
+def _read_entries(
+    value: object, catalogue: Catalogue, messages: list[str]
+) -> Iterator[tuple[Pair, Confidence | None]]:
+    """Yield the valid entries of `attack`, each with its own confidence, None where it states none."""
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         messages.append("`attack` is missing: write [{ tactic, technique }, …], or [] for a known gap")
         return
@@ -166,14 +172,19 @@ def _read_pairs(value: object, catalogue: Catalogue, messages: list[str]) -> Ite
         )
     seen = set()
     for place, entry in enumerate(value, 1):
-        pair, problems = read_pair(entry, catalogue)
+        confidence = entry.get("confidence")
+        if "confidence" in entry and confidence not in CONFIDENCES:
+            problem = _invalid("confidence", ", ".join(CONFIDENCES), confidence)
+            messages.append(f"attack entry {place}: {problem}")
+        stated = {key: item for key, item in entry.items() if key != "confidence"}
+        pair, problems = read_pair(stated, catalogue)
         messages.extend(f"attack entry {place}: {problem}" for problem in problems)
         if pair is None:
             continue
         if (pair.tactic, pair.technique) in seen:
             messages.append(f"attack entry {place}: {pair.tactic} {pair.technique} is listed twice")
         seen.add((pair.tactic, pair.technique))
-        yield pair
+        yield pair, cast("Confidence | None", confidence)
 
 
 def read_pair(entry: dict[str, Any], catalogue: Catalogue) -> tuple[Pair | None, list[str]]:

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from enricher.attack.catalog import Pair
 from enricher.authoring.loader import DATA_SOURCES, ROOT, bundle_of, read_catalogue, read_mapping
-from enricher.mapping.model import OVERRIDE, AttackMapping
+from enricher.mapping.model import OVERRIDE, AttackMapping, record_from_json, record_to_json
 from enricher.mapping.problems import InvalidMapping, Problem
 from enricher.mapping.records import KEYS, PAIR_KEYS, read_overrides, read_record
 from tests.tiny_mapping import FACTS, record, write_mapping
@@ -49,6 +49,9 @@ ENTRY_PROBLEMS = {
     '{ tactic = ["TA0007"], technique = "T1046" }': "`tactic` must be a string",
     '{ tactic = "TA0007", technique = 1046 }': "`technique` must be a string",
     '{ tactic = "TA0007", technique = "T1046", score = 3 }': "unknown key 'score'",
+    '{ tactic = "TA0007", technique = "T1046", confidence = "sure" }': (
+        "invalid value for `confidence`: expected high, medium, low, got 'sure'"
+    ),
     '{ tactic = "TA0007", former = "T1046" }': "`former` and `former_tactic` require a `technique`",
 }
 #: Errors that only the catalogue can show, not the schema.
@@ -102,6 +105,20 @@ def test_entry_that_contradicts_the_catalogue_is_reported(entry: str) -> None:
     validator_errors, _ = _validate(record("Recon:EC2/Portscan", attack=f"[{entry}]"))
     assert len(validator_errors) == 1
     assert CATALOGUE_PROBLEMS[entry] in validator_errors[0]
+
+
+def test_entry_may_have_its_own_confidence() -> None:
+    """An entry's own confidence must be kept; an entry without one must have the record's."""
+    text = """[
+        { tactic = "TA0007", technique = "T1046" },
+        { tactic = "TA0043", technique = "T1595", confidence = "low" },
+    ]"""
+    item = tomllib.loads(record("Recon:EC2/Portscan", attack=text.replace("\n", " ")))["finding"][0]
+    read, messages = read_record(item, "x", CATALOGUE)
+    assert messages == []
+    assert read is not None
+    assert ["high", "low"] == [confidence for _, confidence in read.rated_pairs]
+    assert read == record_from_json(read.type, json.loads(json.dumps(record_to_json(read))))
 
 
 def test_fourth_entry_and_duplicate_entry_are_rejected() -> None:
