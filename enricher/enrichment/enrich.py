@@ -8,6 +8,7 @@ from typing import Any
 from enricher.enrichment.alert import Alert, alert_block
 from enricher.enrichment.attack_block import Attack, attack_block
 from enricher.enrichment.precedence import decide_entries
+from enricher.enrichment.response import check_of
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
@@ -39,4 +40,5 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     record = mapping.record_for(finding.type)
     entries = decide_entries(finding, record, mapping)
     attack = attack_block(entries, record, mapping, release, finding.type)
-    return EnrichedFinding(finding, entries, attack, alert_block(finding, attack))
+    alert = alert_block(finding, attack, check_of(finding, record, mapping))
+    return EnrichedFinding(finding, entries, attack, alert)
