@@ -6,6 +6,7 @@ Types: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-find
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,9 +14,11 @@ from typing import Any
 from enricher.enrichment.alert import UNKNOWN
 from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.fields import iso_time, time_at
 from enricher.finding.safe_text import single_line
+from enricher.formats.asff_activity import activity_fields
 from enricher.formats.asff_resources import resources_of
 
 #: Prefix of the keys of this project's fields; no other field is ever changed.
@@ -107,7 +110,8 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
     """Return the finding as an ASFF finding of the account's own product (`default_product`).
 
     The ATT&CK fields are in ProductFields: UserDefinedFields are the customer's, and BatchImportFindings does
-    not update them. Raise Incomplete if the finding lacks a value that ASFF requires.
+    not update them. Above FINDING_LIMIT the details of the activity are left out. Raise Incomplete if the
+    finding lacks a value that ASFF requires.
     """
     finding, alert = enriched.finding, enriched.alert
     if not finding.arn or len(finding.arn) > ID_LIMIT:
@@ -125,7 +129,7 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
         "FirstObservedAt": _time(finding, "service.eventFirstSeen"),
         "LastObservedAt": _time(finding, "service.eventLastSeen"),
     }
-    return {
+    asff = {
         "SchemaVersion": "2018-10-08",
         "Id": finding.arn,
         "ProductArn": default_product(finding),
@@ -147,6 +151,18 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
         "RecordState": "ARCHIVED" if finding.flag("service.archived") else "ACTIVE",
         "Sample": alert["sample"],
     }
+    return _with_activity(asff, activity_fields(finding, read_context(finding)))
+
+
+def _with_activity(asff: dict[str, Any], activity: dict[str, Any]) -> dict[str, Any]:
+    """Add the objects of the activity, the last ones left out where the finding would exceed its limit."""
+    names = list(activity)
+    while names:
+        whole = {**asff, **{name: activity[name] for name in names}}
+        if len(json.dumps(whole)) <= FINDING_LIMIT:
+            return whole
+        names.pop()
+    return asff
 
 
 def default_product(finding: Finding) -> str:
