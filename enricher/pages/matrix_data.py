@@ -10,7 +10,7 @@ from enricher.attack.catalog import Release, archived_url
 from enricher.authoring.loader import DATA_SOURCES, PLANS, ROOT, KnownType, read_guide_pages, read_known_types
 from enricher.authoring.rule_docs import conditions_of, rules_of, scope_of
 from enricher.enrichment.attack_block import attack_block
-from enricher.enrichment.enrich import entries_of
+from enricher.enrichment.precedence import entries_of
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 from enricher.pages.coverage import Cells, coverage
 from enricher.pages.observed import Observed, Tally
