@@ -122,7 +122,7 @@ def _type(
         "name": record.type,
         "file": record.file,
         "retired": record.is_retired,
-        "since": record.retired,
+        "retiredOn": record.retired,
         "successor": record.successor,
         "severity": facts.severity if facts else "",
         "sources": facts.data_source.split("; ") if facts and facts.data_source else [],
@@ -146,8 +146,8 @@ def _observed(observed: Observed) -> Object:
         "unmapped": observed.unmapped.findings,
         "archived": observed.archived,
         "outside": observed.outside,
-        "since": str(observed.period.since or ""),
-        "until": str(observed.period.until or ""),
+        "firstDay": str(observed.period.since or ""),
+        "lastDay": str(observed.period.until or ""),
         "cells": {f"{key[0]} {key[1]}": _tally(tally) for key, tally in sorted(observed.cells.items())},
     }
 

@@ -8,7 +8,7 @@ const chips = (type, confidence) =>
     type.severity && h('span', { class: 'chip' }, `severity ${type.severity.replaceAll('|', ' / ').replace('*', ' by default')}`),
     type.plans.map((plan) => h('span', { class: 'chip' }, plan)),
     type.sources.map((source) => h('span', { class: 'chip' }, source)),
-    type.retired && h('span', { class: 'chip' }, type.since ? `retired ${type.since}` : 'retired'));
+    type.retired && h('span', { class: 'chip' }, type.retiredOn ? `retired ${type.retiredOn}` : 'retired'));
 
 const linkText = (url) => {
   if (url.includes('/guardduty/latest/ug/')) return 'GuardDuty user guide';
