@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from enricher.finding.fields import Block, address_at, number_at, rows_at, text_at, value_at, whole_at
+from enricher.finding.fields import (
+    Block,
+    address_at,
+    address_of,
+    number_at,
+    rows_at,
+    text_at,
+    value_at,
+    whole_at,
+)
+
+#: Maximum number of endpoints of a sequence (GuardDuty's own) and of sources of a Kubernetes call.
+_MAX_ENDPOINTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +69,36 @@ def read_connections(view: Block) -> list[Connection]:
         ),
         *(
             Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
-            for row in rows_at(view, "service.detection.sequence.endpoints")
+            for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
         ),
     ]
-    return [connection for connection in found if connection.remote.ip or connection.remote.domain]
+    found = [connection for connection in found if connection.remote.ip or connection.remote.domain]
+    known = {connection.remote.ip for connection in found}
+    sources = value_at(action, "kubernetesApiCallAction.sourceIPs")
+    for source in sources[:_MAX_ENDPOINTS] if isinstance(sources, list) else ():
+        # Findings as they arrive often state the caller's address only here.
+        if (ip := address_of(source)) and ip not in known:
+            known.add(ip)
+            found.append(Connection(Endpoint(ip), outbound=False))
+    return found
+
+
+def instance_addresses(instance: object) -> list[str]:
+    """List the distinct addresses of an instance: per interface private, secondary, IPv6 and public ones."""
+    return [
+        *dict.fromkeys(
+            address for row in rows_at(instance, "networkInterfaces") for address in _of_interface(row)
+        )
+    ]
+
+
+def _of_interface(interface: Block) -> Iterator[str]:
+    found = [address_at(interface, "privateIpAddress")]
+    found += [address_at(row, "privateIpAddress") for row in rows_at(interface, "privateIpAddresses")]
+    others = value_at(interface, "ipv6Addresses")
+    found += [address_of(item) for item in others[:_MAX_ENDPOINTS]] if isinstance(others, list) else []
+    found.append(address_at(interface, "publicIp"))
+    yield from filter(None, found)
 
 
 def _endpoint(block: object, side: str) -> Endpoint:

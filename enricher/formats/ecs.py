@@ -68,7 +68,7 @@ def _document(enriched: EnrichedFinding) -> dict[str, Any]:
     return filled(
         {
             "@timestamp": iso_time(moment_of(finding)),
-            "message": _message(enriched),
+            "message": _message(enriched, context),
             "ecs": {"version": ECS_VERSION},
             "event": _event_fields(enriched, context),
             "threat": _threat_fields(enriched.attack),
@@ -91,9 +91,10 @@ def _document(enriched: EnrichedFinding) -> dict[str, Any]:
     )
 
 
-def _message(enriched: EnrichedFinding) -> str:
+def _message(enriched: EnrichedFinding, context: Context) -> str:
     view = enriched.finding.view
-    parts = (enriched.alert["headline"], text_at(view, "title"), text_at(view, "description"))
+    parts = [enriched.alert["headline"], text_at(view, "title"), text_at(view, "description")]
+    parts += [f"{fact.label}: {', '.join(fact.values)}" for fact in context.facts]
     return "\n".join(part for part in parts if part)
 
 
@@ -166,10 +167,11 @@ def _labels(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
         "attack_confidence": primary.get("confidence"),
         "attack_source": primary.get("source"),
         "attack_reasons": _reasons(attack),
+        "archived": "true" if finding.flag("service.archived") else "false",
         "atlas": [f"{row['id']} {row['name']}" for row in attack.get("atlas", ())],
         "finding_arn": finding.arn[:TEXT_LIMIT],
         "finding_id": text_at(finding.view, "id"),
-        "malware": list(dict.fromkeys(threat.name for threat in context.threats)),
+        "malware": [name for name in dict.fromkeys(threat.name for threat in context.threats) if name],
         "occurrence": alert["occurrence"],
         "resource_role": text_at(finding.view, "service.resourceRole"),
         "sample": "true" if alert["sample"] else "false",

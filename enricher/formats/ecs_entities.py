@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from enricher.finding.context import Container, Context, Process, Threat
+from enricher.finding.context import Container, Context
 from enricher.finding.event import Finding
-from enricher.finding.fields import Block, address_at, iso_time, rows_at, text_at, value_at
-from enricher.finding.network import Connection, Endpoint
+from enricher.finding.fields import Block, iso_time, rows_at, text_at, value_at
+from enricher.finding.malware import Threat
+from enricher.finding.network import Connection, Endpoint, instance_addresses
 from enricher.finding.resources import name_tag
+from enricher.finding.runtime import Process
+from enricher.formats.container_image import split_image
 
 
 def entity_fields(finding: Finding, context: Context) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def entity_fields(finding: Finding, context: Context) -> dict[str, Any]:
         else {},
         "user_agent": {"original": context.call.user_agent if context.call else ""},
         "host": host,
-        "process": _process_fields(context.process, context.parent) if context.process else {},
+        "process": _process_fields(context.process, context) if context.process else {},
         "container": _container_fields(context.container) if context.container else {},
         "orchestrator": _orchestrator_fields(view, context),
         "faas": {
@@ -41,7 +44,12 @@ def entity_fields(finding: Finding, context: Context) -> dict[str, Any]:
             "hosts": _distinct(
                 [host.get("name", ""), context.domain, *(it.remote.domain for it in context.connections)]
             ),
-            "hash": _distinct(threat.sha256 for threat in context.threats),
+            "hash": _distinct(
+                [
+                    *(threat.sha256 for threat in context.threats),
+                    context.process.sha256 if context.process else "",
+                ]
+            ),
         },
     }
 
@@ -95,15 +103,15 @@ def _host_fields(instance: Block | None) -> dict[str, Any]:
         "id": identity,
         "name": name_tag(instance) or identity,
         "hostname": next((text_at(interface, "privateDnsName") for interface in interfaces), ""),
-        "ip": _distinct(
-            address_at(interface, key) for interface in interfaces for key in ("privateIpAddress", "publicIp")
-        ),
+        "ip": instance_addresses(instance),
         "type": text_at(instance, "instanceType"),
     }
 
 
-def _process_fields(process: Process, parent: Process | None) -> dict[str, Any]:
+def _process_fields(process: Process, context: Context) -> dict[str, Any]:
+    parent = context.parent
     return {
+        "command_line": context.command_line,
         "name": process.name,
         "executable": process.path,
         "hash": {"sha256": process.sha256},
@@ -124,12 +132,15 @@ def _process_fields(process: Process, parent: Process | None) -> dict[str, Any]:
 
 
 def _container_fields(container: Container) -> dict[str, Any]:
-    name, colon, tag = container.image.rpartition(":")
-    tagged = bool(colon) and "/" not in tag
+    image = split_image(container.image)
     return {
         "id": container.id,
         "name": container.name,
-        "image": {"name": name if tagged else container.image, "tag": [tag] if tagged else []},
+        "image": {
+            "name": image.name,
+            "tag": [image.tag] if image.tag else [],
+            "hash": {"all": [image.digest] if image.digest else []},
+        },
         "runtime": container.runtime,
     }
 

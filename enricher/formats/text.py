@@ -11,7 +11,7 @@ from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.summary import Rows, context_rows, full_name, minor_rows, other_names
+from enricher.formats.summary import Rows, context_rows, fact_rows, full_name, minor_rows, other_names
 from enricher.formats.truncation import fit
 
 WIDTH = 78
@@ -34,7 +34,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     parts = {
         "headline": _headline(enriched),
         "description": _description_lines(enriched.finding),
-        "context": _row_lines(context_rows(enriched.finding, context)),
+        "context": _row_lines(context_rows(enriched.finding, context) + fact_rows(context)),
         "attack": _attack_lines(enriched),
         "link": ["OPEN IN THE CONSOLE", enriched.alert["console"]],
         "detail": _row_lines(minor_rows(context)),
@@ -118,7 +118,7 @@ def _row_lines(rows: Rows) -> list[str]:
     lines: list[str] = []
     for label, value in rows:
         first, *more = _wrapped(defang(value, 160), " " * _LABEL) or [""]
-        lines += [f"{label:<{_LABEL}}{first.lstrip()}", *more]
+        lines += [f"{label:<{_LABEL - 1}} {first.lstrip()}", *more]
     return lines
 
 

@@ -69,13 +69,16 @@ FIELDS = {
     **{f"host.{name}": "keyword" for name in ("id", "name", "hostname", "type")},
     "host.ip": "*ip",
     **{f"process.{name}": "keyword" for name in ("name", "executable", "hash.sha256", "entity_id")},
-    **{f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory")},
+    **{
+        f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory", "command_line")
+    },
     **{f"process.parent.{name}": "keyword" for name in ("name", "executable", "entity_id")},
     "process.pid": "long",
     "process.parent.pid": "long",
     "process.start": "date",
     **{f"container.{name}": "keyword" for name in ("id", "name", "image.name", "runtime")},
     "container.image.tag": "*keyword",
+    "container.image.hash.all": "*keyword",
     **{f"orchestrator.{name}": "keyword" for name in ("type", "cluster.name", "cluster.id", "namespace")},
     **{f"orchestrator.resource.{name}": "keyword" for name in ("name", "type")},
     **{f"faas.{name}": "keyword" for name in ("id", "name")},
@@ -85,6 +88,7 @@ FIELDS = {
     **{
         f"labels.{name}": "keyword"
         for name in (
+            "archived",
             "attack_version",
             "attack_mapping",
             "attack_status",
