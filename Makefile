@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types mapping template build golden lock
+.PHONY: help demo test faults check lint types mapping template build golden lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -13,8 +13,12 @@ help: ## List the targets
 demo: .venv/ready ## Run the pipeline against an emulated AWS (moto) and show what a SIEM receives
 	@$(VENV)/python -m demo
 
+# One process for each core; the tests of one group share what is expensive to set up.
 test: .venv/ready ## Run the tests
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest --numprocesses=logical --dist=loadgroup
+
+faults: .venv/ready ## Run 640 schedules of injected faults, other than those of the tests
+	$(VENV)/python -m tests.fault_injection --first 1000 --schedules 640 --events 2000
 
 check: lint types mapping template build test ## Run everything that CI runs, the tests last
 

@@ -12,7 +12,12 @@ from typing import Any
 
 from mitreattack.navlayers import Layer
 
-OPTIONS: list[list[str]] = [[], ["--attack-version", "18.1"], ["--observed", "events/awkward-repeat.json"]]
+OPTIONS: list[list[str]] = [
+    [],
+    ["--retired"],
+    ["--attack-version", "18.1"],
+    ["--observed", "events/awkward-repeat.json"],
+]
 
 
 def write_layer(options: list[str]) -> dict[str, Any]:

@@ -28,3 +28,11 @@ settings.load_profile("enricher")
 def mapping() -> AttackMapping:
     """Return the bundled mapping, compiled in memory."""
     return read_mapping()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that share an artifact or an embedded AWS in one process of pytest-xdist."""
+    for item in items:
+        for folder in ("artifact", "demo"):
+            if item.path.parent.name == folder:
+                item.add_marker(pytest.mark.xdist_group(folder))

@@ -17,6 +17,10 @@ reviewed = 2026-11-24
 """
 
 
+#: Severity, data source, plan and date of every type in finding-types.csv.
+FACTS = "Medium,VPC flow logs,Foundational,2026-01-02"
+
+
 def record(finding_type: str, **changes: str) -> str:
     """Return the TOML of a valid record; `changes` replace the line of a key, "" removes it."""
     lines = RECORD.format(type=finding_type).splitlines()
@@ -33,9 +37,12 @@ def write_mapping(root: Path, files: dict[str, str], types: dict[str, str], cata
     attack = catalogue or (ROOT / "attack.json").read_text(encoding="utf-8")
     (root / "attack.json").write_text(attack, encoding="utf-8")
     (root / "VERSION").write_text("2026.01.0\n", encoding="ascii")
-    rows = [f"{key},{'retired' if stem == 'retired' else 'active'},{stem}," for key, stem in types.items()]
+    rows = [
+        f"{key},{'retired' if stem == 'retired' else 'active'},{stem},,{FACTS}" for key, stem in types.items()
+    ]
     (root / "finding-types.csv").write_text(
-        "\n".join(["type,status,file,replaced_by", *rows, ""]), encoding="utf-8"
+        "\n".join(["type,status,file,replaced_by,severity,data_source,plan,read", *rows, ""]),
+        encoding="utf-8",
     )
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -21,6 +22,21 @@ from enricher.mapping.problems import InvalidMapping, Problem
 from enricher.mapping.records import read_records
 
 STATUSES = ("active", "retired", "alias")
+SEVERITIES = ("Low", "Medium", "High", "Critical", "Varies")
+#: Data sources of finding types, in the words of the user guide.
+DATA_SOURCES = (
+    "CloudTrail management events", "CloudTrail data events for S3", "VPC flow logs", "DNS logs",
+    "EKS audit logs", "Runtime Monitoring", "RDS Login Activity Monitoring",
+    "Lambda Network Activity Monitoring", "EBS Malware Protection", "Malware Protection for Backup",
+    "Malware Protection for S3", "AI Protection",
+)  # fmt: skip
+#: Protection plans; "Foundational" is on wherever GuardDuty is.
+PLANS = (
+    "Foundational", "Extended Threat Detection", "S3 Protection", "EKS Protection", "Runtime Monitoring",
+    "Malware Protection for EC2", "Malware Protection for S3", "Malware Protection for Backup",
+    "RDS Protection", "Lambda Protection", "AI Protection", "Custom Detection Rules",
+)  # fmt: skip
+_DATE = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 _VERSION = re.compile(r"20[0-9]{2}\.(0[1-9]|1[0-2])\.[0-9]+")
 
 ROOT = Path(__file__).resolve().parents[2] / "mapping"
@@ -28,12 +44,20 @@ ROOT = Path(__file__).resolve().parents[2] / "mapping"
 
 @dataclass(frozen=True, slots=True)
 class KnownType:
-    """One row of `finding-types.csv`; status: active, retired or alias; file: TOML file without .toml."""
+    """One row of `finding-types.csv`; status: active, retired or alias; file: TOML file without .toml.
+
+    severity, data_source, plan: as in the GuardDuty user guide on the day `read`, "" for an alias. Several
+    severities are separated by "|", several sources and plans by "; "; a severity with "*" is the default.
+    """
 
     type: str
     status: str
     file: str
     replaced_by: str
+    severity: str = ""
+    data_source: str = ""
+    plan: str = ""
+    read: str = ""
 
 
 def read_catalogue(root: Path = ROOT) -> Catalogue:
@@ -58,7 +82,7 @@ def read_known_types(root: Path = ROOT) -> list[KnownType]:
     """Read `finding-types.csv`, the list of every finding type AWS documents or has documented."""
     lines = _read_text(root / "finding-types.csv").splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    columns = ("type", "status", "file", "replaced_by")
+    columns = ("type", "status", "file", "replaced_by", "severity", "data_source", "plan", "read")
     return [KnownType(*(row.get(name) or "" for name in columns)) for row in rows]
 
 
@@ -87,6 +111,12 @@ def read_all_records(root: Path, catalogue: Catalogue, problems: list[Problem]) 
                 )
             records.setdefault(record.type, record)
     return records
+
+
+def read_guide_pages(root: Path = ROOT) -> dict[str, str]:
+    """Return the URL of the user guide's page for each record file, by its name without .toml."""
+    pages = ((path.stem, tomllib.loads(_read_text(path)).get("page")) for path in sorted(root.glob("*.toml")))
+    return {stem: page for stem, page in pages if isinstance(page, str)}
 
 
 def read_mapping(root: Path = ROOT) -> AttackMapping:
@@ -128,6 +158,21 @@ def _check_list(known: list[KnownType]) -> Iterator[Problem]:
         if row.status not in STATUSES:
             expected = f"expected {', '.join(STATUSES)}, got {row.status!r}"
             yield Problem(name, row.type, f"invalid value for `status`: {expected}")
+        if row.status != "alias":
+            yield from (Problem(name, row.type, message) for message in _check_facts(row))
+
+
+def _check_facts(row: KnownType) -> Iterator[str]:
+    facts = (
+        ("severity", row.severity.removesuffix("*").split("|"), SEVERITIES),
+        ("data_source", row.data_source.split("; "), DATA_SOURCES),
+        ("plan", row.plan.split("; "), PLANS),
+    )
+    for column, values, expected in facts:
+        if unknown := [value for value in values if value not in expected]:
+            yield f"invalid value for `{column}`: expected {', '.join(expected)}, got {unknown[0]!r}"
+    if not _DATE.fullmatch(row.read):
+        yield f"invalid value for `read`: expected a date (YYYY-MM-DD), got {row.read!r}"
 
 
 def _check_coverage(

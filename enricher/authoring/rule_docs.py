@@ -38,11 +38,25 @@ def calls_by_rule(mapping: AttackMapping) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def words_by_rule(mapping: AttackMapping) -> dict[str, tuple[list[str], list[str]]]:
+    """Return rule id -> (verbs, nouns), for the rules on the words of a call's name."""
+    names, rows = mapping.evidence.get("names", ()), mapping.evidence.get("rules", ())
+    found: dict[str, tuple[list[str], list[str]]] = {rows[number][0]: ([], nouns) for nouns, number in names}
+    for verb, places in mapping.evidence.get("verbs", {}).items():
+        for place in places:
+            found[rows[names[place][1]][0]][0].append(verb)
+    return found
+
+
 def conditions_of(rule: Rule, mapping: AttackMapping, *, most: int = 1000) -> str:
     """Return the conditions of a rule in one line; lists are cut to `most` values."""
     if services := calls_by_rule(mapping).get(rule.id):
         calls = list(dict.fromkeys(call for names in services.values() for call in names))
         return f"{_listed(calls, most, ', ')} ({', '.join(services)})"
+    if words := words_by_rule(mapping).get(rule.id):
+        verbs, nouns = words
+        about = f" and has the word {_listed(nouns, most, ' or ')}" if nouns else ""
+        return f"the call's name begins with {_listed(verbs, most, ' or ')}{about}"
     return " and ".join(_condition(condition, mapping, most) for condition in rule.conditions)
 
 
@@ -89,13 +103,10 @@ def refinements(
     found: dict[tuple[str, str], tuple[list[Any], list[Rule]]] = {}
     for rule in rules_of(mapping):
         reading = choose_reading(rule, meaning)
-        if rule.id in of_calls:
-            applies = _shows_calls(name, of_calls[rule.id])
-        else:
-            seen_in = mapping.evidence["seen_in"].get(rule.file, ())
-            applies = name.resource in seen_in and (not rule.scope or in_scope(rule.scope, name))
         limited = bool(rule.scope and rule.scope[2])
-        if applies and (limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)):
+        if applies_to(rule, name, of_calls, mapping) and (
+            limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)
+        ):
             best, rules = found.setdefault((reading[0], reading[1]), (reading, []))
             rules.append(rule)
             if CONFIDENCES.index(reading[2]) < CONFIDENCES.index(best[2]):
@@ -104,6 +115,16 @@ def refinements(
         # Analysts look for IAM calls first.
         rules.sort(key=lambda rule: "iam.amazonaws.com" not in of_calls.get(rule.id, {}))
     return sorted(found.values(), key=lambda item: CONFIDENCES.index(item[0][2]))
+
+
+def applies_to(
+    rule: Rule, name: TypeName, of_calls: dict[str, dict[str, list[str]]], mapping: AttackMapping
+) -> bool:
+    """Return whether findings of a type can have the fields that a rule tests; of_calls: calls_by_rule."""
+    if rule.id in of_calls:
+        return _shows_calls(name, of_calls[rule.id])
+    seen_in = mapping.evidence["seen_in"].get(rule.file, ())
+    return name.resource in seen_in and (not rule.scope or in_scope(rule.scope, name))
 
 
 def _shows_calls(name: TypeName, services: dict[str, list[str]]) -> bool:

@@ -12,6 +12,7 @@ from enricher.mapping.model import CONFIDENCES
 from enricher.mapping.records import read_pair
 
 _FIELD = re.compile(r"[A-Za-z]\w*(\[\])?(\.[A-Za-z]\w*(\[\])?)*")
+_NAME_WORD = re.compile(r"[A-Z]+[a-z]*")
 SCOPE = ("purposes", "resources", "families")
 #: Fields with attacker-controlled text, which alone do not justify high confidence.
 _ATTACKER_CONTROLLED = ("commandLineExample",)
@@ -41,6 +42,16 @@ def check_fields(item: dict[str, Any]) -> Iterator[str]:
             yield f"condition {number}: {message}"
     if not is_texts(item.get("show", [])) or not all(map(_FIELD.fullmatch, item.get("show", []))):
         yield "`show` must be a list of dotted paths"
+
+
+def check_name(item: dict[str, Any], readings: list[list[Any]]) -> Iterator[str]:
+    """Yield the problems in a rule for the words of a call's name, which never gives more than low."""
+    for key, required in (("verbs", True), ("nouns", False)):
+        words = item.get(key, [])
+        if not is_texts(words) or (required and not words) or not all(map(_NAME_WORD.fullmatch, words)):
+            yield f"invalid value for `{key}`: expected a list of words as in API calls, such as Create"
+    if any(reading[2] != "low" for reading in readings):
+        yield "a call's name alone does not justify more than low confidence"
 
 
 def _check_condition(condition: object, *, first: bool) -> Iterator[str]:

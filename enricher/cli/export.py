@@ -11,7 +11,8 @@ from typing import Any
 
 from enricher.attack.catalog import FRAMEWORK
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrichment.enrich import attack_block, entries_of
+from enricher.enrichment.attack_block import attack_block, is_sub_technique, other_release
+from enricher.enrichment.enrich import entries_of
 from enricher.mapping.model import AttackMapping, Record
 
 COLUMNS = (
@@ -87,12 +88,13 @@ def _tactic_columns(row: Mapping[str, Any], record: Record) -> dict[str, Any]:
 
 
 def _technique_columns(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    parent = row["parent"] if is_sub_technique(row) else {}
     columns = _names(row) | {
-        "parent_id": row["parent"] and row["parent"]["id"],
-        "parent": row["parent"] and row["parent"]["name"],
+        "parent_id": parent.get("id"),
+        "parent": parent.get("name"),
         "confidence": row["confidence"],
     }
-    other = row.get("formerly") or row.get("currently")
+    other = other_release(row)
     return columns | ({f"{prefix}_{name}": value for name, value in _names(other).items()} if other else {})
 
 

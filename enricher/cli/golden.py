@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from enricher.authoring.loader import ROOT, read_mapping
+from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding, MalformedEvent
 from enricher.mapping.model import AttackMapping
@@ -77,7 +78,7 @@ def golden_files(events: Path, mapping: AttackMapping) -> Iterator[tuple[Path, s
 
 
 def _is_different(in_former: EnrichedFinding) -> bool:
-    return any("currently" in row for row in in_former.attack["techniques"])
+    return any(other_release(row) for row in in_former.attack["techniques"])
 
 
 def _pretty(enriched: EnrichedFinding) -> str:

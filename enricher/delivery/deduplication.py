@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from enricher.settings import Settings
 
 #: Execution time kept free for the table writes that follow the delivery, in seconds.
-WRITE_SECONDS = 10.0
+WRITE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)

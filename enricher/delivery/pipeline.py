@@ -110,8 +110,11 @@ class Route:
                 raise Undelivered(failure.reason)
 
     def _enrich(self, key: str, finding: Finding, attempt: int, elapsed: float) -> Delivery:
-        mapping = self.overrides.current() if self.overrides else self.mapping
-        return Delivery(key, enrich(finding, mapping, self.attack_version), attempt, elapsed)
+        enriched = enrich(finding, self._current_mapping(), self.attack_version)
+        return Delivery(key, enriched, attempt, elapsed)
+
+    def _current_mapping(self) -> AttackMapping:
+        return self.overrides.current() if self.overrides else self.mapping
 
     def _deliver(self, deliveries: Sequence[Delivery], time_left: TimeLeft) -> dict[str, Failure]:
         if not deliveries:
@@ -170,6 +173,9 @@ class Route:
             self._count("Forwarded")
             self._count(_STATUS_METRICS[enriched.attack["status"]])
             self._count_age(enriched)
+            if self._current_mapping().record_for(enriched.finding.type) is None:
+                self.logger.warning("unknown finding type", extra=details)
+                self._count("UnknownFindingType")
         else:
             details |= {"reason": failure.reason, "remedy": failure.remedy}
             if failure.remedy is Remedy.DEAD_LETTER:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from enricher.destinations.batching import require
 from enricher.destinations.timeouts import Timeouts
 from enricher.finding.safe_text import single_line
 
@@ -38,12 +39,16 @@ class SourceQueue:
         )
 
     def move_to_dead_letter_queue(self, record: Mapping[str, Any], reason: str) -> None:
-        """Copy a record's message to the dead-letter queue, with the message attribute `reason`."""
-        self.client.send_message(
+        """Copy a record's message to the dead-letter queue, with the message attribute `reason`.
+
+        Raise InvalidAnswer if the answer does not confirm it: the record is acknowledged afterwards.
+        """
+        answer = self.client.send_message(
             QueueUrl=self.dead_letter_url,
             MessageBody=record["body"],
             MessageAttributes={"reason": {"DataType": "String", "StringValue": single_line(reason, 1000)}},
         )
+        require(answer, "MessageId")
 
 
 def build(settings: Settings) -> SourceQueue | None:

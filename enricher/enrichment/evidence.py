@@ -4,7 +4,9 @@ The rules are data, written and reviewed under `mapping/evidence/`. Compiled, th
 `AttackMapping.evidence`, so in the bundle):
 
 rules: one row for each rule, see `Rule`.
-calls: service -> API call -> index of its rule.
+calls: service -> API call -> index of its rule, the most common services first.
+verbs: first word of an API call's name -> indexes in `names`, for calls without a reviewed rule.
+names: one row for each rule for the words of a call's name: [nouns, index of the rule].
 fields: one row for each field that a rule tests, as its steps: ["service", "action", …, "[]", "port"].
 tree: the fields that rules test, as nested keys, so that only the relevant parts of a finding are walked.
     The tables of a field are under "=": `in` by exact value, `words` by word, `try` for all other rules.
@@ -18,6 +20,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
+from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
 from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
 from enricher.enrichment.tag import Entry
@@ -72,7 +75,7 @@ def find_evidence(finding: Finding, record: Record | None, mapping: AttackMappin
         return ()
     name = parse_type(record.type if record else finding.type)
     meaning = TypeMeaning.of(name.purpose, record, tables)
-    matches = [*_match_calls(finding, tables), *_match_fields(finding, name, tables)]
+    matches = [*_match_calls(finding, meaning, tables), *_match_fields(finding, name, tables)]
     failure = _cluster_failure(finding)
     # A family that describes only the caller leaves the tactic of the call to the purpose.
     by_caller = bool(meaning.purpose_tactics) and name.family in tables.get("caller_families", ())
@@ -81,21 +84,20 @@ def find_evidence(finding: Finding, record: Record | None, mapping: AttackMappin
     return _merge([entry for _, entry in ranked])
 
 
-def _match_calls(finding: Finding, tables: Mapping[str, Any]) -> Iterator[_Match]:
-    calls = tables["calls"]
+def _match_calls(finding: Finding, meaning: TypeMeaning, tables: Mapping[str, Any]) -> Iterator[_Match]:
     about = finding.text("service.action.awsApiCallAction.serviceName")
     seen = set()
     for call in calls_of(finding):
-        number = calls.get(call.service, {}).get(call.api)
-        if number is None and not call.service:
-            number = calls.get(about, {}).get(call.api)
-            if number is None:
-                owners = [table[call.api] for table in calls.values() if call.api in table]
-                number = owners[0] if len(owners) == 1 else None
-        if number is None or (number, call.api) in seen:
+        number = find_reviewed(call, about, tables)
+        by_name = number is None
+        if number is None and (number := find_by_name(call.name, tables)) is None:
             continue
-        seen.add((number, call.api))
-        yield _Match(Rule(*tables["rules"][number]), call.shown, call)
+        rule = Rule(*tables["rules"][number])
+        # A name alone says little: it must agree with the purpose of the finding.
+        fits = not by_name or not meaning.purpose_tactics or max(map(meaning.score, rule.readings)) >= 2
+        if fits and (number, call.name) not in seen:
+            seen.add((number, call.name))
+            yield _Match(rule, call.shown, call)
 
 
 def _match_fields(finding: Finding, name: TypeName, tables: Mapping[str, Any]) -> Iterator[_Match]:

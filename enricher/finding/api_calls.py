@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ SIGNALS = "service.detection.sequence.signals"
 #: Limits on the characters read of the list of anomalous calls, and on the calls kept: above what GuardDuty
 #: sends.
 _MAX_LIST_CHARACTERS, MOST_CALLS = 16_384, 64
+#: The API's date and version, which CloudTrail appends for some services: UpdateFunctionCode20150331v2,
+#: CreateDistribution2020_05_31.
+_DATE = re.compile(r"(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?\Z")
 _CALL_NAMES = {"eventname", "api", "apis", "apiname", "operation"}
 _RARE = {"INFREQUENT", "UNSEEN", "RARE"}
 _SUCCESS = {"", "success", "none", "null"}
@@ -41,6 +45,16 @@ class Call:
     error: str
     shown: tuple[Shown, ...]
     by_service: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name of the API call without the API's date and version."""
+        return undated(self.api)
+
+
+def undated(api: str) -> str:
+    """Return the name of an API call without the API's date and version."""
+    return _DATE.sub("", api)
 
 
 def calls_of(finding: Finding) -> list[Call]:

@@ -11,12 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from enricher.enrichment.attack_block import finding_evidence
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.json_text import dump_json, filled
-from enricher.formats.summary import context_rows, fact_rows, full_name, other_names
+from enricher.formats.summary import context_rows, fact_rows, id_and_name, other_names
 from enricher.formats.truncation import fit
 
 #: This project's own limits, in characters. A section of a Slack message holds 3,000 characters
@@ -157,10 +158,10 @@ def _attack_lines(enriched: EnrichedFinding) -> list[str]:
     attack = enriched.attack
     lines = []
     for place, row in enumerate(attack["techniques"]):
-        lines.append(f"*ATT&CK* {full_name(row)}, {row['tactic']['name']}, {row['confidence']} confidence")
+        lines.append(f"*ATT&CK* {id_and_name(row)}, {row['tactic']['name']}, {row['confidence']} confidence")
         lines += other_names(row)
         if place == 0:
-            shown = ", ".join(_shown(item) for item in row["evidence"][:3])
+            shown = ", ".join(_shown(item) for item in finding_evidence(row)[:3])
             lines += [f"evidence: {shown}"] if shown else []
             lines.append(unmarked(row["rationale"], 600))
     if not attack["techniques"]:
@@ -176,7 +177,8 @@ def _shown(item: Mapping[str, Any]) -> str:
 
 
 def _next_steps(enriched: EnrichedFinding) -> list[str]:
-    steps = [f"Open the finding: {enriched.alert['console']}"]
+    console = enriched.alert["console"]
+    steps = [f"Open the finding: {console}"] if console else []
     if enriched.attack["techniques"]:
         steps.append(f"Read about the technique: {enriched.attack['techniques'][0]['url']}")
     return steps

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from enricher.attack.catalog import archived_url
+from enricher.enrichment.attack_block import is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, moment_of, read_context
 from enricher.finding.event import Finding
@@ -191,15 +192,14 @@ def attacks_of(attack: Mapping[str, Any]) -> list[dict[str, Any]]:
     for row in attack["techniques"]:
         tactic = next(tactic for tactic in attack["tactics"] if tactic["id"] == row["tactic"]["id"])
         entry = {"tactic": _named(tactic, version), "version": version}
-        if row["parent"]:
+        if is_sub_technique(row):
             entry |= {"technique": _named(parent_of(row), version), "sub_technique": _named(row, version)}
         else:
             entry["technique"] = _named(row, version)
         attacks.append(entry)
     if not attacks:
         attacks = [{"tactic": _named(tactic, version), "version": version} for tactic in attack["tactics"]]
-    atlas = attack.get("atlas", ())
-    return attacks + [{"technique": {"uid": row["id"], "name": row["name"]}} for row in atlas]
+    return attacks + [{"technique": {"uid": atlas_id}} for atlas_id in attack["atlas"].split()]
 
 
 def _named(row: Mapping[str, Any], version: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from enricher.enrichment.attack_block import full_name, other_release
 from enricher.finding.context import Call, Context, Principal
 from enricher.finding.event import Finding
 from enricher.finding.fields import text_at, time_at, whole_at
@@ -73,10 +74,9 @@ def minor_rows(context: Context) -> Rows:
     return _filled(rows)
 
 
-def full_name(row: Mapping[str, Any]) -> str:
+def id_and_name(row: Mapping[str, Any]) -> str:
     """Return "ID name" of a row of `attack.techniques`; for a sub-technique "ID parent: name"."""
-    parent = f"{row['parent']['name']}: " if row["parent"] else ""
-    return f"{row['id']} {parent}{row['name']}"
+    return f"{row['id']} {full_name(row)}"
 
 
 def parent_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,12 +86,10 @@ def parent_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def other_names(row: Mapping[str, Any]) -> list[str]:
     """Return a technique's name in the other ATT&CK release as one line; [] if it is the same."""
-    return [
-        f"In ATT&CK {other['version']}: "
-        + join_filled((join_filled((other["id"], other["name"]), " "), other["tactic"]["name"]))
-        for other in (row.get(key) for key in ("formerly", "currently"))
-        if other
-    ]
+    other = other_release(row)
+    if other is None:
+        return []
+    return [f"In ATT&CK {other['version']}: {other['id']} {other['name']}, {other['tactic']['name']}"]
 
 
 def join_filled(parts: Iterable[str | None], separator: str = ", ") -> str:

@@ -14,16 +14,19 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 
 from enricher.attack.catalog import Pair
-from enricher.authoring.loader import ROOT, bundle_of, read_catalogue, read_mapping
+from enricher.authoring.loader import DATA_SOURCES, ROOT, bundle_of, read_catalogue, read_mapping
 from enricher.mapping.model import OVERRIDE, AttackMapping
 from enricher.mapping.problems import InvalidMapping, Problem
 from enricher.mapping.records import KEYS, PAIR_KEYS, read_overrides, read_record
-from tests.tiny_mapping import record, write_mapping
+from tests.tiny_mapping import FACTS, record, write_mapping
 
 CATALOGUE = read_catalogue()
 SCHEMA = Draft7Validator(
     json.loads((ROOT / "record.schema.json").read_text(encoding="utf-8")), format_checker=FormatChecker()
 )
+
+#: The header of finding-types.csv.
+HEAD = "type,status,file,replaced_by,severity,data_source,plan,read"
 
 #: A change to a valid record, and the expected error message.
 FIELD_PROBLEMS = {
@@ -199,12 +202,12 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
         ),
         (
             "finding-types.csv",
-            "type,status,file,replaced_by\nRecon:EC2/One,active,ec2,\nRecon:EC2/One,active,ec2,\n",
+            f"{HEAD}\nRecon:EC2/One,active,ec2,,{FACTS}\nRecon:EC2/One,active,ec2,,{FACTS}\n",
             Problem("finding-types.csv", "Recon:EC2/One", "is listed 2 times"),
         ),
         (
             "finding-types.csv",
-            "type,status,file,replaced_by\nRecon:EC2/One,asleep,ec2,\n",
+            f"{HEAD}\nRecon:EC2/One,asleep,ec2,,{FACTS}\n",
             Problem(
                 "finding-types.csv",
                 "Recon:EC2/One",
@@ -213,7 +216,25 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
         ),
         (
             "finding-types.csv",
-            "type,status,file,replaced_by\nRecon:EC2/One,active,ec2,\nRecon:EC2/1,alias,ec2,Recon:EC2/Two\n",
+            f"{HEAD}\nRecon:EC2/One,active,ec2,,Medium*,VPC flow log,Foundational,2026-01-02\n",
+            Problem(
+                "finding-types.csv",
+                "Recon:EC2/One",
+                f"invalid value for `data_source`: expected {', '.join(DATA_SOURCES)}, got 'VPC flow log'",
+            ),
+        ),
+        (
+            "finding-types.csv",
+            f"{HEAD}\nRecon:EC2/One,active,ec2,,Medium,VPC flow logs,Foundational,yesterday\n",
+            Problem(
+                "finding-types.csv",
+                "Recon:EC2/One",
+                "invalid value for `read`: expected a date (YYYY-MM-DD), got 'yesterday'",
+            ),
+        ),
+        (
+            "finding-types.csv",
+            f"{HEAD}\nRecon:EC2/One,active,ec2,,{FACTS}\nRecon:EC2/1,alias,ec2,Recon:EC2/Two,,,,\n",
             Problem("finding-types.csv", "Recon:EC2/1", "alias of 'Recon:EC2/Two', which is not listed"),
         ),
         (

@@ -182,7 +182,7 @@ def test_rendering_error_dead_letters_only_its_own_finding() -> None:
     queue = RecordingQueue()
     invalid = json.dumps(examples.event("ec2-portscan", type="fail"))
     with Stubber(client) as stub:
-        stub.add_response("publish_batch", {"Successful": [], "Failed": []})
+        stub.add_response("publish_batch", {"Successful": [{"Id": "0", "MessageId": "m"}], "Failed": []})
         assert [] == route(sns, queue).run([record("a", invalid), record("b")], plenty)
     ((remedy, key, reason),) = queue.calls
     assert ("dead-letter", "a", "KeyError at enricher.formats") == (
@@ -202,7 +202,7 @@ def test_queue_calls_are_valid_for_sqs() -> None:
         stub.add_response("change_message_visibility", {}, {**visible, "VisibilityTimeout": 43_200})
         reason = {"reason": {"DataType": "String", "StringValue": "no good"}}
         sent = {"QueueUrl": f"{QUEUE_URL}-dead", "MessageBody": "body", "MessageAttributes": reason}
-        stub.add_response("send_message", {}, sent)
+        stub.add_response("send_message", {"MessageId": "m"}, sent)
         queue.delay_retry(record("a"), 60)
         queue.delay_retry(record("a"), 50_000)
         queue.move_to_dead_letter_queue(record("a", "body"), "no\ngood")

@@ -16,6 +16,7 @@ from enricher.delivery import overrides as module
 from enricher.delivery.overrides import MAX_AGE, MAX_BYTES, Overrides, build
 from enricher.delivery.pipeline import Route
 from enricher.destinations.base import Delivery, Failure, TimeLeft
+from enricher.enrichment.attack_block import Attack
 from enricher.mapping.model import AttackMapping
 from enricher.settings import Settings
 from tests import examples
@@ -211,7 +212,7 @@ def test_route_enriches_with_the_overrides(mapping: AttackMapping, telemetry: Re
     )
     pair = '[{ tactic = "TA0010", technique = "T1537" }]'
     _put(LOW + record(unmapped, attack="[]") + record(unknown, attack=pair))
-    enriched: dict[str, dict[str, Any]] = {}
+    enriched: dict[str, Attack] = {}
 
     class RecordingDestination:
         """A destination that records the attack objects."""

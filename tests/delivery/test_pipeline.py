@@ -191,10 +191,25 @@ def test_each_record_is_counted_once(mapping: AttackMapping) -> None:
         "Forwarded": 2,
         "Mapped": 1,
         "Unmapped": 1,
+        "UnknownFindingType": 1,
         "InvalidMessage": 1,
         "Failed": 1,
         "Discarded": 1,
     } == counted
+
+
+def test_unknown_finding_type_is_named_in_the_log(mapping: AttackMapping) -> None:
+    """A delivered finding of an unknown type must be named; one of a known type or alias must not."""
+    log = io.StringIO()
+    target = replace(route(mapping, FakeDestination()), logger=Logger(service="unknown", stream=log))
+    bodies = [
+        examples.text_of(name) for name in ("awkward-unknown-type", "awkward-alias-type", "ec2-portscan")
+    ]
+    target.run([record(str(number), body) for number, body in enumerate(bodies)], plenty)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [json.loads(bodies[0])["detail"]["type"]] == [
+        line["finding_type"] for line in lines if line["message"] == "unknown finding type"
+    ]
 
 
 @pytest.mark.parametrize(

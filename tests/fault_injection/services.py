@@ -46,18 +46,21 @@ class Topic:
         accepted: list[str] = []
 
         def publish() -> dict[str, Any]:
-            failed = []
+            failed, successful = [], []
             for entry in entries:
                 if self.injector.occurs(self.injector.rates.partial):
                     failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
+                elif self.injector.occurs(self.injector.rates.refusal):
+                    failed.append({"Id": entry["Id"], "Code": "InvalidParameter", "SenderFault": True})
                 else:
                     accepted.append(dedup_id(entry["Message"]))
+                    successful.append({"Id": entry["Id"]})
             self.published += accepted
-            return {"Successful": [], "Failed": failed}
+            return {"Successful": successful, "Failed": failed}
 
         before = len(self.injector.lost)
         try:
-            return self.injector.call("PublishBatch", publish, 22.0, "Throttled")
+            return self.injector.call("PublishBatch", publish, 26.0, "Throttled")
         finally:
             if len(self.injector.lost) > before:
                 self.lost += accepted
@@ -89,10 +92,10 @@ class Table:
     def _call(self, operation: str, effect: Callable[[], Any]) -> Any:
         self.calls += 1
         if self.down():
-            self.injector.pass_time(5.0)
+            self.injector.pass_time(10.0)
             raise client_error(operation, "InternalServerError", 500)
         # Fewer faults than the destination's: the first one ends the use of the table for its batch.
-        return self.injector.call(operation, effect, 5.0, "ThrottlingException", scale=0.05)
+        return self.injector.call(operation, effect, 10.0, "ThrottlingException", scale=0.05)
 
     def get_item(self, *, TableName: str, Key: _Item, ConsistentRead: bool) -> dict[str, Any]:
         """Fake the operation."""

@@ -16,7 +16,7 @@ from enricher.delivery.dedup_store import table_opener
 from enricher.delivery.deduplication import DeduplicatingDestination
 from enricher.delivery.pipeline import Route
 from enricher.delivery.source_queue import SourceQueue
-from enricher.destinations.base import Destination, Remedy
+from enricher.destinations.base import TIMEOUTS, Destination, Remedy
 from enricher.destinations.security_hub import RegionalClients
 from enricher.destinations.security_hub_annotate import AnnotateDestination
 from enricher.destinations.security_hub_import import ImportDestination
@@ -31,7 +31,7 @@ from tests.fault_injection.queue import DEAD_LETTER_URL, URL, Queue
 from tests.fault_injection.services import TABLE, TOPIC, Table, Topic
 
 #: The function's timeout, the reserve of handler.py, and the longest call to a destination, in seconds.
-TIMEOUT, RESERVE, CALL_SECONDS = 60.0, 2.0, 22.0
+TIMEOUT, RESERVE, CALL_SECONDS = 60.0, 2.0, TIMEOUTS.seconds
 
 
 class RecordingTelemetry:

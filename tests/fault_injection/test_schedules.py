@@ -1,4 +1,4 @@
-"""Check the guarantees of docs/guarantees.md with several hundred schedules of faults."""
+"""Check the guarantees of docs/guarantees.md with schedules for every fault and configuration."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from tests.fault_injection.invariants import Invariants
 from tests.fault_injection.schedule import FAULT_PROFILES, SCHEDULES_IN_CYCLE, Schedule, run_all
 
 #: Schedules in an ordinary run; FAULT_SCHEDULES=5000 makes a long one.
-SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", 4 * SCHEDULES_IN_CYCLE))
+SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", SCHEDULES_IN_CYCLE))
 EVENTS = 2000
 _STEP = SCHEDULES_IN_CYCLE // 4
+
+#: One process of pytest-xdist runs these tests, so that the schedules run once.
+pytestmark = pytest.mark.xdist_group("schedules")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from enricher.attack.catalog import parent_id
 from enricher.authoring.loader import ROOT, read_all_records, read_catalogue, read_known_types
-from enricher.mapping.model import CONFIDENCES, Record
+from enricher.mapping.model import Record
 from enricher.mapping.problems import Problem
 
 DATA = Path(__file__).parents[1] / "data"
@@ -53,23 +53,6 @@ def test_known_type_has_a_record(finding_type: str) -> None:
 def test_record_is_of_a_known_type(record: Record) -> None:
     """A record must be of a type in finding-types.csv, under the name AWS uses, not an alias."""
     assert KNOWN[record.type].status in ("active", "retired")
-
-
-@each_record
-def test_pairs_belong_together_in_both_releases(record: Record) -> None:
-    """Each technique must be listed under its tactic, in the pinned release and in the former one."""
-    assert len(record.pairs) <= 3
-    assert record.confidence in CONFIDENCES
-    for pair in record.pairs:
-        if pair.technique is None:
-            assert pair.tactic in CATALOGUE.pinned.tactics
-            continue
-        assert pair.tactic in CATALOGUE.pinned.techniques[pair.technique].tactics
-        before = CATALOGUE.former_technique(pair.technique, pair.former)
-        assert before is not None
-        tactic = CATALOGUE.former_tactic(pair.tactic, before, pair.former_tactic)
-        assert tactic is not None
-        assert tactic.id in before.tactics
 
 
 @each_record

@@ -34,6 +34,8 @@ def matches(pattern: dict[str, Any], event: Any) -> bool:
 def _accepts(rule: Any, value: Any) -> bool:
     if isinstance(value, list):
         return any(_accepts(rule, item) for item in value)
+    if isinstance(value, dict):
+        value = _MISSING  # only a leaf has a value
     if not isinstance(rule, dict):
         return value is not _MISSING and type(rule) is type(value) and bool(rule == value)
     [(operator, argument)] = rule.items()
@@ -45,4 +47,6 @@ def _accepts(rule: Any, value: Any) -> bool:
         if not all(isinstance(bound, int | float) for bound in argument[1::2]):
             raise TypeError(f"EventBridge accepts only literal numbers: {argument}")
         return number and all(_COMPARE[sign](value, bound) for sign, bound in pairs)
+    if operator == "prefix":
+        return isinstance(value, str) and value.startswith(argument)
     raise ValueError(f"operator not implemented: {operator}")

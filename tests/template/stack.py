@@ -55,9 +55,15 @@ class Stack:
     """The template resolved with the given parameters, the others at their defaults."""
 
     def __init__(self, **parameters: str) -> None:
-        defaults = {name: str(row["Default"]) for name, row in template()["Parameters"].items()}
-        assert parameters.keys() <= defaults.keys()
-        self.parameters = {**PSEUDO, **defaults, **parameters}
+        rows = template()["Parameters"]
+        assert parameters.keys() <= rows.keys()
+        self.parameters: dict[str, Any] = {
+            **PSEUDO,
+            **{name: parameters.get(name, str(row["Default"])) for name, row in rows.items()},
+        }
+        for name, row in rows.items():
+            if row["Type"] == "CommaDelimitedList":  # an empty text is a list with one empty text
+                self.parameters[name] = self.parameters[name].split(",")
         self.globals = self.resolve(template()["Globals"]["Function"])
         self.resources: dict[str, dict[str, Any]] = {
             name: self.resolve(resource)
@@ -128,7 +134,7 @@ class Stack:
 
     def _equals(self, parts: list[Any]) -> bool:
         first, second = self.resolve(parts)
-        return bool(first == second)
+        return str(first) == str(second)  # a Number parameter is a text
 
     def _not(self, parts: list[Any]) -> bool:
         return not self.resolve(parts[0])
@@ -138,6 +144,10 @@ class Stack:
 
     def _or(self, parts: list[Any]) -> bool:
         return any(self.resolve(parts))
+
+    def _join(self, parts: list[Any]) -> str:
+        separator, items = self.resolve(parts)
+        return str(separator).join(items)
 
     def _split(self, parts: list[Any]) -> list[str]:
         separator, text = self.resolve(parts)

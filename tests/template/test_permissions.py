@@ -111,7 +111,7 @@ def test_role_allows_exactly_what_the_code_calls(mode: str) -> None:
 @pytest.mark.parametrize("mode", MODULES)
 def test_no_statement_has_a_wildcard_resource(mode: str) -> None:
     """No resource in a role has a wildcard; each belongs to the route or is shared by the routes."""
-    stack, route = stack_of(mode, TopicKmsKeyArn=KEY, MappingOverrides="ssm:/guardduty/overrides")
+    stack, route = stack_of(mode, KmsKeyArn=KEY, MappingOverrides="ssm:/guardduty/overrides")
     hub = "arn:aws:securityhub:eu-west-1:111122223333"
     allowed = {
         f"<{route}Logs.Arn>",
@@ -121,7 +121,8 @@ def test_no_statement_has_a_wildcard_resource(mode: str) -> None:
         *{
             "annotate": [f"{hub}:hub/default"],
             "import": [f"{hub}:product/111122223333/default", "<DeduplicationTable.Arn>"],
-        }.get(mode, [f"<{route}Topic>", "<DeduplicationTable.Arn>", KEY]),
+        }.get(mode, [f"<{route}Topic>", "<DeduplicationTable.Arn>"]),
+        KEY,
     }
     assert allowed == {row["Resource"] for row in stack.statements(route)}
     assert {"Allow"} == {row["Effect"] for row in stack.statements(route)}
@@ -146,12 +147,66 @@ def test_only_the_overrides_are_readable(overrides: str, expected: list[tuple[st
         assert expected == [(row["Action"], row["Resource"]) for row in own]
 
 
-@pytest.mark.parametrize("mode", ["Siem", "Notification"])
-def test_publishers_may_use_the_customer_managed_key(mode: str) -> None:
-    """With a customer managed key on the topics, the publishing functions may use that key only."""
-    stack, route = stack_of(mode, TopicKmsKeyArn=KEY)
+@pytest.mark.parametrize("mode", MODULES)
+def test_functions_may_use_the_customer_managed_key(mode: str) -> None:
+    """With a customer managed key, a function may use that key only, to receive, store and publish."""
+    stack, route = stack_of(mode, KmsKeyArn=KEY)
     own = [row for row in stack.statements(route) if row["Resource"] == KEY]
-    assert [["kms:GenerateDataKey", "kms:Decrypt"]] == [row["Action"] for row in own]
+    assert [["kms:Decrypt", "kms:GenerateDataKey"]] == [row["Action"] for row in own]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        (
+            {"VpcSubnetIds": "subnet-0a", "VpcSecurityGroupIds": "sg-0a"},
+            {
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DeleteNetworkInterface",
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+            },
+        ),
+        ({"Tracing": "on"}, {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}),
+    ],
+    ids=["vpc", "tracing"],
+)
+@pytest.mark.parametrize("route", ROUTES)
+def test_only_lambda_itself_needs_all_resources(
+    route: str, parameters: dict[str, str], expected: set[str]
+) -> None:
+    """Only a VPC and tracing add statements on all resources: actions that have no resource to name."""
+    stack = Stack(**ALL_ON, **parameters)
+    everywhere = [row for row in stack.statements(route) if row["Resource"] == "*"]
+    assert expected == actions_of(everywhere)
+    assert expected == actions_of(stack.statements(route)) - actions_of(Stack(**ALL_ON).statements(route))
+
+
+def test_organization_constraints_are_set_only_where_given() -> None:
+    """Boundary, path, VPC and tracing apply to every role or function; the defaults change none."""
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    given = Stack(
+        **ALL_ON,
+        PermissionsBoundaryArn=boundary,
+        RolePath="/security/",
+        VpcSubnetIds="subnet-0a,subnet-0b",
+        VpcSecurityGroupIds="sg-0a",
+        Tracing="on",
+        MappingOverrides="ssm:/guardduty/overrides",
+    )
+    roles = given.of_type("AWS::IAM::Role")
+    assert len(roles) >= 3
+    assert {(boundary, "/security/")} == {(row["PermissionsBoundary"], row["Path"]) for row in roles.values()}
+    assert {"/security/"} == {row["Path"] for row in given.of_type("AWS::IAM::ManagedPolicy").values()}
+    vpc = {"SubnetIds": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0a"]}
+    assert (vpc, "Active") == (given.globals["VpcConfig"], given.globals["Tracing"])
+    default = Stack(**ALL_ON)
+    assert {(None, "/")} == {
+        (row.get("PermissionsBoundary"), row["Path"]) for row in default.of_type("AWS::IAM::Role").values()
+    }
+    assert ("PassThrough", False) == (default.globals["Tracing"], "VpcConfig" in default.globals)
 
 
 def test_handler_exists() -> None:
@@ -174,8 +229,9 @@ def test_sam_transform_adds_no_permission_and_drops_no_event_source() -> None:
     expanded = transform(plain, {}, _NoPolicies())
     kinds = [resource["Type"] for resource in expanded["Resources"].values()]
     assert {f"{route}Role" for route in ROUTES} == {name for name, _ in policies(expanded)}
-    overrides = {"Fn::If": ["HasOverrides", [{"Ref": "OverridesPolicy"}], {"Ref": "AWS::NoValue"}]}
-    assert [overrides] * 3 == [attached for _, attached in policies(expanded)]
+    own = [("HasOverrides", "OverridesPolicy"), ("HasVpc", "VpcPolicy"), ("TracingIsOn", "TracingPolicy")]
+    attached = [{"Fn::If": [condition, {"Ref": name}, {"Ref": "AWS::NoValue"}]} for condition, name in own]
+    assert [attached] * 3 == [found for _, found in policies(expanded)]
     assert 3 == kinds.count("AWS::Lambda::EventSourceMapping")
 
 

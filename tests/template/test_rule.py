@@ -45,6 +45,20 @@ def test_bound_belongs_to_the_higher_severity_label(severity: float) -> None:
     assert expected == [minimum for minimum, pattern in patterns.items() if matches(pattern, finding)]
 
 
+@pytest.mark.parametrize("severity", [None, "8", "LOW", "", True, False, {"label": "LOW"}, "missing"])
+@pytest.mark.parametrize("minimum", [name for name in BOUNDS if name != "ALL"])
+def test_severity_that_is_missing_or_not_a_number_passes(minimum: str, severity: Any) -> None:
+    """Neither filter may drop a finding whose severity it cannot compare."""
+    finding = event("ec2-portscan", severity=severity)
+    if severity == "missing":
+        del finding["detail"]["severity"]
+    stack = Stack(**ALL_ON, MinimumSeverity=minimum, NotificationMinimumSeverity=minimum)
+    source = stack.function("Notification")["Events"]["Queue"]["Properties"]
+    [row] = source["FilterCriteria"]["Filters"]
+    assert matches(stack.properties("FindingRule")["EventPattern"], finding)
+    assert matches(json.loads(row["Pattern"]), {"body": finding})
+
+
 def test_sample_findings_can_be_excluded() -> None:
     """Excluding samples drops exactly the findings marked as samples; findings without the mark stay."""
     samples = [

@@ -135,16 +135,17 @@ def test_call_by_a_service_has_lower_confidence(mapping: AttackMapping) -> None:
     assert entry.rationale.endswith(ON_BEHALF)
 
 
-def test_unknown_call_is_not_evidence(mapping: AttackMapping) -> None:
-    """A call without a rule must not produce evidence."""
-    fields = {f"{CALL}.api": "PutOnTheKettle", f"{CALL}.serviceName": "iam.amazonaws.com"}
+def test_call_with_an_unknown_verb_is_not_evidence(mapping: AttackMapping) -> None:
+    """A call without a rule whose verb no rule lists must not produce evidence."""
+    fields = {f"{CALL}.api": "KettleOnTheStove", f"{CALL}.serviceName": "iam.amazonaws.com"}
     assert () == found("Persistence:IAMUser/AnomalousBehavior", fields, mapping)
 
 
-def test_same_call_of_another_service_is_not_evidence(mapping: AttackMapping) -> None:
-    """A call of a service without a rule for it must not produce evidence."""
+def test_same_call_of_another_service_is_read_by_its_name_only(mapping: AttackMapping) -> None:
+    """A call of a service without a rule for it must have low confidence, not another service's rule."""
     fields = {f"{CALL}.api": "CreateAccessKey", f"{CALL}.serviceName": "example.amazonaws.com"}
-    assert () == found("Persistence:IAMUser/AnomalousBehavior", fields, mapping)
+    (entry,) = found("Persistence:IAMUser/AnomalousBehavior", fields, mapping)
+    assert ("T1098.001", "low") == (entry.pair.technique, entry.confidence)
 
 
 def test_several_calls_produce_several_entries(mapping: AttackMapping) -> None:

@@ -1,0 +1,101 @@
+"""Count, for each (technique, tactic) pair of ATT&CK, the finding types and evidence rules that give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from enricher.attack.catalog import Pair
+from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.enrich import entries_of
+from enricher.enrichment.evidence import Rule, choose_reading
+from enricher.enrichment.finding_type import TypeMeaning, parse_type
+from enricher.enrichment.tag import Entry
+from enricher.mapping.model import CONFIDENCES, AttackMapping, Confidence
+
+#: (technique, tactic), as ids of the chosen release.
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Cell:
+    """What gives one pair: finding type -> confidence, and rule -> confidence.
+
+    active, retired: the finding types whose record names the pair; rules: the evidence rules that can give
+    it; through: rule -> the finding types in whose findings the rule gives the pair.
+    """
+
+    active: dict[str, Confidence] = field(default_factory=dict)
+    retired: dict[str, Confidence] = field(default_factory=dict)
+    rules: dict[str, Confidence] = field(default_factory=dict)
+    through: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Return what the pair rests on: "type" (an active finding type), "rule" alone, or "retired"."""
+        return "type" if self.active else "rule" if self.rules else "retired"
+
+    @property
+    def confidence(self) -> Confidence:
+        """Return the highest confidence among the active types, else the rules, else the retired types."""
+        return surest((self.active or self.rules or self.retired).values())
+
+
+Cells = dict[Key, Cell]
+
+
+def surest(confidences: Any) -> Confidence:
+    """Return the highest of some confidences; "low" if there are none."""
+    return min(confidences, key=CONFIDENCES.index, default="low")
+
+
+def coverage(mapping: AttackMapping, release: str | None = None) -> Cells:
+    """Return every pair that a record or a rule of the mapping gives, in a release (None: the pinned one)."""
+    cells: Cells = {}
+    for finding_type, record in mapping.records.items():
+        for key, row in _rows(attack_block(entries_of(record), record, mapping, release)):
+            cell = cells.setdefault(key, Cell())
+            (cell.retired if record.is_retired else cell.active)[finding_type] = row["confidence"]
+    for rule in rules_of(mapping):
+        for reading in rule.readings:
+            for key, row in _rows(_reading_block(reading, mapping, release)):
+                rules = cells.setdefault(key, Cell()).rules
+                rules[rule.id] = surest([row["confidence"], rules.get(rule.id, "low")])
+    for rule, finding_type, reading in _type_readings(mapping):
+        for key, _ in _rows(_reading_block(reading, mapping, release)):
+            cells[key].through.setdefault(rule.id, []).append(finding_type)
+    return cells
+
+
+def kinds(cells: Mapping[Key, Cell]) -> dict[str, int]:
+    """Count the pairs by what they rest on: {"type": n, "rule": n, "retired": n}."""
+    counts = {"type": 0, "rule": 0, "retired": 0}
+    for cell in cells.values():
+        counts[cell.kind] += 1
+    return counts
+
+
+def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, list[Any]]]:
+    """Yield each rule that applies to an active type, with the reading that its findings get."""
+    of_calls = calls_by_rule(mapping)
+    for finding_type, record in mapping.records.items():
+        if record.is_retired or not record.pairs:
+            continue  # evidence does not override a record without entries
+        name = parse_type(finding_type)
+        meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
+        for rule in rules_of(mapping):
+            if applies_to(rule, name, of_calls, mapping):
+                yield rule, finding_type, choose_reading(rule, meaning)
+
+
+def _reading_block(reading: list[Any], mapping: AttackMapping, release: str | None) -> dict[str, Any]:
+    tactic, technique, confidence, *former = reading
+    entry = Entry(Pair(tactic, technique, *former), confidence, "evidence", "")
+    return dict(attack_block([entry], None, mapping, release))
+
+
+def _rows(attack: Mapping[str, Any]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    for row in attack["techniques"]:
+        yield (row["id"], row["tactic"]["id"]), row
