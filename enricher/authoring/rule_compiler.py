@@ -33,7 +33,7 @@ _COMMON_KEYS = {"id", "rationale", "attack"}
 _KEYS_OF_CALLS = {"services", "calls"}
 _CALL_KEYS = _COMMON_KEYS | _KEYS_OF_CALLS
 _NAME_KEYS = _COMMON_KEYS | {"verbs", "nouns"}
-_FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families"}
+_FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families", "rules_out"}
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class _Compiler:
     tree: dict[str, Any] = field(default_factory=dict)
     seen_in: dict[str, list[str]] = field(default_factory=dict)
     purposes: dict[str, list[str]] = field(default_factory=dict)
+    families: dict[str, list[str]] = field(default_factory=dict)
     caller_families: list[str] = field(default_factory=list)
 
     def tables(self) -> dict[str, Any]:
@@ -67,6 +68,7 @@ class _Compiler:
             "tree": self.tree,
             "seen_in": self.seen_in,
             "purposes": self.purposes,
+            "family_tactics": self.families,
             "caller_families": self.caller_families,
         }
 
@@ -192,6 +194,7 @@ def _compile_rule(item: dict[str, Any], file: str, readings: list[list[Any]], co
             scope if any(scope) else [],
             conditions,
             [_field(path, compiler) for path in item.get("show", [])],
+            item.get("rules_out", []),
         ]
     )
     for service in item.get("services", []):
@@ -238,17 +241,22 @@ def _read_purposes(data: dict[str, Any], compiler: _Compiler) -> None:
     else:
         message = "`caller_families` must be a list of families as in finding types"
         compiler.problems.append(Problem(place, "", message))
-    known = compiler.catalogue.pinned.tactics
-    rows = data.get("purpose", [])
+    _read_tactics(data.get("purpose", []), "purpose", compiler.purposes, compiler)
+    _read_tactics(data.get("family", []), "family", compiler.families, compiler)
+
+
+def _read_tactics(rows: object, kind: str, table: dict[str, list[str]], compiler: _Compiler) -> None:
+    """Read the tables that say which tactics a purpose or a family stands for."""
+    place, known = f"evidence/{PURPOSES}", compiler.catalogue.pinned.tactics
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
         name, tactics = (row.get("name"), row.get("tactics")) if isinstance(row, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(row.get("why"), str):
             message = "must have `name`, `tactics` and `why`"
-            compiler.problems.append(Problem(place, f"purpose {number}", message))
+            compiler.problems.append(Problem(place, f"{kind} {number}", message))
         elif not isinstance(tactics, list) or not all(isinstance(x, str) and x in known for x in tactics):
             expected = f"expected a list of tactic ids, got {tactics!r:.80}"
             compiler.problems.append(Problem(place, name, f"invalid value for `tactics`: {expected}"))
-        elif name in compiler.purposes:
+        elif name in table:
             compiler.problems.append(Problem(place, name, "is listed twice: remove one"))
         else:
-            compiler.purposes[name] = tactics
+            table[name] = tactics

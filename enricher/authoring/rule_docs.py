@@ -98,7 +98,7 @@ def refinements(
         # A record without entries is a reviewed decision that evidence must not override.
         return []
     name = parse_type(record.type if record else finding_type)
-    meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
+    meaning = TypeMeaning.of(record.type if record else finding_type, record, mapping.evidence)
     of_calls = calls_by_rule(mapping)
     found: dict[tuple[str, str], tuple[list[Any], list[Rule]]] = {}
     for rule in rules_of(mapping):

@@ -12,6 +12,7 @@ from enricher.mapping.model import CONFIDENCES
 from enricher.mapping.records import read_pair
 
 _FIELD = re.compile(r"[A-Za-z]\w*(\[\])?(\.[A-Za-z]\w*(\[\])?)*")
+_TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?", re.ASCII)
 _NAME_WORD = re.compile(r"[A-Z]+[a-z]*")
 SCOPE = ("purposes", "resources", "families")
 #: Fields with attacker-controlled text, which alone do not justify high confidence.
@@ -33,6 +34,10 @@ def check_fields(item: dict[str, Any]) -> Iterator[str]:
     for key in SCOPE:
         if not is_texts(item.get(key, [])):
             yield f"`{key}` must be a list of names as in finding types"
+    if not is_texts(item.get("rules_out", [])) or not all(
+        map(_TECHNIQUE.fullmatch, item.get("rules_out", []))
+    ):
+        yield "`rules_out` must be a list of technique ids, such as T1078"
     conditions = item.get("when")
     if not isinstance(conditions, list) or not conditions:
         yield "`when` is missing: write when = [{ field = …, in = […] }, …], or calls for API calls"

@@ -13,7 +13,7 @@ from enricher.attack.catalog import Pair
 from enricher.authoring.rule_docs import conditions_of, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrichment.attack_block import Attack, attack_block, full_name, other_release
-from enricher.enrichment.enrich import entries_of
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.enrichment.unknown_type import read_type
 from enricher.mapping.model import AttackMapping, Record
@@ -90,6 +90,8 @@ def explain_lines(
         techniques = attack["techniques"]
         lines += _wrapped("why", techniques[0]["rationale"] if techniques else record.rationale)
         lines += _wrapped("caveats", record.caveats)
+        if response := mapping.responses.get(record.response):
+            lines += _wrapped("check", response.check)
         lines += [f"  see      {url}" for url in record.references]
     lines += _evidence_lines(finding_type, record, mapping, attack["version"])
     if record:

@@ -86,7 +86,7 @@ class Overrides:
         return self._mapping
 
     def _apply(self, text: str) -> None:
-        records, problems = read_overrides(text, self.source, self.bundled.catalogue)
+        records, problems = read_overrides(text, self.source, self.bundled.catalogue, self.bundled.responses)
         for problem in problems:
             details = {"source": problem.file, "override": problem.subject, "reason": problem.message}
             self.logger.error("invalid override; using the bundled record", extra=details)

@@ -60,10 +60,11 @@ def severity_label(severity: float | None) -> SeverityLabel:
     return next((label for floor, label in _LABELS if severity >= floor), "LOW")
 
 
-def alert_block(finding: Finding, attack: Attack) -> Alert:
+def alert_block(finding: Finding, attack: Attack, check: str) -> Alert:
     """Return the `alert` object of a finding, as docs/enriched-event.md describes it.
 
-    attack: the finding's `attack` object; its first technique or tactic appears in the headline.
+    attack: the finding's `attack` object; its first technique or tactic appears in the headline;
+    check: what to check or do first.
     """
     label = severity_label(finding.number("severity"))
     return {
@@ -73,7 +74,7 @@ def alert_block(finding: Finding, attack: Attack) -> Alert:
         "sample": finding.flag("service.additionalInfo.sample"),
         "archived": finding.flag("service.archived"),
         "dedupId": dedup_id(finding),
-        "check": "",
+        "check": check,
         "benign": "",
         "changes": "",
         "related": related_findings(finding),

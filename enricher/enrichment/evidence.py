@@ -11,6 +11,7 @@ fields: one row for each field that a rule tests, as its steps: ["service", "act
 tree: the fields that rules test, as nested keys, so that only the relevant parts of a finding are walked.
     The tables of a field are under "=": `in` by exact value, `words` by word, `try` for all other rules.
 purposes: threat purpose -> the tactics it may stand for, none for a purpose that implies no tactic.
+family_tactics: family -> the tactics it stands for where the purpose implies none.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from enricher.attack.catalog import Pair, parent_id
 from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
 from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
-from enricher.enrichment.tag import Entry
+from enricher.enrichment.tag import Entry, lowered
 from enricher.finding.api_calls import Call, calls_of
 from enricher.finding.event import Finding
+from enricher.finding.kubernetes_call import read_request_uri
 from enricher.finding.paths import ANY_ITEM, MOST_ITEMS, Scalar, Shown, scalar, shown
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 
@@ -43,7 +45,8 @@ class Rule(NamedTuple):
 
     readings: possible interpretations as [tactic, technique, confidence, former, former_tactic], most common
     first; scope: [purposes, resources, families] it is limited to, [] for any; conditions: [field indexes,
-    kind, operand]; show: indexes of further fields to list as evidence.
+    kind, operand]; show: indexes of further fields to list as evidence; rules_out: techniques of the record
+    that the rule contradicts.
     """
 
     id: str
@@ -53,6 +56,7 @@ class Rule(NamedTuple):
     scope: list[list[str]]
     conditions: list[list[Any]]
     show: list[int]
+    rules_out: list[str]
 
 
 #: The tables of a field, the path at which the finding has it, and its value.
@@ -66,15 +70,16 @@ class _Match(NamedTuple):
 
 
 def find_evidence(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[Entry, ...]:
-    """Return the entries that the finding's content supports, strongest first, at most MAX_ENTRIES.
+    """Return the entries that the finding's content supports, at most MAX_ENTRIES.
 
+    First those whose tactic is the type's aim (`TypeMeaning.is_aim`), within that the strongest.
     record: the mapping record of the finding type, None for an unknown type.
     """
     tables = mapping.evidence
     if not tables:
         return ()
     name = parse_type(record.type if record else finding.type)
-    meaning = TypeMeaning.of(name.purpose, record, tables)
+    meaning = TypeMeaning.of(record.type if record else finding.type, record, tables)
     matches = [*_match_calls(finding, meaning, tables), *_match_fields(finding, name, tables)]
     failure = _cluster_failure(finding)
     # A family that describes only the caller leaves the tactic of the call to the purpose.
@@ -101,9 +106,10 @@ def _match_calls(finding: Finding, meaning: TypeMeaning, tables: Mapping[str, An
 
 
 def _match_fields(finding: Finding, name: TypeName, tables: Mapping[str, Any]) -> Iterator[_Match]:
-    reader, rules, done = Reader(finding.view, tables["fields"]), tables["rules"], set()
+    view, derived = _with_request_parts(finding)
+    reader, rules, done = Reader(view, tables["fields"]), tables["rules"], set()
     found: list[_Found] = []
-    _walk_tree(finding.view, tables["tree"], "", found)
+    _walk_tree(view, tables["tree"], "", found)
     for leaf, place, value in found:
         for number in _candidates(leaf, value):
             if number in done:
@@ -114,7 +120,27 @@ def _match_fields(finding: Finding, name: TypeName, tables: Mapping[str, Any]) -
             evidence = _evaluate(rule, reader, (place, value))
             if evidence is not None:
                 done.add(number)
-                yield _Match(rule, evidence)
+                yield _Match(rule, tuple(dict.fromkeys(derived.get(item.field, item) for item in evidence)))
+
+
+def _with_request_parts(finding: Finding) -> tuple[Mapping[str, Any], dict[str, Shown]]:
+    """Return the view with the parts of a Kubernetes `requestUri` that the finding does not state itself.
+
+    Many EKS findings have only verb and URI. Also returns field -> the URI, the evidence in its place.
+    """
+    call = finding.at(_CLUSTER)
+    uri = finding.text(f"{_CLUSTER}.requestUri")
+    parts = read_request_uri(uri) if uri and isinstance(call, dict) else None
+    source = shown(f"{_CLUSTER}.requestUri", uri)
+    if parts is None or source is None or finding.text(f"{_CLUSTER}.resource") not in ("", parts.resource):
+        return finding.view, {}
+    stated = {"resource": parts.resource, "subresource": parts.subresource}
+    stated |= {"namespace": parts.namespace, "resourceName": parts.name}
+    missing = {key: value for key, value in stated.items() if value and not call.get(key)}
+    service = finding.view["service"]
+    action = {**service["action"], _CLUSTER.rpartition(".")[2]: {**call, **missing}}
+    view = {**finding.view, "service": {**service, "action": action}}
+    return view, {f"{_CLUSTER}.{key}": source for key in missing}
 
 
 def _walk_tree(value: Any, node: Mapping[str, Any], path: str, found: list[_Found]) -> None:
@@ -190,10 +216,16 @@ def _cluster_failure(finding: Finding) -> Shown | None:
     return shown(path, finding.at(path)) if failed else None
 
 
+def call_failed(finding: Finding) -> bool:
+    """Return whether every call of the finding failed, so that it shows only attempts."""
+    calls = calls_of(finding)
+    return all(call.error for call in calls) if calls else _cluster_failure(finding) is not None
+
+
 def _rank_match(
     match: _Match, meaning: TypeMeaning, failure: Shown | None, family_score: int
-) -> tuple[tuple[int, int, bool], Entry]:
-    """Return a match as an entry with its sort key: confidence, then score, then rules with a scope first.
+) -> tuple[tuple[bool, int, int, bool], Entry]:
+    """Return a match as an entry with its sort key: aim, confidence, score, then rules with a scope first.
 
     family_score: the minimum score of a rule that is limited to the finding's family.
     """
@@ -203,27 +235,29 @@ def _rank_match(
     if rule.scope and rule.scope[2]:
         # A rule for exactly this family was written with its findings in mind.
         score = max(score, family_score)
-    rank, rationale = CONFIDENCES.index(confidence), rule.rationale
+    rationale = rule.rationale
     # GuardDuty stated the tactic in the purpose; a technique of an unrelated tactic is less certain.
-    lowered = 1 if meaning.purpose_tactics and not score else 0
+    steps = 1 if meaning.purpose_tactics and not score else 0
     evidence = match.shown
     if failure and any(item.field.startswith(_CLUSTER) for item in evidence):
         evidence = tuple(dict.fromkeys((*evidence, failure)))
     if (match.call and match.call.error) or failure in evidence:
-        lowered, rationale = lowered + 1, f"{FAILED_CALL} {rationale}"
+        steps, rationale = steps + 1, f"{FAILED_CALL} {rationale}"
     if match.call and match.call.by_service:
-        lowered, rationale = lowered + 1, f"{rationale} {ON_BEHALF}"
-    rank = min(rank + lowered, len(CONFIDENCES) - 1)
+        steps, rationale = steps + 1, f"{rationale} {ON_BEHALF}"
+    confidence = lowered(confidence, steps)
     pair = Pair(tactic, technique, *former)
-    entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, evidence)
-    # Whatever its confidence, a tactic other than the purpose's does not come first.
-    secondary = bool(meaning.purpose_tactics) and score == 1
-    return (max(rank, secondary), -score, not rule.scope), entry
+    entry = Entry(pair, confidence, "evidence", rationale, evidence, tuple(rule.rules_out))
+    rank = CONFIDENCES.index(confidence)
+    return (not meaning.is_aim(tactic), rank, -score, not rule.scope), entry
 
 
 def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
     """Return each pair once with the evidence of all its matches; a sub-technique includes its parent."""
     merged: dict[tuple[str, str | None], Entry] = {}
+    ruled_out = tuple(dict.fromkeys(technique for entry in entries for technique in entry.rules_out))
+    # No limit on the entries may lose what one of them rules out.
+    entries = [replace(entry, rules_out=ruled_out) for entry in entries] if ruled_out else entries
     for entry in entries:
         key = (entry.pair.tactic, entry.pair.technique)
         if key in merged:

@@ -129,12 +129,12 @@ def _os_fields(platform: str) -> dict[str, Any]:
     return {"platform": platform.lower(), "type": "windows" if platform.lower() == "windows" else ""}
 
 
-def cloud_fields(finding: Finding) -> dict[str, Any]:
+def cloud_fields(finding: Finding, account_name: str) -> dict[str, Any]:
     """Return `cloud`: the finding's account and Region, and the instance if it is about one."""
     instance = value_at(finding.view, "resource.instanceDetails")
     return {
         "provider": "aws",
-        "account": {"id": finding.account[:TEXT_LIMIT]},
+        "account": {"id": finding.account[:TEXT_LIMIT], "name": account_name[:TEXT_LIMIT]},
         "region": finding.region[:TEXT_LIMIT],
         "availability_zone": text_at(instance, "availabilityZone"),
         "service": {"name": "guardduty"},

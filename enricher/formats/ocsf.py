@@ -80,11 +80,12 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
             "metadata": _metadata(enriched, context),
             "cloud": {
                 "provider": "AWS",
-                "account": account_of(finding.account[:TEXT_LIMIT]),
+                "account": account_of(finding.account[:TEXT_LIMIT], alert["accountName"][:TEXT_LIMIT]),
                 "region": finding.region[:TEXT_LIMIT],
                 "cloud_partition": finding.partition[:TEXT_LIMIT],
             },
             "finding_info": _finding_info(enriched),
+            "remediation": {"desc": alert["check"]},
             "resources": resources_of(finding, context),
             "evidences": evidences_of(finding, context),
             "malware": malware_of(context),

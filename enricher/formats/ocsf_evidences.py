@@ -94,9 +94,9 @@ def _actor(finding: Finding, principals: tuple[Principal, ...]) -> dict[str, Any
     return actor
 
 
-def account_of(account: str) -> dict[str, Any]:
+def account_of(account: str, name: str = "") -> dict[str, Any]:
     """Return the OCSF `account` object of an AWS account ID; {} for ""."""
-    return {"uid": account, "type_id": 10, "type": "AWS Account"} if account else {}
+    return {"uid": account, "name": name, "type_id": 10, "type": "AWS Account"} if account else {}
 
 
 def _process(process: Process | None, parent: Process | None, command: str = "") -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 from enricher.attack.catalog import Pair
 from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
 from enricher.enrichment.attack_block import attack_block
-from enricher.enrichment.enrich import entries_of
 from enricher.enrichment.evidence import Rule, choose_reading
 from enricher.enrichment.finding_type import TypeMeaning, parse_type
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Confidence
 
@@ -84,7 +84,7 @@ def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, list[Any
         if record.is_retired or not record.pairs:
             continue  # evidence does not override a record without entries
         name = parse_type(finding_type)
-        meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
+        meaning = TypeMeaning.of(finding_type, record, mapping.evidence)
         for rule in rules_of(mapping):
             if applies_to(rule, name, of_calls, mapping):
                 yield rule, finding_type, choose_reading(rule, meaning)

@@ -60,6 +60,7 @@ def test_missing_folder_gives_no_tables(tmp_path: Path, mapping: AttackMapping) 
         ('rationale = "because"', "", "`rationale` is missing"),
         ('rationale = "because"', 'rationale = " "', "`rationale` is missing"),
         ('rationale = "because"', 'rationale = "x"\nweight = 3', "unknown key 'weight'"),
+        ('rationale = "because"', 'rationale = "x"\nrules_out = ["TA0001"]', "`rules_out` must be a list"),
         ("T1110.001", "T1562.008", "revoked by T1685.002"),
         ("T1110.001", "T1595", "is not a technique of TA0006"),
         ("TA0006", "TA9999", "is not a tactic"),
@@ -164,6 +165,7 @@ def test_every_problem_is_collected(tmp_path: Path, mapping: AttackMapping) -> N
         ("[[purpose]]\nname = 3", "must have `name`, `tactics` and `why`"),
         ("purpose = 3", "must have `name`, `tactics` and `why`"),
         ('caller_families = "X"', "`caller_families` must be a list"),
+        ('[[family]]\nname = "A"\nwhy = "b"\ntactics = ["TA9"]', "expected a list of tactic ids"),
         ('[[purpose]]\nname = "A"\nwhy = "b"\ntactics = []\n' * 2, "is listed twice"),
     ],
 )

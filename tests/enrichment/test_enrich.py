@@ -6,7 +6,8 @@ import pytest
 
 from enricher.attack.catalog import Catalogue, Pair
 from enricher.enrichment.attack_block import attack_block, other_release
-from enricher.enrichment.enrich import combine_entries, enrich
+from enricher.enrichment.enrich import enrich
+from enricher.enrichment.precedence import combine_entries
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.paths import Shown

@@ -8,7 +8,8 @@ import pytest
 
 from enricher.attack.catalog import Pair
 from enricher.enrichment.attack_block import Attack, attack_block, is_sub_technique
-from enricher.enrichment.enrich import enrich, entries_of
+from enricher.enrichment.enrich import enrich
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping

@@ -158,14 +158,14 @@ def test_several_calls_produce_several_entries(mapping: AttackMapping) -> None:
     assert (Shown(ANOMALOUS, text),) == second.evidence
 
 
-def test_entries_are_sorted_by_confidence_and_limited(mapping: AttackMapping) -> None:
-    """However many calls a finding lists, it must have at most five entries, highest confidence first."""
+def test_entries_are_sorted_by_aim_then_confidence_and_limited(mapping: AttackMapping) -> None:
+    """However many calls a finding lists, at most five entries: of its aim first, then by confidence."""
     listed = [
         f"{service}:[{' , '.join(f'{call}:success' for call in list(calls)[:3])}]"
         for service, calls in mapping.evidence["calls"].items()
     ]
     entries = found("Impact:IAMUser/AnomalousBehavior", {ANOMALOUS: " , ".join(listed)}, mapping)
-    ranks = [CONFIDENCES.index(entry.confidence) for entry in entries]
+    ranks = [(entry.pair.tactic != "TA0040", CONFIDENCES.index(entry.confidence)) for entry in entries]
     assert MAX_ENTRIES == len(entries)
     assert sorted(ranks) == ranks
     assert "TA0040" == entries[0].pair.tactic

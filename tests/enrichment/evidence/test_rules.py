@@ -125,7 +125,7 @@ def test_nine_in_ten_anomalous_calls_have_a_technique(mapping: AttackMapping) ->
         name = parse_type(finding_type)
         if name.resource != "IAMUser" or name.family != "AnomalousBehavior":
             continue
-        meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
+        meaning = TypeMeaning.of(finding_type, record, mapping.evidence)
         for services in CALLS.values():
             for service, calls in services.items():
                 for call in calls:
