@@ -72,10 +72,10 @@ def read_process(block: object) -> Process | None:
 
 def read_parent(block: object) -> Process | None:
     """Return the process of the lineage that `parentUuid` names, else the first one of the lineage."""
-    lineage = rows_at(block, "lineage")
+    ancestors = rows_at(block, "lineage")
     uid = text_at(block, "parentUuid")
-    named = [row for row in lineage if uid and text_at(row, "uuid") == uid]
-    return next(filter(None, map(read_process, named or lineage)), None)
+    named = [row for row in ancestors if uid and text_at(row, "uuid") == uid]
+    return next(filter(None, map(read_process, named or ancestors)), None)
 
 
 def read_runtime_facts(view: Block) -> Iterator[Fact]:

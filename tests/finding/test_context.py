@@ -25,8 +25,8 @@ def process(**parts: Any) -> dict[str, Any]:
 )
 def test_parent_is_the_one_that_parent_uuid_names(parts: dict[str, str], parent: str) -> None:
     """The parent must be the process of `parentUuid`, wherever the lineage lists it."""
-    lineage = [{"name": "systemd", "uuid": "u-1"}, {"name": "nginx", "uuid": "u-2"}]
-    found = context(service=process(lineage=lineage, **parts)).parent
+    ancestors = [{"name": "systemd", "uuid": "u-1"}, {"name": "nginx", "uuid": "u-2"}]
+    found = context(service=process(lineage=ancestors, **parts)).parent
     assert found is not None
     assert parent == found.name
 
