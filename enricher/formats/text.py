@@ -9,7 +9,6 @@ from typing import Any
 
 from enricher.enrichment.attack_block import finding_evidence
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.summary import Rows, context_rows, fact_rows, id_and_name, minor_rows, other_names
@@ -31,7 +30,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     Above the limit whole sections are removed in a fixed order and a line lists them. Raise TooLarge if the
     headline, the link and the IDs alone exceed the limit. URLs in finding content are defanged.
     """
-    context = read_context(enriched.finding)
+    context = enriched.context
     parts = {
         "headline": _headline(enriched),
         "description": _description_lines(enriched.finding),
