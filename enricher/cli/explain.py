@@ -90,6 +90,8 @@ def explain_lines(
         techniques = attack["techniques"]
         lines += _wrapped("why", techniques[0]["rationale"] if techniques else record.rationale)
         lines += _wrapped("caveats", record.caveats)
+        if response := mapping.responses.get(record.response):
+            lines += _wrapped("check", response.check)
         lines += [f"  see      {url}" for url in record.references]
     lines += _evidence_lines(finding_type, record, mapping, attack["version"])
     if record:

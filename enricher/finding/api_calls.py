@@ -158,3 +158,28 @@ def _text(value: object) -> str:
 
 def _error(text: str) -> str:
     return "" if text.lower() in _SUCCESS else text
+
+
+def failure_of(finding: Finding) -> str:
+    """Return the error of a finding whose calls all failed, an error code or HTTP status; "" for any other.
+
+    Calls whose outcome the finding does not state are not considered.
+    """
+    action = finding.at(ACTION)
+    calls = [
+        *(_read_action(action, "") if isinstance(action, dict) else ()),
+        *_read_anomalous(finding.at(ANOMALOUS)),
+    ]
+    if calls:
+        return calls[0].error if all(call.error for call in calls) else ""
+    status = finding.number("service.action.kubernetesApiCallAction.statusCode") or 0
+    return f"HTTP {status:.0f}" if status >= 400 else ""
+
+
+def is_denied(error: str) -> bool:
+    """Return whether an error of `failure_of` is a refusal, and not another failure such as NoSuchBucket."""
+    return any(word in error.lower() for word in _REFUSALS)
+
+
+#: Parts of the error codes and HTTP statuses by which AWS services and Kubernetes refuse a call.
+_REFUSALS = ("denied", "unauthorized", "forbidden", "notauthorized", "http 401", "http 403", "disallowed")

@@ -10,7 +10,7 @@ from typing import Any
 
 from enricher.enrichment.attack_block import finding_evidence, is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import Context, moment_of, read_context
+from enricher.finding.context import Context, moment_of
 from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
 from enricher.formats.ecs_entities import cloud_fields, entity_fields, outcome_of
 from enricher.formats.ecs_labels import resource_labels
@@ -44,7 +44,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     Above the limit parts of event.original are removed, then event.original, then field sets in
     TRUNCATION_ORDER; labels.truncated lists them. Raise TooLarge if the required fields exceed the limit.
     """
-    context = read_context(enriched.finding)
+    context = enriched.context
     document = _document(enriched, context)
     about = filled(resource_labels(enriched.finding, context))
     present = document.keys() | ({"labels.resource"} if about else set())
@@ -74,7 +74,7 @@ def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     return filled(
         {
             "@timestamp": iso_time(moment_of(finding)),
-            "message": _message(enriched),
+            "message": _message(enriched, context),
             "ecs": {"version": ECS_VERSION},
             "event": _event_fields(enriched, context),
             "threat": _threat_fields(enriched.attack) | _software(context),
@@ -84,7 +84,7 @@ def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
                 "ruleset": f"{purpose}:{rest.partition('/')[0]}" if rest else "",
                 "description": text_at(finding.view, "title"),
             },
-            "cloud": cloud_fields(finding),
+            "cloud": cloud_fields(finding, enriched.alert["accountName"]),
             "observer": {"vendor": "AWS", "product": "GuardDuty"},
             **entity_fields(finding, context),
             "labels": _labels(enriched),
@@ -92,9 +92,10 @@ def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     )
 
 
-def _message(enriched: EnrichedFinding) -> str:
+def _message(enriched: EnrichedFinding, context: Context) -> str:
     view = enriched.finding.view
-    parts = (enriched.alert["headline"], text_at(view, "title"), text_at(view, "description"))
+    parts = [enriched.alert["headline"], text_at(view, "title"), text_at(view, "description")]
+    parts += [f"{fact.label}: {', '.join(fact.values)}" for fact in context.facts]
     return "\n".join(part for part in parts if part)
 
 
@@ -178,7 +179,9 @@ def _labels(enriched: EnrichedFinding) -> dict[str, Any]:
         "finding_id": text_at(finding.view, "id"),
         "occurrence": alert["occurrence"],
         "resource_role": text_at(finding.view, "service.resourceRole"),
-        "archived": "true" if finding.flag("service.archived") else "false",
+        "archived": "true" if alert["archived"] else "false",
+        "principal": next((row["id"] for row in alert["entities"] if row["kind"] == "principal"), ""),
+        **{key: alert[key][:TEXT_LIMIT] for key in ("check", "benign", "changes", "related")},
         "sample": "true" if alert["sample"] else "false",
         "severity": alert["severity"],
     }

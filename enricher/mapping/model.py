@@ -42,6 +42,7 @@ class Record:
     atlas: tuple[tuple[str, str], ...] = ()
     retired: str = ""
     successor: str = ""
+    response: str = ""
     entry_confidences: tuple[Confidence, ...] = ()
 
     @property
@@ -62,6 +63,21 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """What to check or do first after the findings of one group.
+
+    target: instead of `check` where the resource is the target; denied: where every call failed; kinds: the
+    resources for whose findings without a record the group is used, "*" for all others. "" and () if not set.
+    """
+
+    group: str
+    check: str
+    target: str = ""
+    denied: str = ""
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AttackMapping:
     """The whole mapping: records, aliases, evidence tables and the ATT&CK catalogue.
 
@@ -74,6 +90,7 @@ class AttackMapping:
     records: Mapping[str, Record] = field(repr=False)
     aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
     evidence: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    responses: Mapping[str, Response] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, path: Path | None = None) -> AttackMapping:
@@ -89,6 +106,7 @@ class AttackMapping:
             records={key: record_from_json(key, item) for key, item in bundle["records"].items()},
             aliases=bundle["aliases"],
             evidence=bundle["evidence"],
+            responses={key: response_from_json(key, item) for key, item in bundle["responses"].items()},
         )
 
     def record_for(self, finding_type: str) -> Record | None:
@@ -112,7 +130,8 @@ class AttackMapping:
     def with_overrides(self, overrides: Mapping[str, Record]) -> AttackMapping:
         """Return a mapping in which the overrides replace the bundled records, with aliases resolved.
 
-        Facts from AWS (ATLAS ids, retirement date, successor) are kept unless the override sets them.
+        Facts from AWS (ATLAS ids, retirement date, successor) and the response group are kept unless the
+        override sets them.
         """
         records = dict(self.records)
         for finding_type, record in overrides.items():
@@ -128,6 +147,7 @@ def _with_facts(record: Record, bundled: Record) -> Record:
         atlas=record.atlas or bundled.atlas,
         retired=record.retired or bundled.retired,
         successor=record.successor or bundled.successor,
+        response=record.response or bundled.response,
     )
 
 
@@ -150,6 +170,7 @@ def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:
         atlas=tuple((entry[0], entry[1]) for entry in item.get("atlas", ())),
         retired=item.get("retired", ""),
         successor=item.get("successor", ""),
+        response=item.get("response", ""),
         entry_confidences=tuple(item.get("entry_confidences", ())),
     )
 
@@ -170,6 +191,7 @@ def record_to_json(record: Record) -> dict[str, Any]:
         "atlas": [list(entry) for entry in record.atlas],
         "retired": record.retired,
         "successor": record.successor,
+        "response": record.response,
         "entry_confidences": list(record.entry_confidences),
     }
     return full | {key: value for key, value in optional.items() if value}
@@ -180,3 +202,14 @@ def _pair_to_json(pair: Pair) -> list[str | None]:
     while len(full) > 2 and full[-1] is None:
         full.pop()
     return full
+
+
+def response_from_json(group: str, item: Mapping[str, Any]) -> Response:
+    """Build a response group from its compact form in the bundle."""
+    return Response(group, **{**item, "kinds": tuple(item.get("kinds", ()))})
+
+
+def response_to_json(response: Response) -> dict[str, Any]:
+    """Return the compact form of a response group for the bundle, without empty fields."""
+    full = {"check": response.check, "target": response.target, "denied": response.denied}
+    return {key: value for key, value in (full | {"kinds": list(response.kinds)}).items() if value}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import date
 from typing import Any, cast
 
@@ -14,9 +14,12 @@ from enricher.mapping.problems import Problem
 
 PROVENANCES = ("2020", "aws", "project")
 MAX_ENTRIES = 3
+#: Dots in one line of a file. tomllib's time grows with the square of the dots in one key: a key of 80 kB
+#: takes 25 seconds, a line within this limit less than a millisecond.
+MAX_DOTS = 100
 KEYS = (
     "type", "attack", "confidence", "rationale", "caveats", "references", "provenance", "reviewed", "atlas",
-    "retired", "successor",
+    "retired", "successor", "response",
 )  # fmt: skip
 PAIR_KEYS = ("tactic", "technique", "former", "former_tactic")
 TYPE_PATTERN = r"[A-Z]\w*:[A-Z]\w*/[A-Z][\w.!&]*"
@@ -31,6 +34,11 @@ def read_records(
     name: the file, for problems; override: the records are overrides, for which `provenance` and
     `reviewed` are optional.
     """
+    if line := next((n for n, line in enumerate(text.split("\n"), 1) if line.count(".") > MAX_DOTS), 0):
+        problems.append(
+            Problem(name, "", f"line {line} has more than {MAX_DOTS} dots: write it as several lines")
+        )
+        return
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -54,15 +62,21 @@ def read_records(
             yield record
 
 
-def read_overrides(text: str, name: str, catalogue: Catalogue) -> tuple[dict[str, Record], list[Problem]]:
+def read_overrides(
+    text: str, name: str, catalogue: Catalogue, responses: Container[str] = ()
+) -> tuple[dict[str, Record], list[Problem]]:
     """Read overrides, which have the form of the bundled records, from TOML text.
 
-    name: the file or SSM parameter, for problems. Returns the valid records by finding type and the problems
-    of the others: an invalid override does not affect the rest.
+    name: the file or SSM parameter, for problems; responses: the groups that they may name. Returns the valid
+    records by finding type and the problems of the others: an invalid override does not affect the rest.
     """
     problems: list[Problem] = []
     records: dict[str, Record] = {}
     for record in read_records(text, name, catalogue, problems, override=True):
+        if record.response and record.response not in responses:
+            message = f"`response` {record.response!r} is not a group of mapping/responses.toml"
+            problems.append(Problem(name, record.type, message))
+            continue
         if record.type in records:
             problems.append(Problem(name, record.type, "overridden twice: using the first"))
         records.setdefault(record.type, record)
@@ -97,6 +111,7 @@ def read_record(
         atlas=tuple((entry["id"], entry["name"]) for entry in item.get("atlas", ())),
         retired=str(item.get("retired", "")),
         successor=item.get("successor", ""),
+        response=item.get("response", ""),
         entry_confidences=confidences if set(confidences) - {confidence} else (),
     )
     return record, []
@@ -106,7 +121,7 @@ def _check_text(item: dict[str, Any]) -> Iterator[str]:
     finding_type = item.get("type")
     if not isinstance(finding_type, str) or not _TYPE.fullmatch(finding_type):
         yield _invalid("type", "ThreatPurpose:Resource/Family[.Mechanism][!Artifact]", finding_type)
-    for key in ("rationale", "caveats", "successor"):
+    for key in ("rationale", "caveats", "successor", "response"):
         value = item.get(key, "")
         if not isinstance(value, str):
             yield f"`{key}` must be a string"

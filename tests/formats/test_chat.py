@@ -60,7 +60,9 @@ def test_evidence_and_rationale_follow_the_primary_technique(mapping: AttackMapp
     place = next(number for number, line in enumerate(lines) if line.startswith(f"*ATT&CK* {first['id']} "))
     assert lines[place + 1].startswith("evidence: name bash")
     assert unmarked(first["rationale"], 600) == lines[place + 2]
-    assert [row["id"] for row in others] == [line.split()[1] for line in lines[place + 3 :]]
+    assert [row["id"] for row in others] == [
+        line.split()[1] for line in lines[place + 3 : place + 3 + len(others)]
+    ]
 
 
 def test_updates_share_a_thread(mapping: AttackMapping) -> None:

@@ -48,7 +48,10 @@ FIELDS = {
     **{f"threat.technique.subtechnique.{name}": "*keyword" for name in ("id", "name", "reference")},
     **{f"rule.{name}": "keyword" for name in ("name", "category", "ruleset", "description")},
     **{f"cloud.{name}": "keyword" for name in ("provider", "account.id", "region", "service.name")},
-    **{f"cloud.{name}": "keyword" for name in ("availability_zone", "instance.id", "instance.name")},
+    **{
+        f"cloud.{name}": "keyword"
+        for name in ("availability_zone", "instance.id", "instance.name", "account.name")
+    },
     "cloud.machine.type": "keyword",
     "threat.software.name": "keyword",
     "service.target.name": "keyword",
@@ -78,7 +81,9 @@ FIELDS = {
     **{f"host.{name}": "keyword" for name in ("id", "name", "hostname", "type", "os.platform", "os.type")},
     "host.ip": "*ip",
     **{f"process.{name}": "keyword" for name in ("name", "executable", "hash.sha256", "entity_id")},
-    **{f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory")},
+    **{
+        f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory", "command_line")
+    },
     **{f"process.parent.{name}": "keyword" for name in ("name", "executable", "entity_id")},
     "process.pid": "long",
     "process.parent.pid": "long",
@@ -95,6 +100,7 @@ FIELDS = {
     **{
         f"labels.{name}": "keyword"
         for name in (
+            "archived",
             "attack_version",
             "attack_mapping",
             "attack_status",
@@ -103,6 +109,11 @@ FIELDS = {
             "attack_tactic",
             "attack_technique",
             "archived",
+            "benign",
+            "changes",
+            "check",
+            "principal",
+            "related",
             "finding_arn",
             "finding_id",
             "occurrence",
@@ -431,3 +442,14 @@ def test_labels_of_resources_are_removed_before_the_identity(mapping: AttackMapp
     made = json.loads(render(enriched(mapping, "ec2-portscan", resource=resource), 16_384))
     assert "labels.resource" in made["labels"]["truncated"]
     assert "security_group" not in made["labels"]
+
+
+def test_alert_is_in_labels(mapping: AttackMapping) -> None:
+    """First step, changes, related findings, principal and account name must be fields of their own."""
+    finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
+    stated = {"check": "Do this.", "benign": "a change", "changes": "severity LOW to HIGH", "related": "a b"}
+    alert: Any = {**finding.alert, **stated, "accountName": "prod"}
+    made = json.loads(render(replace(finding, alert=alert), LIMIT))
+    assert stated.items() <= made["labels"].items()
+    assert "111122223333/role/ops-breakglass" == made["labels"]["principal"]
+    assert "prod" == made["cloud"]["account"]["name"]
