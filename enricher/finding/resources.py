@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enricher.finding.fields import Block, rows_at, text_at, value_at
 
 #: Maximum number of resources of an attack sequence that are read.
-_MAX_RESOURCES = 100
+MAX_RESOURCES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def read_resources(view: Block) -> list[Resource]:
                 Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
                 for item in rows_at(row, "s3ObjectDetails")
             ]
-    found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", _MAX_RESOURCES))
+    found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", MAX_RESOURCES))
     return [resource for resource in found if resource.uid or resource.name]
 
 
