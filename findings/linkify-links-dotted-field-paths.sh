@@ -2,7 +2,7 @@
 # linkify-it-py 2.2.0, the linkifier of markdown-it-py: the path of a field of a GuardDuty finding becomes a
 # link if its last step is a top-level domain, as `name` and `id` are.
 # Expected: service.runtimeDetails.process.name is text, as service.runtimeDetails.process.user is.
-# Seen: it is linked as http://service.runtimeDetails.process.name; so are host.name and cloud.account.id of ECS
+# Seen: it is linked as http://service.runtimeDetails.process.name; so are host.name and host.id of ECS
 # and evidences.process.name of OCSF.
 # Exits 0 while this is so, 1 once it has changed.
 set -euo pipefail
