@@ -1,7 +1,8 @@
 # `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults check lint types mapping template build readers readers-write splunk-addon golden lock
+.PHONY: help demo test faults check lint types mapping template build readers readers-write splunk-addon golden
+.PHONY: matrix lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -52,6 +53,9 @@ readers-write: .venv-readers/ready tests/readers/node_modules/.ready ## Write wh
 splunk-addon: ## Build the Splunk add-on with its lookup in .build/splunk
 	@rm -rf .build/splunk
 	@$(PYTHON) siem/splunk/build_addon.py .build/splunk
+
+matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
+	$(VENV)/python -m enricher matrix --html .build/matrix.html
 
 golden: .venv/ready ## Regenerate the golden files and the evidence reference from the mapping
 	$(VENV)/python -m enricher golden

@@ -1,4 +1,4 @@
-"""Build the Splunk add-on with its lookup; standard library only: `python3 siem/splunk/build_addon.py FOLDER`."""
+"""Build the Splunk add-on with its lookup, with the standard library: build_addon.py FOLDER."""
 
 from __future__ import annotations
 
