@@ -6,6 +6,7 @@ import ipaddress
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 #: Maximum length of a text field, in characters; the original finding keeps the full value.
@@ -13,6 +14,7 @@ from typing import Any
 TEXT_LIMIT = 1024
 #: Maximum number of items read from one list of a finding.
 ROW_LIMIT = 20
+_LONGEST_ADDRESS = 64
 
 Block = Mapping[str, Any]
 
@@ -71,15 +73,25 @@ def whole_at(block: object, path: str, maximum: int = 2**53) -> int | None:
     return int(number) if number is not None and 0 <= number <= maximum and number == int(number) else None
 
 
-def rows_at(block: object, path: str) -> list[Block]:
-    """Return the objects of the list at a path, at most ROW_LIMIT; [] if there is no list."""
+def rows_at(block: object, path: str, limit: int = ROW_LIMIT) -> list[Block]:
+    """Return the objects of the list at a path, at most `limit`; [] if there is no list."""
     value = value_at(block, path)
-    return [row for row in value[:ROW_LIMIT] if isinstance(row, dict)] if isinstance(value, list) else []
+    return [row for row in value[:limit] if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def address_at(block: object, path: str) -> str:
     """Return the IP address at a path in canonical form; "" for anything else."""
-    text = text_at(block, path)
+    return address_of(value_at(block, path))
+
+
+def address_of(value: object) -> str:
+    """Return a text that is an IP address in canonical form; "" for anything else."""
+    return _canonical(value) if isinstance(value, str) and len(value) < _LONGEST_ADDRESS else ""
+
+
+# The same few addresses occur in many places of a finding.
+@lru_cache(maxsize=256)
+def _canonical(text: str) -> str:
     try:
         return "" if "%" in text else str(ipaddress.ip_address(text))
     except ValueError:
