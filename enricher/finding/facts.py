@@ -41,6 +41,8 @@ def label_of(key: str) -> str:
 
 def texts_of(value: object) -> tuple[str, ...]:
     """Return a value, or the items of a list, as texts of at most TEXT_LIMIT characters; none is empty."""
+    if value is None:
+        return ()
     items = value[:_MAX_VALUES] if isinstance(value, list) else [value]
     texts = (str(item).lower() if isinstance(item, bool) else text_of(item) for item in items)
     return tuple(dict.fromkeys(text[:TEXT_LIMIT] for text in texts if text.strip()))
@@ -113,7 +115,8 @@ def _each(rows: Iterable[Block], key: str) -> Iterator[object]:
 
 
 def _distinct(*values: Iterable[object]) -> tuple[str, ...]:
-    return texts_of([item for part in values for item in part])
+    found = [item for part in values for item in part if item is not None]
+    return texts_of(found) if found else ()
 
 
 def _permissions(view: Block) -> Iterator[str]:
@@ -147,7 +150,8 @@ def _sessions(view: Block) -> Iterator[str]:
 
 
 def _tags(view: Block) -> Iterator[str]:
-    blocks = [value_at(view, f"resource.{path}") for path in _DETAILS]
+    resource = value_at(view, "resource")
+    blocks = [value_at(resource, path) for path in _DETAILS]
     blocks += [
         *rows_at(view, "resource.s3BucketDetails"),
         *rows_at(view, "service.detection.sequence.resources"),
