@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from enricher.delivery.log_lines import ascii_text, log_line
 from enricher.delivery.pipeline import Route
+from enricher.destinations.tls import share_roots
 from enricher.mapping.model import AttackMapping
 from enricher.settings import read_settings
 
@@ -45,6 +46,7 @@ def _build_route() -> Route:
     try:
         mapping = AttackMapping.load()
         settings = read_settings(os.environ, mapping.catalogue.versions)
+        share_roots()
         metrics.set_default_dimensions(route=settings.route)
         return Route.build(settings, mapping, logger, metrics)
     except Exception as error:
