@@ -79,13 +79,16 @@ def read_parent(block: object) -> Process | None:
 
 
 def read_runtime_facts(view: Block) -> Iterator[Fact]:
-    """Yield one fact for each key of the runtime context, whether or not this project knows the key."""
+    """Yield the process's hash and each key of the runtime context, whether or not it is known here."""
+    process = "service.runtimeDetails.process.executableSha256"
+    if sha256 := sha256_at(view, process):
+        yield Fact(process, "Process hash", (sha256,))
     context = value_at(view, CONTEXT)
     for key, value in list(context.items())[:50] if isinstance(context, dict) else ():
         if key == "threatFilePath":  # see malware.py
             continue
-        process = read_process(value)
-        texts = (str(process),) if process else texts_of(value)
+        read = read_process(value)
+        texts = tuple(filter(None, (str(read), read.sha256))) if read else texts_of(value)
         if texts:
             yield Fact(f"{CONTEXT}.{key}", _LABELS.get(key) or label_of(key), texts)
 
