@@ -11,6 +11,7 @@ from enricher.finding.facts import Fact, label_of, texts_of
 from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
 
 CONTEXT = "service.runtimeDetails.context"
+_MAX_KEYS = 50
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 #: Labels of the keys of the context whose words do not say enough; the other keys are their own labels.
 _LABELS = {
@@ -84,7 +85,9 @@ def read_runtime_facts(view: Block) -> Iterator[Fact]:
     if sha256 := sha256_at(view, process):
         yield Fact(process, "Process hash", (sha256,))
     context = value_at(view, CONTEXT)
-    for key, value in list(context.items())[:50] if isinstance(context, dict) else ():
+    items = list(context.items())[:_MAX_KEYS] if isinstance(context, dict) else []
+    # Keys with a label of their own say most: they come first.
+    for key, value in sorted(items, key=lambda item: item[0] not in _LABELS):
         if key == "threatFilePath":  # see malware.py
             continue
         read = read_process(value)
