@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults check lint types mapping template build golden matrix lock
+.PHONY: help demo test browser faults check lint types mapping template build golden matrix lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -43,6 +43,9 @@ build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one ev
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
 	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
 
+browser: .venv-browser/ready ## Test the pages in the system's Chromium; screenshots in .build/screenshots
+	.venv-browser/bin/python -m pytest tests/browser
+
 matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
 	$(VENV)/python -m enricher matrix --html .build/matrix.html
 
@@ -56,6 +59,12 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 .venv/ready: requirements-dev.txt
 	$(PYTHON) -m venv --clear .venv
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-browser/ready: requirements-browser.txt tests/browser/package-lock.json
+	$(PYTHON) -m venv --clear .venv-browser
+	.venv-browser/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .venv-sam/ready: requirements-sam.txt
