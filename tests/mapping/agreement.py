@@ -137,10 +137,10 @@ def main(arguments: list[str]) -> int:
         return int(page_with(text) != PAGE.read_text(encoding="utf-8"))
     if arguments == ["--write"]:
         PAGE.write_text(page_with(text), encoding="utf-8")
-    print(text, end="")
+    sys.stdout.write(text)
     for item in agreements(mapping):
         if item.missing:
-            print(f"{item.source}, without: {', '.join(item.missing)}")
+            sys.stdout.write(f"{item.source}, without: {', '.join(item.missing)}\n")
     return 0
 
 
