@@ -41,8 +41,8 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     release: the ATT&CK version to output, the pinned one (None) or the former one.
     """
     record = mapping.record_for(finding.type)
-    entries = decide_entries(finding, record, mapping)
-    attack = attack_block(entries, record, mapping, release, finding.type)
     context = read_context(finding)
+    entries = decide_entries(finding, record, mapping, context.calls)
+    attack = attack_block(entries, record, mapping, release, finding.type)
     alert = alert_block(finding, context, attack, check_of(finding, record, mapping))
     return EnrichedFinding(finding, context, entries, attack, alert)

@@ -9,6 +9,7 @@ from enricher.finding.fields import (
     Block,
     address_at,
     address_of,
+    block_at,
     number_at,
     rows_at,
     text_at,
@@ -51,44 +52,44 @@ class Connection:
     action: str = ""
 
 
+_CALLERS = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
 _OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
 
 
 def read_connections(view: Block) -> list[Connection]:
     """List the connections in a finding's detail, those of the action before those of an attack sequence."""
-    action = value_at(view, "service.action")
-    network = value_at(action, "networkConnectionAction")
-    callers = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
+    action = block_at(view, "service.action")
     found = [
-        *(
-            Connection(_endpoint(action[name], "remote"), outbound=False, action=name)
-            for name in (callers if isinstance(action, dict) else ())
-            if name in action
-        ),
-        Connection(
-            _endpoint(network, "remote"),
-            _endpoint(network, "local"),
-            _OUTBOUND.get(text_at(network, "connectionDirection")),
-            text_at(network, "protocol"),
-            "networkConnectionAction",
-        ),
-        *(
+        Connection(_endpoint(action[name], "remote"), outbound=False, action=name)
+        for name in _CALLERS
+        if name in action
+    ]
+    if network := block_at(action, "networkConnectionAction"):
+        found.append(
             Connection(
-                _endpoint(probe, "remote"),
-                _endpoint(probe, "local"),
-                outbound=False,
-                action="portProbeAction",
+                _endpoint(network, "remote"),
+                _endpoint(network, "local"),
+                _OUTBOUND.get(text_at(network, "connectionDirection")),
+                text_at(network, "protocol"),
+                "networkConnectionAction",
             )
-            for probe in rows_at(action, "portProbeAction.portProbeDetails")
-        ),
-        *(
-            Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
-            for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
-        ),
+        )
+    found += [
+        Connection(
+            _endpoint(probe, "remote"),
+            _endpoint(probe, "local"),
+            outbound=False,
+            action="portProbeAction",
+        )
+        for probe in rows_at(action, "portProbeAction.portProbeDetails")
+    ]
+    found += [
+        Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
+        for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
     ]
     found = [connection for connection in found if connection.remote.ip or connection.remote.domain]
-    known = {connection.remote.ip for connection in found}
     sources = value_at(action, "kubernetesApiCallAction.sourceIPs")
+    known = {connection.remote.ip for connection in found} if sources else set()
     for source in sources[:_MAX_ENDPOINTS] if isinstance(sources, list) else ():
         # Findings as they arrive often state the caller's address only here.
         if (ip := address_of(source)) and ip not in known:

@@ -9,6 +9,9 @@ from typing import Any
 
 from enricher.formats.base import TooLarge
 
+# json.dumps builds an encoder for every value if it is given an option.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 # SQS and SNS reject characters outside XML 1.0; json.dumps with ensure_ascii=False leaves these unescaped.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _REJECTED = re.compile("[\ud800-\udfff\ufffe\uffff]")
@@ -20,9 +23,9 @@ def dump_json(value: object) -> str:
     Raise TooLarge for Infinity and NaN, which JSON cannot represent, and for values nested too deeply.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        if _REJECTED.search(text):
-            text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(value)
+        if not text.isascii() and _REJECTED.search(text):
+            text = _ASCII_ENCODER.encode(value)
     except RecursionError:
         raise TooLarge("nested too deeply to serialise as JSON") from None
     except ValueError:
