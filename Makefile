@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults check lint types mapping template build release golden lock
+.PHONY: help demo test faults check lint types mapping template build release golden matrix lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -50,6 +50,9 @@ build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one ev
 
 release: build ## Make the release files in dist/release from the built artifact, for those who may not use SAM
 	$(VENV)/python -m build_tools.release $(SAM)/cyclonedx-py
+
+matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
+	$(VENV)/python -m enricher matrix --html .build/matrix.html
 
 golden: .venv/ready ## Regenerate the golden files and the evidence reference from the mapping
 	$(VENV)/python -m enricher golden

@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
+from enricher.enrichment.attack_block import finding_evidence, full_name
+
 EVENTS = Path(__file__).resolve().parent.parent / "events"
 #: A truncated event, which is not JSON.
 INVALID_MESSAGE = '{"detail-type": "GuardDuty Finding", "detail": "a truncated event'
@@ -106,20 +108,20 @@ def finding_lines(event: Mapping[str, Any], copies: Mapping[str, dict[str, Any]]
         f"  {paint.dim('out')}  {paint.alert(alert['headline'], alert['severity'])}",
     ]
     for position, row in enumerate(attack["techniques"]):
-        parent = f"{row['parent']['name']}: " if row["parent"] else ""
         lines.append(
-            f"        {row['tactic']['name']} · {paint.strong(parent + row['name'])} {row['id']}  "
+            f"        {row['tactic']['name']} · {paint.strong(full_name(row))} {row['id']}  "
             + paint.dim(f"{row['confidence']}, {row['source']}")
         )
         lines += [
-            paint.dim(f"        because {item['field']} is {item['value']!r:.90}") for item in row["evidence"]
+            paint.dim(f"        because {item['field']} is {item['value']!r:.90}")
+            for item in finding_evidence(row)
         ]
         if position == 0:
             lines += [paint.dim(line) for line in _wrap(row["rationale"], "        ")]
     if not attack["techniques"]:
         tactics = ", ".join(row["name"] for row in attack["tactics"]) or "none"
         lines.append(f"        no technique ({attack['status']}), tactics: {tactics}")
-    lines += [f"        MITRE ATLAS: {row['name']} {row['id']}" for row in attack.get("atlas", [])]
+    lines += [f"        MITRE ATLAS: {attack['atlas']}"] if attack["atlas"] else []
     size = len(message["Body"].encode("utf-8"))
     others = [name for name in copies if name != "siem"]
     lines.append(

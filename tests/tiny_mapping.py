@@ -12,10 +12,19 @@ type = "{type}"
 attack = [{{ tactic = "TA0007", technique = "T1046" }}]
 confidence = "high"
 rationale = "Ports were scanned."
+response = "host-scan"
 provenance = "project"
 reviewed = 2026-11-24
 """
 
+
+#: The only response group of a small mapping.
+RESPONSES = """
+[[response]]
+group = "host-scan"
+kinds = ["*"]
+check = "Ask the owner whether the scan is sanctioned; if not, isolate the host and keep its disk."
+"""
 
 #: Severity, data source, plan and date of every type in finding-types.csv.
 FACTS = "Medium,VPC flow logs,Foundational,2026-01-02"
@@ -44,7 +53,7 @@ def write_mapping(root: Path, files: dict[str, str], types: dict[str, str], cata
         "\n".join(["type,status,file,replaced_by,severity,data_source,plan,read", *rows, ""]),
         encoding="utf-8",
     )
-    for name, text in files.items():
+    for name, text in {"responses.toml": RESPONSES, **files}.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     return root

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from enricher.attack.catalog import Catalogue
+from enricher.authoring import responses
 from enricher.authoring.rule_compiler import read_evidence
-from enricher.mapping.model import AttackMapping, Record, record_to_json
+from enricher.mapping.model import AttackMapping, Record, record_to_json, response_to_json
 from enricher.mapping.problems import InvalidMapping, Problem
 from enricher.mapping.records import read_records
 
@@ -97,7 +98,7 @@ def _read_text(path: Path) -> str:
 def read_all_records(root: Path, catalogue: Catalogue, problems: list[Problem]) -> dict[str, Record]:
     """Read every valid record under `root`, by finding type; append the problems of others to `problems`."""
     records: dict[str, Record] = {}
-    for path in sorted(root.glob("*.toml")):
+    for path in sorted(set(root.glob("*.toml")) - {root / responses.FILE}):
         try:
             text = _read_text(path)
         except InvalidMapping as error:
@@ -132,11 +133,14 @@ def read_mapping(root: Path = ROOT) -> AttackMapping:
     rejected = {problem.subject or problem.file.removesuffix(".toml") for problem in problems}
     problems += [*_check_list(known), *_check_coverage(known, records, rejected)]
     evidence = read_evidence(root / "evidence", catalogue, problems)
+    path = root / responses.FILE
+    groups = responses.read_responses(_read_text(path) if path.exists() else "", problems)
+    problems += responses.check_groups(groups, records)
     if problems:
         raise InvalidMapping(problems)
     aliases = {row.type: row.replaced_by for row in known if row.status == "alias"}
     ordered = {row.type: records[row.type] for row in known if row.status != "alias"}
-    return AttackMapping(version, catalogue, ordered, aliases, evidence)
+    return AttackMapping(version, catalogue, ordered, aliases, evidence, groups)
 
 
 def bundle_of(mapping: AttackMapping, root: Path = ROOT) -> dict[str, Any]:
@@ -147,6 +151,7 @@ def bundle_of(mapping: AttackMapping, root: Path = ROOT) -> dict[str, Any]:
         "records": {key: record_to_json(record) for key, record in mapping.records.items()},
         "aliases": dict(mapping.aliases),
         "evidence": mapping.evidence,
+        "responses": {key: response_to_json(item) for key, item in mapping.responses.items()},
     }
 
 

@@ -17,19 +17,23 @@ from enricher.authoring.rule_validation import (
     SCOPE,
     check_confidence,
     check_fields,
+    check_name,
     is_texts,
     paths_of,
     read_readings,
 )
 from enricher.enrichment.conditions import key_of
+from enricher.finding.api_calls import undated
 from enricher.finding.paths import split_path
 from enricher.mapping.problems import Problem
 
-PURPOSES = "purposes.toml"
+PURPOSES, CALL_NAMES = "purposes.toml", "call-names.toml"
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMMON_KEYS = {"id", "rationale", "attack"}
-_CALL_KEYS = _COMMON_KEYS | {"services", "calls"}
-_FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families"}
+_KEYS_OF_CALLS = {"services", "calls"}
+_CALL_KEYS = _COMMON_KEYS | _KEYS_OF_CALLS
+_NAME_KEYS = _COMMON_KEYS | {"verbs", "nouns"}
+_FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families", "rules_out"}
 
 
 @dataclass(slots=True)
@@ -39,22 +43,31 @@ class _Compiler:
     rules: list[list[Any]] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
+    names: list[list[Any]] = field(default_factory=list)
+    verbs: dict[str, list[int]] = field(default_factory=dict)
+    common_services: list[str] = field(default_factory=list)
     fields: dict[str, int] = field(default_factory=dict)
     tree: dict[str, Any] = field(default_factory=dict)
     seen_in: dict[str, list[str]] = field(default_factory=dict)
     purposes: dict[str, list[str]] = field(default_factory=dict)
-    caller_families: list[str] = field(default_factory=list)
+    families: dict[str, list[str]] = field(default_factory=dict)
 
     def tables(self) -> dict[str, Any]:
         """Return the tables as in `AttackMapping.evidence` and in the bundle."""
         return {
             "rules": self.rules,
-            "calls": self.calls,
+            "calls": {
+                service: self.calls[service]
+                for service in dict.fromkeys([*self.common_services, *self.calls])
+                if service in self.calls
+            },
+            "names": self.names,
+            "verbs": self.verbs,
             "fields": [split_path(path) for path in self.fields],
             "tree": self.tree,
             "seen_in": self.seen_in,
             "purposes": self.purposes,
-            "caller_families": self.caller_families,
+            **self.families,
         }
 
 
@@ -81,9 +94,12 @@ def read_evidence(root: Path, catalogue: Catalogue, problems: list[Problem]) -> 
 
 def _read_rules(data: dict[str, Any], file: str, compiler: _Compiler) -> None:
     place, known = f"evidence/{file}", {"rule", "seen_in"}
+    if file == CALL_NAMES:
+        known = {"rule", "common_services"}
+        _read_common_services(data, compiler)
     for key in sorted(data.keys() - known):
         compiler.problems.append(
-            Problem(place, "", f"unknown key {key!r}: a file holds seen_in and [[rule]]")
+            Problem(place, "", f"unknown key {key!r}: expected {', '.join(sorted(known))}")
         )
     seen_in = data.get("seen_in", [])
     if not is_texts(seen_in):
@@ -102,10 +118,13 @@ def _read_rules(data: dict[str, Any], file: str, compiler: _Compiler) -> None:
             continue
         subject = item["id"] if isinstance(item.get("id"), str) else f"rule {number}"
         messages = list(_check_common(item, file, compiler))
-        messages += (
-            _check_calls(item, compiler) if "calls" in item or "services" in item else check_fields(item)
-        )
         readings = read_readings(item.get("attack"), compiler.catalogue, messages)
+        if file == CALL_NAMES:
+            messages += check_name(item, readings)
+        elif _KEYS_OF_CALLS & item.keys():
+            messages += _check_calls(item, compiler)
+        else:
+            messages += check_fields(item)
         messages += check_confidence(item, readings)
         if messages:
             compiler.problems += [Problem(place, subject, message) for message in messages]
@@ -113,8 +132,19 @@ def _read_rules(data: dict[str, Any], file: str, compiler: _Compiler) -> None:
             _compile_rule(item, file, readings, compiler)
 
 
+def _read_common_services(data: dict[str, Any], compiler: _Compiler) -> None:
+    services = data.get("common_services", [])
+    if is_texts(services):
+        compiler.common_services = services
+    else:
+        message = "`common_services` must be a list of event sources as in CloudTrail"
+        compiler.problems.append(Problem(f"evidence/{CALL_NAMES}", "", message))
+
+
 def _check_common(item: dict[str, Any], file: str, compiler: _Compiler) -> Iterator[str]:
-    known = _CALL_KEYS if "calls" in item or "services" in item else _FIELD_KEYS
+    known = _CALL_KEYS if _KEYS_OF_CALLS & item.keys() else _FIELD_KEYS
+    if file == CALL_NAMES:
+        known = _NAME_KEYS
     for key in sorted(item.keys() - known):
         yield f"unknown key {key!r}: expected one of {', '.join(sorted(known))}"
     rule_id = item.get("id")
@@ -142,6 +172,9 @@ def _check_calls(item: dict[str, Any], compiler: _Compiler) -> Iterator[str]:
             if call in compiler.calls.get(service, {}):
                 other = compiler.rules[compiler.calls[service][call]][0]
                 yield f"{call} of {service} is also in rule {other}: a call may be in one rule only"
+    for call in item["calls"]:
+        if call != undated(call):
+            yield f"{call}: write {undated(call)}; the API's date and version are ignored in findings"
     if len(set(item["calls"])) < len(item["calls"]):
         yield "`calls` lists a name twice"
 
@@ -159,10 +192,15 @@ def _compile_rule(item: dict[str, Any], file: str, readings: list[list[Any]], co
             scope if any(scope) else [],
             conditions,
             [_field(path, compiler) for path in item.get("show", [])],
+            item.get("rules_out", []),
         ]
     )
     for service in item.get("services", []):
         compiler.calls.setdefault(service, {}).update(dict.fromkeys(item["calls"], number))
+    for verb in item.get("verbs", []):
+        compiler.verbs.setdefault(verb, []).append(len(compiler.names))
+    if "verbs" in item:
+        compiler.names.append([item.get("nouns", []), number])
     if conditions:
         for path in paths_of(item["when"][0]["field"]):
             _insert(split_path(path), conditions[0][1:], number, compiler.tree)
@@ -195,12 +233,13 @@ def _field(path: str, compiler: _Compiler) -> int:
 
 def _read_purposes(data: dict[str, Any], compiler: _Compiler) -> None:
     place = f"evidence/{PURPOSES}"
-    families = data.get("caller_families", [])
-    if is_texts(families):
-        compiler.caller_families = families
-    else:
-        message = "`caller_families` must be a list of families as in finding types"
-        compiler.problems.append(Problem(place, "", message))
+    for key in ("caller_families", "act_families"):
+        families = data.get(key, [])
+        if is_texts(families):
+            compiler.families[key] = families
+        else:
+            message = f"`{key}` must be a list of families as in finding types"
+            compiler.problems.append(Problem(place, "", message))
     known = compiler.catalogue.pinned.tactics
     rows = data.get("purpose", [])
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):

@@ -17,6 +17,8 @@ _VERBS = {
     "contains": "contains",
     "words": "has the word",
     "above": "is above",
+    "below": "is or is below",
+    "network": "is in",
 }
 #: Resources in finding types whose findings are about API calls.
 _CALL_RESOURCES = ("IAMUser", "IAM", "S3")
@@ -38,11 +40,25 @@ def calls_by_rule(mapping: AttackMapping) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def words_by_rule(mapping: AttackMapping) -> dict[str, tuple[list[str], list[str]]]:
+    """Return rule id -> (verbs, nouns), for the rules on the words of a call's name."""
+    names, rows = mapping.evidence.get("names", ()), mapping.evidence.get("rules", ())
+    found: dict[str, tuple[list[str], list[str]]] = {rows[number][0]: ([], nouns) for nouns, number in names}
+    for verb, places in mapping.evidence.get("verbs", {}).items():
+        for place in places:
+            found[rows[names[place][1]][0]][0].append(verb)
+    return found
+
+
 def conditions_of(rule: Rule, mapping: AttackMapping, *, most: int = 1000) -> str:
     """Return the conditions of a rule in one line; lists are cut to `most` values."""
     if services := calls_by_rule(mapping).get(rule.id):
         calls = list(dict.fromkeys(call for names in services.values() for call in names))
         return f"{_listed(calls, most, ', ')} ({', '.join(services)})"
+    if words := words_by_rule(mapping).get(rule.id):
+        verbs, nouns = words
+        about = f" and has the word {_listed(nouns, most, ' or ')}" if nouns else ""
+        return f"the call's name begins with {_listed(verbs, most, ' or ')}{about}"
     return " and ".join(_condition(condition, mapping, most) for condition in rule.conditions)
 
 
@@ -84,7 +100,7 @@ def refinements(
         # A record without entries is a reviewed decision that evidence must not override.
         return []
     name = parse_type(record.type if record else finding_type)
-    meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
+    meaning = TypeMeaning.of(record.type if record else finding_type, record, mapping.evidence)
     of_calls = calls_by_rule(mapping)
     found: dict[tuple[str, str], tuple[list[Any], list[Rule]]] = {}
     for rule in rules_of(mapping):

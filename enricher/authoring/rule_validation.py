@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network
 from typing import Any
 
 from enricher.attack.catalog import Catalogue
@@ -12,17 +13,23 @@ from enricher.mapping.model import CONFIDENCES
 from enricher.mapping.records import read_pair
 
 _FIELD = re.compile(r"[A-Za-z]\w*(\[\])?(\.[A-Za-z]\w*(\[\])?)*")
+_TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?", re.ASCII)
+_NAME_WORD = re.compile(r"[A-Z]+[a-z]*")
+#: A path that a prefix would continue in the middle of a name.
+_UNCLOSED = re.compile(r"/[^:]*[^/:]")
 SCOPE = ("purposes", "resources", "families")
 #: Fields with attacker-controlled text, which alone do not justify high confidence.
 _ATTACKER_CONTROLLED = ("commandLineExample",)
 
 _EXPECTED = {
     "in": "a non-empty list of strings, integers or booleans",
-    "prefix": "a non-empty list of non-empty strings",
+    "prefix": "a non-empty list of non-empty strings, a path with / at its end (or use `below`)",
     "suffix": "a non-empty list of non-empty strings",
     "contains": "a non-empty list of non-empty strings",
     "words": "a non-empty list of single words in lower-case letters and digits",
     "above": "a number",
+    "below": "a non-empty list of paths without a slash at the end",
+    "network": "a non-empty list of IPv4 networks, such as 10.0.0.0/8",
     "present": "true, or false in any condition but the first",
 }
 
@@ -32,6 +39,10 @@ def check_fields(item: dict[str, Any]) -> Iterator[str]:
     for key in SCOPE:
         if not is_texts(item.get(key, [])):
             yield f"`{key}` must be a list of names as in finding types"
+    if not is_texts(item.get("rules_out", [])) or not all(
+        map(_TECHNIQUE.fullmatch, item.get("rules_out", []))
+    ):
+        yield "`rules_out` must be a list of technique ids, such as T1078"
     conditions = item.get("when")
     if not isinstance(conditions, list) or not conditions:
         yield "`when` is missing: write when = [{ field = …, in = […] }, …], or calls for API calls"
@@ -41,6 +52,16 @@ def check_fields(item: dict[str, Any]) -> Iterator[str]:
             yield f"condition {number}: {message}"
     if not is_texts(item.get("show", [])) or not all(map(_FIELD.fullmatch, item.get("show", []))):
         yield "`show` must be a list of dotted paths"
+
+
+def check_name(item: dict[str, Any], readings: list[list[Any]]) -> Iterator[str]:
+    """Yield the problems in a rule for the words of a call's name, which never gives more than low."""
+    for key, required in (("verbs", True), ("nouns", False)):
+        words = item.get(key, [])
+        if not is_texts(words) or (required and not words) or not all(map(_NAME_WORD.fullmatch, words)):
+            yield f"invalid value for `{key}`: expected a list of words as in API calls, such as Create"
+    if any(reading[2] != "low" for reading in readings):
+        yield "a call's name alone does not justify more than low confidence"
 
 
 def _check_condition(condition: object, *, first: bool) -> Iterator[str]:
@@ -58,18 +79,36 @@ def _check_condition(condition: object, *, first: bool) -> Iterator[str]:
         return
     kind = kinds.pop()
     operand = condition[kind]
-    if kind == "present":
-        good = operand is True or (operand is False and not first)
-    elif kind == "above":
-        good = isinstance(operand, (int, float)) and not isinstance(operand, bool)
-    elif kind == "in":
-        good = isinstance(operand, list) and bool(operand) and all(isinstance(x, (str, int)) for x in operand)
-    else:
-        good = is_texts(operand) and bool(operand) and all(operand)
-    if good and kind == "words":
-        good = all(words_of(word) == {word} for word in operand)
-    if not good:
+    if not _is_operand(kind, operand, first=first):
         yield f"invalid value for `{kind}`: expected {_EXPECTED[kind]}, got {operand!r:.80}"
+
+
+def _is_operand(kind: str, operand: object, *, first: bool) -> bool:
+    if kind == "present":
+        return operand is True or (operand is False and not first)
+    if kind == "above":
+        return isinstance(operand, (int, float)) and not isinstance(operand, bool)
+    if not isinstance(operand, list) or not operand:
+        return False
+    if kind == "in":
+        return all(isinstance(item, (str, int)) for item in operand)
+    return is_texts(operand) and all(operand) and all(map(_TEXT_CHECKS.get(kind, bool), operand))
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return "/" in text and IPv4Network(text) is not None
+    except ValueError:
+        return False
+
+
+#: What each text of a kind must be, besides not empty.
+_TEXT_CHECKS: dict[str, Callable[[str], bool]] = {
+    "words": lambda text: words_of(text) == {text},
+    "below": lambda text: not text.endswith("/"),
+    "network": _is_network,
+    "prefix": lambda text: not _UNCLOSED.fullmatch(text),
+}
 
 
 def read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> list[list[Any]]:

@@ -12,7 +12,8 @@ from typing import Any
 from enricher.attack.catalog import Pair
 from enricher.authoring.rule_docs import conditions_of, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrichment.enrich import attack_block, entries_of
+from enricher.enrichment.attack_block import Attack, attack_block, full_name, other_release
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.enrichment.unknown_type import read_type
 from enricher.mapping.model import AttackMapping, Record
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     mapping, code = load_mapping(arguments)
     record = mapping.record_for(arguments.type)
     entries = entries_of(record) if record else read_type(arguments.type, mapping)
-    attack = attack_block(entries, record, mapping, chosen_release(arguments, mapping))
+    attack = attack_block(entries, record, mapping, chosen_release(arguments, mapping), arguments.type)
     known = record is not None
     if arguments.json:
         print(json.dumps({"type": arguments.type, "known": known, "attack": attack}, ensure_ascii=False))
@@ -64,7 +65,7 @@ def similar_types(finding_type: str, mapping: AttackMapping) -> list[str]:
 
 
 def explain_lines(
-    finding_type: str, record: Record | None, attack: dict[str, Any], mapping: AttackMapping
+    finding_type: str, record: Record | None, attack: Attack, mapping: AttackMapping
 ) -> list[str]:
     """Return the explanation as text, one string per line."""
     lines = [finding_type]
@@ -79,19 +80,18 @@ def explain_lines(
         alone = (row for row in attack["tactics"] if row["id"] not in named)
         lines += [f"  {row['name']} ({row['id']}) · tactic only, no technique" for row in alone]
     for row in attack["techniques"]:
-        parent = f"{row['parent']['name']}: " if row["parent"] else ""
-        lines.append(
-            f"  {row['tactic']['name']} ({row['tactic']['id']}) · {parent}{row['name']} ({row['id']})"
-        )
+        lines.append(f"  {row['tactic']['name']} ({row['tactic']['id']}) · {full_name(row)} ({row['id']})")
         lines.append(f"    {row['confidence']} confidence, from {row['source']}, {row['url']}")
-        for key in row.keys() & {"formerly", "currently"}:
-            other = row[key]
+        if other := other_release(row):
+            key = "formerly" if "formerly" in row else "currently"
             names = f"{other['tactic']['name']} · {other['name']} ({other['id']})"
             lines.append(f"    {key} in {other['version']}: {names}")
     if record:
         techniques = attack["techniques"]
         lines += _wrapped("why", techniques[0]["rationale"] if techniques else record.rationale)
         lines += _wrapped("caveats", record.caveats)
+        if response := mapping.responses.get(record.response):
+            lines += _wrapped("check", response.check)
         lines += [f"  see      {url}" for url in record.references]
     lines += _evidence_lines(finding_type, record, mapping, attack["version"])
     if record:

@@ -39,7 +39,7 @@ def load_mapping(arguments: argparse.Namespace) -> tuple[AttackMapping, int]:
             file=sys.stderr,
         )
         return mapping, 1
-    records, problems = read_overrides(text, path.name, mapping.catalogue)
+    records, problems = read_overrides(text, path.name, mapping.catalogue, mapping.responses)
     for problem in problems:
         print(f"enricher: invalid override: {problem}", file=sys.stderr)
     return mapping.with_overrides(records), 1 if problems else 0

@@ -15,19 +15,23 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
+from enricher.destinations.batching import (
+    OutOfTime,
+    batch_by_number,
+    fail_all,
+    item_failure,
+    make_call,
+    require,
+    time_check,
+)
 from enricher.destinations.security_hub import (
     ID_LIMIT,
+    PERMANENT_CODES,
     Identity,
-    OutOfTime,
     RegionalClients,
     Subject,
-    call_with_bisection,
-    chunked,
-    fail_all,
-    finding_failure,
     latest_first,
     regional_clients,
-    time_check,
 )
 from enricher.formats.asff import PREFIX, attack_fields
 
@@ -91,8 +95,8 @@ class AnnotateDestination:
                 groups.setdefault(frozenset(fields.items()), []).append(subject)
         for items, group in groups.items():
             update = partial(self._update, region, dict(items))
-            for some in chunked(group, IDS_PER_UPDATE):
-                failures |= call_with_bisection(some, update, _UPDATE, enough_time)
+            for some in batch_by_number(group, IDS_PER_UPDATE):
+                failures |= make_call(some, update, _UPDATE, enough_time)
         return failures
 
     def _find(
@@ -108,8 +112,8 @@ class AnnotateDestination:
             return {key: failure for subject in absent for key, failure in retry_or_discard(subject).items()}
 
         failures: dict[str, Failure] = {}
-        for some in chunked(subjects, IDS_PER_GET):
-            failures |= call_with_bisection(some, get, _GET, enough_time)
+        for some in batch_by_number(subjects, IDS_PER_GET):
+            failures |= make_call(some, get, _GET, enough_time)
         return found, failures
 
     def _get_findings(
@@ -128,6 +132,7 @@ class AnnotateDestination:
         token: dict[str, Any] = {}
         while True:
             response = self.clients.client(region).get_findings(Filters=filters, MaxResults=100, **token)
+            require(response, "Findings")
             for finding in response["Findings"]:
                 identity = (finding["Id"], finding["ProductArn"])
                 if identity in wanted:
@@ -144,6 +149,7 @@ class AnnotateDestination:
             FindingIdentifiers=[{"Id": key, "ProductArn": product} for key, product in by_identity],
             UserDefinedFields=fields,
         )
+        require(response, "ProcessedFindings", "UnprocessedFindings")
         failures: dict[str, Failure] = {}
         for unprocessed in response["UnprocessedFindings"]:
             subject = by_identity.pop(_identity_of(unprocessed["FindingIdentifier"]), None)
@@ -153,7 +159,14 @@ class AnnotateDestination:
             failures |= (
                 retry_or_discard(subject)
                 if code == "FindingNotFound"
-                else subject.fail(finding_failure(_UPDATE, code, unprocessed.get("ErrorMessage", "")))
+                else subject.fail(
+                    item_failure(
+                        _UPDATE,
+                        code,
+                        unprocessed.get("ErrorMessage", ""),
+                        permanent=code in PERMANENT_CODES,
+                    )
+                )
             )
         for processed in response["ProcessedFindings"]:
             by_identity.pop(_identity_of(processed), None)

@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
-from enricher.destinations.batching import batch_by_size
+from enricher.destinations.batching import (
+    InvalidAnswer,
+    batch_by_size,
+    fail_all,
+    item_failure,
+    make_call,
+    require,
+    time_check,
+)
 from enricher.destinations.security_hub import (
+    PERMANENT_CODES,
     RegionalClients,
     Subject,
-    call_with_bisection,
-    fail_all,
-    finding_failure,
     latest_first,
     regional_clients,
-    time_check,
 )
 from enricher.formats.asff import FINDING_LIMIT, Incomplete, to_asff
 
@@ -44,6 +49,10 @@ class ImportRequest:
     subject: Subject
     finding: dict[str, Any]
     size: int
+
+    def fail(self, failure: Failure) -> dict[str, Failure]:
+        """Return the failure for each delivery of the finding, by delivery id."""
+        return self.subject.fail(failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +94,32 @@ class ImportDestination:
             self.clients.client(region)
         except (BotoCoreError, ValueError) as error:
             failure = Failure(f"Region {region!r:.40}: {error}", Remedy.DEAD_LETTER)
-            return fail_all((request.subject for request in requests), failure)
-        bodies = {request.subject.id: request.finding for request in requests}
+            return fail_all(requests, failure)
         failures: dict[str, Failure] = {}
         for group in group_requests(requests):
-            failures |= call_with_bisection(
-                [request.subject for request in group],
-                lambda some: self._import(region, some, bodies),
+            failures |= make_call(
+                group,
+                lambda some: self._import(region, some),
                 _IMPORT,
                 time_check(time_left, self.call_seconds),
             )
         return failures
 
-    def _import(
-        self, region: str, subjects: Sequence[Subject], bodies: dict[str, dict[str, Any]]
-    ) -> dict[str, Failure]:
-        findings: Any = [bodies[subject.id] for subject in subjects]
+    def _import(self, region: str, requests: Sequence[ImportRequest]) -> dict[str, Failure]:
+        findings: Any = [request.finding for request in requests]
         response = self.clients.client(region).batch_import_findings(Findings=findings)
-        by_id = {subject.id: subject for subject in subjects}
+        require(response, "SuccessCount", "FailedCount")
         failures: dict[str, Failure] = {}
-        for failed in response.get("FailedFindings", []):
-            if subject := by_id.get(failed["Id"]):
-                failures |= subject.fail(
-                    finding_failure(_IMPORT, failed["ErrorCode"], failed.get("ErrorMessage", ""))
-                )
+        by_id = {request.subject.id: request for request in requests}
+        failed_findings = response.get("FailedFindings", [])
+        for failed in failed_findings:
+            code = failed["ErrorCode"]
+            failures |= by_id.pop(failed["Id"]).fail(
+                item_failure(_IMPORT, code, failed.get("ErrorMessage", ""), permanent=code in PERMANENT_CODES)
+            )
+        if (len(by_id), len(failed_findings)) != (response["SuccessCount"], response["FailedCount"]):
+            # An import of the same update twice has no effect, so all of them can be retried.
+            raise InvalidAnswer("the counts of the answer are not those of the request")
         return failures
 
 

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
-from enricher.destinations.batching import batch_by_size
+from enricher.destinations.batching import batch_by_size, item_failure, make_call, time_check
+from enricher.enrichment.attack_block import Attack, OtherNames
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
@@ -30,6 +29,10 @@ if TYPE_CHECKING:
 ENTRIES_PER_CALL = 10
 SUBJECT_LIMIT = 99  # Publish: "less than 100 characters", no control characters
 NOTIFICATION_FORMATS = frozenset({"text"})
+#: A filter policy compares numbers from -10^9 to 10^9 with five digits after the decimal point.
+#: https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
+NUMBER_LIMIT, NUMBER_DIGITS = 10**9, 5
+_PUBLISH = "PublishBatch"
 
 Attributes = dict[str, dict[str, str]]
 
@@ -42,6 +45,10 @@ class Message:
     body: str
     attributes: Attributes
     size: int
+
+    def fail(self, failure: Failure) -> dict[str, Failure]:
+        """Return the failure of the delivery, by its id."""
+        return {self.delivery.id: failure}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,7 @@ class SnsDestination:
                 # A finding that raises an unexpected error must not block the others of its batch.
                 failures[delivery.id] = Failure.unexpected(error, Remedy.DEAD_LETTER)
         for group in batch_by_size(messages, ENTRIES_PER_CALL, self.limit, lambda message: message.size):
-            if time_left() < self.call_seconds:
-                out_of_time = Failure("not attempted: not enough execution time remaining")
-                failures |= {message.delivery.id: out_of_time for message in group}
-                continue
-            failures |= self._publish(group)
+            failures |= make_call(group, self._publish, _PUBLISH, time_check(time_left, self.call_seconds))
         return failures
 
     def render_message(self, delivery: Delivery) -> Message:
@@ -88,25 +91,32 @@ class SnsDestination:
 
     def _publish(self, group: Sequence[Message]) -> dict[str, Failure]:
         entries = [self._entry(str(index), message) for index, message in enumerate(group)]
-        try:
-            response = self.client.publish_batch(TopicArn=self.topic_arn, PublishBatchRequestEntries=entries)
-        except ParamValidationError as error:
-            # Its message quotes the parameters, which are the findings.
-            return {message.delivery.id: Failure.unexpected(error) for message in group}
-        except (BotoCoreError, ClientError) as error:
-            return {message.delivery.id: Failure(f"PublishBatch: {error}") for message in group}
-        return {
-            group[int(failed["Id"])].delivery.id: Failure(
-                f"PublishBatch: {failed['Code']}: {failed.get('Message', '')}"
-            )
-            for failed in response.get("Failed", [])
-        }
+        response = self.client.publish_batch(TopicArn=self.topic_arn, PublishBatchRequestEntries=entries)
+        published = {entry["Id"] for entry in response.get("Successful", [])}
+        failed = {entry["Id"]: entry for entry in response.get("Failed", [])}
+        failures: dict[str, Failure] = {}
+        for index, message in enumerate(group):
+            if entry := failed.get(str(index)):
+                failures |= message.fail(entry_failure(entry))
+            elif str(index) not in published:
+                failures |= message.fail(Failure(f"{_PUBLISH}: not in the answer"))
+        return failures
 
     def _entry(self, entry_id: str, message: Message) -> Any:
         entry = {"Id": entry_id, "Message": message.body, "MessageAttributes": message.attributes}
         if self.subject:
             entry["Subject"] = subject_line(message.delivery.enriched)
         return entry
+
+
+def entry_failure(entry: Mapping[str, Any]) -> Failure:
+    """Return the failure of an entry that SNS lists as failed.
+
+    The sender's fault is not retryable, except for throttling by KMS, which SNS also calls the sender's.
+    """
+    code = str(entry.get("Code", ""))
+    permanent = bool(entry.get("SenderFault")) and "Throttl" not in code
+    return item_failure(_PUBLISH, code, str(entry.get("Message", "")), permanent=permanent)
 
 
 def subject_line(enriched: EnrichedFinding) -> str:
@@ -117,7 +127,7 @@ def subject_line(enriched: EnrichedFinding) -> str:
 
 
 def attributes_of(enriched: EnrichedFinding) -> Attributes:
-    """Return the up to nine message attributes for filter policies; those without a value are left out.
+    """Return the up to ten message attributes for filter policies; those without a value are left out.
 
     tactics contains ids and names, techniques contains ids: of the technique, of its parent technique, and of
     both in the other ATT&CK version, so that a filter on any of them matches.
@@ -131,31 +141,37 @@ def attributes_of(enriched: EnrichedFinding) -> Attributes:
         "region": single_line(finding.region),
         "status": attack["status"],
         "occurrence": alert["occurrence"],
+        "sample": "true" if alert["sample"] else "false",
     }
     attributes = {key: {"DataType": "String", "StringValue": value} for key, value in texts.items() if value}
-    if severity is not None:
-        attributes["severity"] = {"DataType": "Number", "StringValue": f"{severity:g}"}
+    if severity is not None and abs(severity) <= NUMBER_LIMIT:
+        attributes["severity"] = {"DataType": "Number", "StringValue": number_text(severity)}
     for key, values in (("tactics", _tactic_names(attack)), ("techniques", _technique_ids(attack))):
         if values:
             attributes[key] = {"DataType": "String.Array", "StringValue": json.dumps(values)}
     return attributes
 
 
-def _tactic_names(attack: Mapping[str, Any]) -> list[str]:
-    others = [
-        row[key]["tactic"] for row in attack["techniques"] for key in ("formerly", "currently") if key in row
-    ]
+def number_text(number: float) -> str:
+    """Return a number as SNS compares it: without an exponent, at most five digits after the point."""
+    # Adding zero makes -0.0 the number that it equals.
+    return f"{round(number, NUMBER_DIGITS) + 0.0:.{NUMBER_DIGITS}f}".rstrip("0").rstrip(".")
+
+
+def _tactic_names(attack: Attack) -> list[str]:
+    others = [other["tactic"] for other in _other_releases(attack)]
     names = [name for tactic in (*attack["tactics"], *others) for name in (tactic["id"], tactic["name"])]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(filter(None, names)))
 
 
-def _technique_ids(attack: Mapping[str, Any]) -> list[str]:
-    ids = []
-    for row in attack["techniques"]:
-        ids += [row["id"]]
-        ids += [row[key]["id"] for key in ("formerly", "currently") if key in row]
+def _technique_ids(attack: Attack) -> list[str]:
+    ids = [row["id"] for row in (*attack["techniques"], *_other_releases(attack)) if row["id"]]
     parents = [technique_id.partition(".")[0] for technique_id in ids]
     return list(dict.fromkeys((*ids, *parents)))
+
+
+def _other_releases(attack: Attack) -> list[OtherNames]:
+    return [row["formerly"] if "formerly" in row else row["currently"] for row in attack["techniques"]]
 
 
 def attributes_size(attributes: Attributes) -> int:

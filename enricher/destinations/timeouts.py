@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from botocore.config import Config
 
+#: The longest wait of botocore's mode standard before a second attempt, in seconds: up to one by itself, and
+#: up to five more if the answer has the header x-amz-retry-after. (botocore/retries/standard.py)
+RETRY_WAIT = 1.0 + 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -19,8 +23,8 @@ class Timeouts:
 
     @property
     def seconds(self) -> float:
-        """Return the longest time a call can take: all attempts, with one second of back-off between them."""
-        return self.attempts * (self.connect + self.read) + self.attempts - 1
+        """Return the longest time a call can take: all attempts and the waits between them."""
+        return self.attempts * (self.connect + self.read) + (self.attempts - 1) * RETRY_WAIT
 
     def config(self) -> Config:
         """Return the botocore client configuration with these limits."""

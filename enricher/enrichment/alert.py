@@ -4,62 +4,100 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Final, Literal, TypedDict
 from urllib.parse import quote
 
+from enricher.enrichment.attack_block import Attack
+from enricher.enrichment.entities import Entity, entities_of
 from enricher.finding.activity import activity_of
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.fields import rows_at, text_at
+from enricher.finding.resources import main_resource
 from enricher.finding.safe_text import single_line
+
+SeverityLabel = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 
 #: GuardDuty's labels, half-open: a severity of 6.95 is MEDIUM, 7.0 is HIGH.
 #: https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html
-_LABELS = ((9.0, "CRITICAL"), (7.0, "HIGH"), (4.0, "MEDIUM"))
-UNKNOWN = "UNKNOWN"
+_LABELS: tuple[tuple[float, SeverityLabel], ...] = ((9.0, "CRITICAL"), (7.0, "HIGH"), (4.0, "MEDIUM"))
+UNKNOWN: Final = "UNKNOWN"
 #: Maximum length, in characters, of the Region and of the finding ID in a console URL.
 _ID_LIMIT = 80
 
+#: Console hosts by partition. The consoles of other partitions are not documented: no link beats a wrong one.
 _CONSOLES = {
+    "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-eusc": "console.amazonaws-eusc.eu",
 }
+#: Version of `attack` and `alert`; it rises on an incompatible change (docs/enriched-event.schema.json).
+SCHEMA = "1"
 
 
-def severity_label(severity: float | None) -> str:
+class Alert(TypedDict):
+    """The `alert` object, as docs/enriched-event.md describes it; a text that does not apply is ""."""
+
+    headline: str
+    severity: SeverityLabel
+    occurrence: Literal["first", "repeat"]
+    sample: bool
+    archived: bool
+    dedupId: str
+    check: str
+    benign: str
+    changes: str
+    related: str
+    entities: list[Entity]
+    schema: str
+    accountName: str
+    console: str
+
+
+def severity_label(severity: float | None) -> SeverityLabel:
     """Return the label of a severity: LOW < 4 <= MEDIUM < 7 <= HIGH < 9 <= CRITICAL; UNKNOWN for None."""
     if severity is None:
         return UNKNOWN
     return next((label for floor, label in _LABELS if severity >= floor), "LOW")
 
 
-def alert_block(finding: Finding, attack: Mapping[str, Any]) -> dict[str, Any]:
+def alert_block(finding: Finding, context: Context, attack: Attack, check: str) -> Alert:
     """Return the `alert` object of a finding, as docs/enriched-event.md describes it.
 
-    attack: the finding's `attack` object; its first technique or tactic appears in the headline.
+    attack: the finding's `attack` object; its first technique or tactic appears in the headline;
+    check: what to check or do first.
     """
     label = severity_label(finding.number("severity"))
     return {
-        "headline": headline(finding, attack, label),
+        "headline": headline(finding, context, attack, label),
         "severity": label,
         "occurrence": "repeat" if (finding.number("service.count") or 1) > 1 else "first",
         "sample": finding.flag("service.additionalInfo.sample"),
+        "archived": finding.flag("service.archived"),
         "dedupId": dedup_id(finding),
+        "check": check,
+        "benign": "",
+        "changes": "",
+        "related": related_findings(finding),
+        "entities": entities_of(finding),
+        "schema": SCHEMA,
+        "accountName": "",
         "console": console_url(finding),
     }
 
 
-def headline(finding: Finding, attack: Mapping[str, Any], label: str) -> str:
+def headline(finding: Finding, context: Context, attack: Attack, label: str) -> str:
     """Return one line: severity label, technique, activity, resource; safe to use as an e-mail subject."""
-    subject = subject_of(finding)
+    subject = subject_of(finding, context)
     place = "/".join(filter(None, map(single_line, (finding.account, finding.region))))
-    parts = [*map(single_line, (label, _what(finding, attack), activity_of(finding, subject)))]
+    parts = [*map(single_line, (label, _what(finding, attack), activity_of(context, subject)))]
     # Truncated part by part, not as a whole: a long name must not displace the account.
     parts.append(f"{subject} in {place}" if place else subject)
     return " · ".join(filter(None, parts))
 
 
-def _what(finding: Finding, attack: Mapping[str, Any]) -> str:
+def _what(finding: Finding, attack: Attack) -> str:
     if attack["techniques"]:
         first = attack["techniques"][0]
         return f"{first['name']} ({first['id']})"
@@ -68,44 +106,15 @@ def _what(finding: Finding, attack: Mapping[str, Any]) -> str:
     return finding.type
 
 
-def subject_of(finding: Finding) -> str:
+def subject_of(finding: Finding, context: Context) -> str:
     """Return the name of the affected resource, in the shortest form that a console search finds."""
-    for path in _SUBJECTS.get(finding.text("resource.resourceType"), ()) + _ANY_SUBJECT:
-        name = finding.text(path) or _first_name(finding, path)
-        if name:
-            return single_line(name)
-    return single_line(finding.text("resource.resourceType")) or "unnamed resource"
-
-
-def _first_name(finding: Finding, path: str) -> str:
-    head, _, key = path.rpartition(".")
-    return next((text_at(row, key) for row in rows_at(finding.view, head)), "")
-
-
-_SUBJECTS: dict[str, tuple[str, ...]] = {
-    "AccessKey": ("resource.accessKeyDetails.userName", "resource.accessKeyDetails.principalId"),
-    "S3Bucket": ("resource.s3BucketDetails.name",),
-    "S3Object": ("resource.s3BucketDetails.name",),
-    "EKSCluster": ("resource.eksClusterDetails.name",),
-    "Lambda": ("resource.lambdaDetails.functionName",),
-    "RDSDBInstance": ("resource.rdsDbInstanceDetails.dbInstanceIdentifier",),
-    "RDSLimitlessDB": ("resource.rdsLimitlessDbDetails.dbShardGroupIdentifier",),
-    "ECSCluster": ("resource.ecsClusterDetails.name",),
-    "Container": ("resource.containerDetails.name",),
-}
-_ANY_SUBJECT = (
-    "resource.instanceDetails.instanceId",
-    "resource.eksClusterDetails.name",
-    "resource.ecsClusterDetails.name",
-    "resource.containerDetails.name",
-    "resource.s3BucketDetails.name",
-    "resource.lambdaDetails.functionName",
-    "resource.rdsDbInstanceDetails.dbInstanceIdentifier",
-    "resource.accessKeyDetails.userName",
-    "resource.accessKeyDetails.principalId",
-    "service.detection.sequence.resources.name",
-    "service.detection.sequence.resources.uid",
-)
+    resource = main_resource(finding.view, context.resources)
+    names = [principal.name or principal.uid for principal in context.principals]
+    if resource is None or (resource.kind == "AWS::IAM::AccessKey" and not resource.name):
+        return (
+            single_line(next(iter(names), "") or finding.text("resource.resourceType")) or "unnamed resource"
+        )
+    return single_line(resource.short_name)
 
 
 def dedup_id(finding: Finding) -> str:
@@ -125,9 +134,22 @@ def _canonical_json(finding: Finding) -> str:
 
 
 def console_url(finding: Finding) -> str:
-    """Return the URL of the finding in the GuardDuty console of its partition and Region."""
-    host = _CONSOLES.get(finding.partition, "console.aws.amazon.com")
+    """Return the URL of the finding in GuardDuty's console; "" if the partition's host is not documented."""
+    host = _CONSOLES.get(finding.partition)
+    if host is None:
+        return ""
     region, finding_id = (
         quote(text[:_ID_LIMIT], safe="", errors="replace") for text in (finding.region, finding.text("id"))
     )
     return f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId={finding_id}"
+
+
+def related_findings(finding: Finding) -> str:
+    """Return the IDs of other findings that this one names, distinct, separated by spaces; "" if none."""
+    signals = rows_at(finding.view, "service.detection.sequence.signals")
+    ids = [
+        text_at(finding.view, "service.ebsVolumeScanDetails.triggerFindingId"),
+        text_at(finding.view, "associatedAttackSequenceArn"),
+        *(text_at(signal, "uid") for signal in signals if text_at(signal, "type") == "FINDING"),
+    ]
+    return " ".join(dict.fromkeys("".join(single_line(name, 512).split()) for name in ids if name))

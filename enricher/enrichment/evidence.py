@@ -4,11 +4,14 @@ The rules are data, written and reviewed under `mapping/evidence/`. Compiled, th
 `AttackMapping.evidence`, so in the bundle):
 
 rules: one row for each rule, see `Rule`.
-calls: service -> API call -> index of its rule.
+calls: service -> API call -> index of its rule, the most common services first.
+verbs: first word of an API call's name -> indexes in `names`, for calls without a reviewed rule.
+names: one row for each rule for the words of a call's name: [nouns, index of the rule].
 fields: one row for each field that a rule tests, as its steps: ["service", "action", …, "[]", "port"].
 tree: the fields that rules test, as nested keys, so that only the relevant parts of a finding are walked.
     The tables of a field are under "=": `in` by exact value, `words` by word, `try` for all other rules.
 purposes: threat purpose -> the tactics it may stand for, none for a purpose that implies no tactic.
+caller_families, act_families: families that say who called, and those that say what was done.
 """
 
 from __future__ import annotations
@@ -18,11 +21,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
+from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
 from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
-from enricher.enrichment.tag import Entry
+from enricher.enrichment.tag import Entry, lowered
 from enricher.finding.api_calls import Call, calls_of
 from enricher.finding.event import Finding
+from enricher.finding.kubernetes_call import read_request_uri
 from enricher.finding.paths import ANY_ITEM, MOST_ITEMS, Scalar, Shown, scalar, shown
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 
@@ -40,7 +45,8 @@ class Rule(NamedTuple):
 
     readings: possible interpretations as [tactic, technique, confidence, former, former_tactic], most common
     first; scope: [purposes, resources, families] it is limited to, [] for any; conditions: [field indexes,
-    kind, operand]; show: indexes of further fields to list as evidence.
+    kind, operand]; show: indexes of further fields to list as evidence; rules_out: techniques of the record
+    that the rule contradicts.
     """
 
     id: str
@@ -50,6 +56,7 @@ class Rule(NamedTuple):
     scope: list[list[str]]
     conditions: list[list[Any]]
     show: list[int]
+    rules_out: list[str]
 
 
 #: The tables of a field, the path at which the finding has it, and its value.
@@ -63,16 +70,17 @@ class _Match(NamedTuple):
 
 
 def find_evidence(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[Entry, ...]:
-    """Return the entries that the finding's content supports, strongest first, at most MAX_ENTRIES.
+    """Return the entries that the finding's content supports, at most MAX_ENTRIES.
 
+    First those whose tactic is the type's aim (`TypeMeaning.is_aim`), within that the strongest.
     record: the mapping record of the finding type, None for an unknown type.
     """
     tables = mapping.evidence
     if not tables:
         return ()
     name = parse_type(record.type if record else finding.type)
-    meaning = TypeMeaning.of(name.purpose, record, tables)
-    matches = [*_match_calls(finding, tables), *_match_fields(finding, name, tables)]
+    meaning = TypeMeaning.of(record.type if record else finding.type, record, tables)
+    matches = [*_match_calls(finding, meaning, tables), *_match_fields(finding, name, tables)]
     failure = _cluster_failure(finding)
     # A family that describes only the caller leaves the tactic of the call to the purpose.
     by_caller = bool(meaning.purpose_tactics) and name.family in tables.get("caller_families", ())
@@ -81,27 +89,27 @@ def find_evidence(finding: Finding, record: Record | None, mapping: AttackMappin
     return _merge([entry for _, entry in ranked])
 
 
-def _match_calls(finding: Finding, tables: Mapping[str, Any]) -> Iterator[_Match]:
-    calls = tables["calls"]
+def _match_calls(finding: Finding, meaning: TypeMeaning, tables: Mapping[str, Any]) -> Iterator[_Match]:
     about = finding.text("service.action.awsApiCallAction.serviceName")
     seen = set()
     for call in calls_of(finding):
-        number = calls.get(call.service, {}).get(call.api)
-        if number is None and not call.service:
-            number = calls.get(about, {}).get(call.api)
-            if number is None:
-                owners = [table[call.api] for table in calls.values() if call.api in table]
-                number = owners[0] if len(owners) == 1 else None
-        if number is None or (number, call.api) in seen:
+        number = find_reviewed(call, about, tables)
+        by_name = number is None
+        if number is None and (number := find_by_name(call.name, tables)) is None:
             continue
-        seen.add((number, call.api))
-        yield _Match(Rule(*tables["rules"][number]), call.shown, call)
+        rule = Rule(*tables["rules"][number])
+        # A name alone says little: it must agree with the purpose of the finding.
+        fits = not by_name or not meaning.purpose_tactics or max(map(meaning.score, rule.readings)) >= 2
+        if fits and (number, call.name) not in seen:
+            seen.add((number, call.name))
+            yield _Match(rule, call.shown, call)
 
 
 def _match_fields(finding: Finding, name: TypeName, tables: Mapping[str, Any]) -> Iterator[_Match]:
-    reader, rules, done = Reader(finding.view, tables["fields"]), tables["rules"], set()
+    view, derived = _with_request_parts(finding)
+    reader, rules, done = Reader(view, tables["fields"]), tables["rules"], set()
     found: list[_Found] = []
-    _walk_tree(finding.view, tables["tree"], "", found)
+    _walk_tree(view, tables["tree"], "", found)
     for leaf, place, value in found:
         for number in _candidates(leaf, value):
             if number in done:
@@ -112,7 +120,27 @@ def _match_fields(finding: Finding, name: TypeName, tables: Mapping[str, Any]) -
             evidence = _evaluate(rule, reader, (place, value))
             if evidence is not None:
                 done.add(number)
-                yield _Match(rule, evidence)
+                yield _Match(rule, tuple(dict.fromkeys(derived.get(item.field, item) for item in evidence)))
+
+
+def _with_request_parts(finding: Finding) -> tuple[Mapping[str, Any], dict[str, Shown]]:
+    """Return the view with the parts of a Kubernetes `requestUri` that the finding does not state itself.
+
+    Many EKS findings have only verb and URI. Also returns field -> the URI, the evidence in its place.
+    """
+    call = finding.at(_CLUSTER)
+    uri = finding.text(f"{_CLUSTER}.requestUri")
+    parts = read_request_uri(uri) if uri and isinstance(call, dict) else None
+    source = shown(f"{_CLUSTER}.requestUri", uri)
+    if parts is None or source is None or finding.text(f"{_CLUSTER}.resource") not in ("", parts.resource):
+        return finding.view, {}
+    stated = {"resource": parts.resource, "subresource": parts.subresource}
+    stated |= {"namespace": parts.namespace, "resourceName": parts.name}
+    missing = {key: value for key, value in stated.items() if value and not call.get(key)}
+    service = finding.view["service"]
+    action = {**service["action"], _CLUSTER.rpartition(".")[2]: {**call, **missing}}
+    view = {**finding.view, "service": {**service, "action": action}}
+    return view, {f"{_CLUSTER}.{key}": source for key in missing}
 
 
 def _walk_tree(value: Any, node: Mapping[str, Any], path: str, found: list[_Found]) -> None:
@@ -169,7 +197,8 @@ def _evaluate(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Show
             hits.append(hit)
     for number in rule.show:
         hits += reader.places(number, key[0])[:1]
-    return tuple(field for hit in dict.fromkeys(hits) if (field := shown(*hit)))
+    # The type is in every finding: a rule may test it, but it shows nothing.
+    return tuple(field for hit in dict.fromkeys(hits) if hit[0] != "type" and (field := shown(*hit)))
 
 
 def choose_reading(rule: Rule, meaning: TypeMeaning) -> list[Any]:
@@ -188,10 +217,16 @@ def _cluster_failure(finding: Finding) -> Shown | None:
     return shown(path, finding.at(path)) if failed else None
 
 
+def call_failed(finding: Finding) -> bool:
+    """Return whether every call of the finding failed, so that it shows only attempts."""
+    calls = calls_of(finding)
+    return all(call.error for call in calls) if calls else _cluster_failure(finding) is not None
+
+
 def _rank_match(
     match: _Match, meaning: TypeMeaning, failure: Shown | None, family_score: int
-) -> tuple[tuple[int, int, bool], Entry]:
-    """Return a match as an entry with its sort key: confidence, then score, then rules with a scope first.
+) -> tuple[tuple[bool, int, int, bool], Entry]:
+    """Return a match as an entry with its sort key: aim, confidence, score, then rules with a scope first.
 
     family_score: the minimum score of a rule that is limited to the finding's family.
     """
@@ -201,27 +236,31 @@ def _rank_match(
     if rule.scope and rule.scope[2]:
         # A rule for exactly this family was written with its findings in mind.
         score = max(score, family_score)
-    rank, rationale = CONFIDENCES.index(confidence), rule.rationale
+    rationale = rule.rationale
     # GuardDuty stated the tactic in the purpose; a technique of an unrelated tactic is less certain.
-    lowered = 1 if meaning.purpose_tactics and not score else 0
+    steps = 1 if meaning.purpose_tactics and not score else 0
     evidence = match.shown
     if failure and any(item.field.startswith(_CLUSTER) for item in evidence):
         evidence = tuple(dict.fromkeys((*evidence, failure)))
     if (match.call and match.call.error) or failure in evidence:
-        lowered, rationale = lowered + 1, f"{FAILED_CALL} {rationale}"
+        steps, rationale = steps + 1, f"{FAILED_CALL} {rationale}"
     if match.call and match.call.by_service:
-        lowered, rationale = lowered + 1, f"{rationale} {ON_BEHALF}"
-    rank = min(rank + lowered, len(CONFIDENCES) - 1)
+        steps, rationale = steps + 1, f"{rationale} {ON_BEHALF}"
+    confidence = lowered(confidence, steps)
     pair = Pair(tactic, technique, *former)
-    entry = Entry(pair, CONFIDENCES[rank], "evidence", rationale, evidence)
-    # Whatever its confidence, a tactic other than the purpose's does not come first.
-    secondary = bool(meaning.purpose_tactics) and score == 1
-    return (max(rank, secondary), -score, not rule.scope), entry
+    of_call = match.call is not None
+    entry = Entry(pair, confidence, "evidence", rationale, evidence, tuple(rule.rules_out), of_call)
+    rank = CONFIDENCES.index(confidence)
+    leads = meaning.is_aim(tactic) and not (meaning.is_act and of_call)
+    return (not leads, rank, -score, not rule.scope), entry
 
 
 def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
     """Return each pair once with the evidence of all its matches; a sub-technique includes its parent."""
     merged: dict[tuple[str, str | None], Entry] = {}
+    ruled_out = tuple(dict.fromkeys(technique for entry in entries for technique in entry.rules_out))
+    # No limit on the entries may lose what one of them rules out.
+    entries = [replace(entry, rules_out=ruled_out) for entry in entries] if ruled_out else entries
     for entry in entries:
         key = (entry.pair.tactic, entry.pair.technique)
         if key in merged:

@@ -18,7 +18,7 @@ from enricher.attack.lookup import Lookup, NamedTechnique, choose
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.paths import Shown, shown
-from enricher.mapping.model import AttackMapping
+from enricher.mapping.model import AttackMapping, Record
 
 SEQUENCE = "service.detection.sequence"
 _TACTIC, _TECHNIQUE = "ATTACK_TACTIC", "ATTACK_TECHNIQUE"
@@ -57,23 +57,27 @@ class _Statement:
     tactics: dict[str, None] = field(default_factory=dict)
 
 
-def find_native(finding: Finding, mapping: AttackMapping) -> tuple[Entry, ...]:
+def find_native(finding: Finding, mapping: AttackMapping, record: Record | None = None) -> tuple[Entry, ...]:
     """Return the entries that GuardDuty states in `service.detection.sequence`, in GuardDuty's order.
 
     The description of an attack sequence is read instead if the sequence is missing; () if neither has any.
+    record: the record of the type; of several stated tactics a technique gets the one it has there.
     """
+    expected = {pair.technique: pair.tactic for pair in record.pairs} if record else {}
     sequence = finding.at(SEQUENCE)
     entries: tuple[Entry, ...] = ()
     if isinstance(sequence, dict):
-        entries = _StatementReader(Lookup(mapping.catalogue)).read(sequence)
+        entries = _StatementReader(Lookup(mapping.catalogue), expected).read(sequence)
     if not entries and finding.type.startswith("AttackSequence:"):
-        entries = _StatementReader(Lookup(mapping.catalogue)).read_description(finding.text("description"))
+        reader = _StatementReader(Lookup(mapping.catalogue), expected)
+        entries = reader.read_description(finding.text("description"))
     return entries
 
 
 @dataclass(slots=True)
 class _StatementReader:
     lookup: Lookup
+    expected: dict[str | None, str]
     statements: dict[str, _Statement] = field(default_factory=dict)
     tactics: dict[str, Shown] = field(default_factory=dict)
 
@@ -171,6 +175,9 @@ class _StatementReader:
     def _fitting(self, statement: _Statement, every: list[str]) -> list[str]:
         """Return a technique's candidate tactics: its signals', else the sequence's, else its own first."""
         technique = statement.named.id
+        expected = self.expected.get(technique)
+        if expected and (expected in statement.tactics or expected in every):
+            return [expected]
         return (
             self.lookup.belonging(technique, [*statement.tactics])
             or self.lookup.belonging(technique, every)

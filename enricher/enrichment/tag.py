@@ -7,7 +7,7 @@ from typing import Literal
 
 from enricher.attack.catalog import Pair
 from enricher.finding.paths import Shown
-from enricher.mapping.model import Confidence
+from enricher.mapping.model import CONFIDENCES, Confidence
 
 #: Where an entry comes from, in order of precedence.
 Source = Literal["guardduty", "evidence", "finding-type", "threat-purpose"]
@@ -19,7 +19,8 @@ class Entry:
     """One (tactic, technique) pair of a finding with its rationale.
 
     evidence: the fields of the finding that support the pair; () for the sources "finding-type" and
-    "threat-purpose".
+    "threat-purpose"; rules_out: techniques that this evidence contradicts;
+    of_call: it rests on an AWS API call.
     """
 
     pair: Pair
@@ -27,3 +28,15 @@ class Entry:
     source: Source
     rationale: str
     evidence: tuple[Shown, ...] = ()
+    rules_out: tuple[str, ...] = ()
+    of_call: bool = False
+
+
+def surer(entry: Entry, other: Entry) -> bool:
+    """Return whether an entry has a higher confidence than another."""
+    return CONFIDENCES.index(entry.confidence) < CONFIDENCES.index(other.confidence)
+
+
+def lowered(confidence: Confidence, steps: int = 1) -> Confidence:
+    """Return a confidence lowered by some steps, `low` at least."""
+    return CONFIDENCES[min(CONFIDENCES.index(confidence) + steps, len(CONFIDENCES) - 1)]

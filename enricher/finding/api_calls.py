@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ SIGNALS = "service.detection.sequence.signals"
 #: Limits on the characters read of the list of anomalous calls, and on the calls kept: above what GuardDuty
 #: sends.
 _MAX_LIST_CHARACTERS, MOST_CALLS = 16_384, 64
+#: The API's date and version, which CloudTrail appends for some services: UpdateFunctionCode20150331v2,
+#: CreateDistribution2020_05_31.
+_DATE = re.compile(r"(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?\Z")
 _CALL_NAMES = {"eventname", "api", "apis", "apiname", "operation"}
 _RARE = {"INFREQUENT", "UNSEEN", "RARE"}
 _SUCCESS = {"", "success", "none", "null"}
@@ -41,6 +45,16 @@ class Call:
     error: str
     shown: tuple[Shown, ...]
     by_service: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name of the API call without the API's date and version."""
+        return undated(self.api)
+
+
+def undated(api: str) -> str:
+    """Return the name of an API call without the API's date and version."""
+    return _DATE.sub("", api)
 
 
 def calls_of(finding: Finding) -> list[Call]:
@@ -144,3 +158,28 @@ def _text(value: object) -> str:
 
 def _error(text: str) -> str:
     return "" if text.lower() in _SUCCESS else text
+
+
+def failure_of(finding: Finding) -> str:
+    """Return the error of a finding whose calls all failed, an error code or HTTP status; "" for any other.
+
+    Calls whose outcome the finding does not state are not considered.
+    """
+    action = finding.at(ACTION)
+    calls = [
+        *(_read_action(action, "") if isinstance(action, dict) else ()),
+        *_read_anomalous(finding.at(ANOMALOUS)),
+    ]
+    if calls:
+        return calls[0].error if all(call.error for call in calls) else ""
+    status = finding.number("service.action.kubernetesApiCallAction.statusCode") or 0
+    return f"HTTP {status:.0f}" if status >= 400 else ""
+
+
+def is_denied(error: str) -> bool:
+    """Return whether an error of `failure_of` is a refusal, and not another failure such as NoSuchBucket."""
+    return any(word in error.lower() for word in _REFUSALS)
+
+
+#: Parts of the error codes and HTTP statuses by which AWS services and Kubernetes refuse a call.
+_REFUSALS = ("denied", "unauthorized", "forbidden", "notauthorized", "http 401", "http 403", "disallowed")

@@ -29,6 +29,16 @@ _IRREGULAR = {
     "ProductType": "productCodeType",
 }
 _MAX_DEPTH = 64
+#: Partitions by the beginning of their Regions' codes, before direction and number (botocore's partitions).
+_PARTITIONS = {
+    "cn": "aws-cn",
+    "us-gov": "aws-us-gov",
+    "eusc-de": "aws-eusc",
+    "us-iso": "aws-iso",
+    "us-isob": "aws-iso-b",
+    "eu-isoe": "aws-iso-e",
+    "us-isof": "aws-iso-f",
+}
 
 
 class MalformedEvent(ValueError):
@@ -134,14 +144,12 @@ class Finding:
 
     @property
     def partition(self) -> str:
-        """Return aws, aws-cn or aws-us-gov, from the finding, else from its ARN, else from its Region."""
+        """Return the partition (aws, aws-cn, …) from the finding, else from its ARN, else from its Region."""
         if stated := self.text("partition"):
             return stated
         if stated := self._from_arn(1):
             return stated
-        return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(
-            self.region.rpartition("-")[0].rpartition("-")[0], "aws"
-        )
+        return _PARTITIONS.get(self.region.rpartition("-")[0].rpartition("-")[0], "aws")
 
     @property
     def updated_at(self) -> str:

@@ -6,15 +6,18 @@ Types: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-find
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from enricher.enrichment.alert import UNKNOWN
+from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.event import Finding
 from enricher.finding.fields import iso_time, time_at
 from enricher.finding.safe_text import single_line
+from enricher.formats.asff_activity import activity_fields
 from enricher.formats.asff_resources import resources_of
 
 #: Prefix of the keys of this project's fields; no other field is ever changed.
@@ -59,9 +62,9 @@ def attack_fields(enriched: EnrichedFinding, limit: int = USER_VALUE_LIMIT) -> d
     """
     attack = enriched.attack
     techniques, tactics = attack["techniques"], attack["tactics"]
-    primary = techniques[0] if techniques else {}
+    primary: Mapping[str, Any] = techniques[0] if techniques else {}
     tactic = primary.get("tactic") or (tactics[0] if tactics else {})
-    former = [row["formerly"] for row in techniques if "formerly" in row]
+    former = [other for row in techniques if "formerly" in row and (other := other_release(row))]
     values = {
         "technique": primary.get("id"),
         "technique-name": primary.get("name"),
@@ -106,7 +109,8 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
     """Return the finding as an ASFF finding of the account's own product (`default_product`).
 
     The ATT&CK fields are in ProductFields: UserDefinedFields are the customer's, and BatchImportFindings does
-    not update them. Raise Incomplete if the finding lacks a value that ASFF requires.
+    not update them. Above FINDING_LIMIT the details of the activity are left out. Raise Incomplete if the
+    finding lacks a value that ASFF requires.
     """
     finding, alert = enriched.finding, enriched.alert
     if not finding.arn or len(finding.arn) > ID_LIMIT:
@@ -124,7 +128,7 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
         "FirstObservedAt": _time(finding, "service.eventFirstSeen"),
         "LastObservedAt": _time(finding, "service.eventLastSeen"),
     }
-    return {
+    asff = {
         "SchemaVersion": "2018-10-08",
         "Id": finding.arn,
         "ProductArn": default_product(finding),
@@ -136,7 +140,7 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
         **{key: value for key, value in optional.items() if value},
         "Title": single_line(finding.text("title") or finding.type, TITLE_LIMIT) or "GuardDuty finding",
         "Description": single_line(finding.text("description"), DESCRIPTION_LIMIT) or alert["headline"],
-        "SourceUrl": alert["console"],
+        **({"SourceUrl": alert["console"]} if alert["console"] else {}),
         "FindingProviderFields": {
             "Severity": _severity(enriched),
             "Types": types_of(enriched),
@@ -146,6 +150,18 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
         "RecordState": "ARCHIVED" if finding.flag("service.archived") else "ACTIVE",
         "Sample": alert["sample"],
     }
+    return _with_activity(asff, activity_fields(finding, enriched.context))
+
+
+def _with_activity(asff: dict[str, Any], activity: dict[str, Any]) -> dict[str, Any]:
+    """Add the objects of the activity, the last ones left out where the finding would exceed its limit."""
+    names = list(activity)
+    while names:
+        whole = {**asff, **{name: activity[name] for name in names}}
+        if len(json.dumps(whole)) <= FINDING_LIMIT:
+            return whole
+        names.pop()
+    return asff
 
 
 def default_product(finding: Finding) -> str:
@@ -172,7 +188,7 @@ def types_of(enriched: EnrichedFinding) -> list[str]:
     return list(types)[:TYPES_LIMIT]
 
 
-def _category(tactic: dict[str, str], technique: str) -> str:
+def _category(tactic: Mapping[str, Any], technique: str) -> str:
     if tactic["id"] == "TA0040":
         return _EFFECTS.get(technique.partition(".")[0], _NAMESPACES["TA0040"])
     return _NAMESPACES.get(tactic["id"], f"TTPs/{tactic['name']}")
@@ -181,7 +197,7 @@ def _category(tactic: dict[str, str], technique: str) -> str:
 def _severity(enriched: EnrichedFinding) -> dict[str, str]:
     label = enriched.alert["severity"]
     number = enriched.finding.number("severity")
-    severity = {"Label": "INFORMATIONAL" if label == UNKNOWN else label}
+    severity: dict[str, str] = {"Label": "INFORMATIONAL" if label == UNKNOWN else label}
     return severity if number is None else {**severity, "Original": f"{number:g}"}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from enricher.finding.event import Finding
+from enricher.finding.fields import text_at, value_at
 from enricher.finding.safe_text import single_line
 
 RESOURCES_LIMIT, RESOURCE_ID_LIMIT = 32, 512
@@ -51,33 +52,65 @@ def resources_of(finding: Finding) -> list[dict[str, Any]]:
         shared["Partition"] = finding.partition
     if role := _ROLES.get(finding.text("service.resourceRole")):
         shared["ResourceRole"] = role
-    named: dict[str, str] = {}
-    for kind, name in (*_of_finding(finding), *_of_sequence(finding)):
+    named: dict[str, dict[str, Any]] = {}
+    for kind, name, details in (*_of_finding(finding), *_of_sequence(finding)):
         if text := single_line(name, RESOURCE_ID_LIMIT):
-            named.setdefault(text, kind)
+            named.setdefault(text, {"Type": kind, "Id": text, **shared, **details})
     if not named:
-        named[f"AWS::::Account:{finding.account}"] = "AwsAccount"
-    return [{"Type": kind, "Id": name, **shared} for name, kind in list(named.items())[:RESOURCES_LIMIT]]
+        account = f"AWS::::Account:{finding.account}"
+        named[account] = {"Type": "AwsAccount", "Id": account, **shared}
+    return list(named.values())[:RESOURCES_LIMIT]
 
 
-def _of_finding(finding: Finding) -> Iterator[tuple[str, str]]:
+_Named = tuple[str, str, dict[str, Any]]  # type, ID, and {"Details": …} or {}
+
+
+def _of_finding(finding: Finding) -> Iterator[_Named]:
     if instance := finding.text("resource.instanceDetails.instanceId"):
-        arn = f"arn:{finding.partition}:ec2:{finding.region}:{finding.account}:instance/{instance}"
-        yield "AwsEc2Instance", arn
-    if key := finding.text("resource.accessKeyDetails.accessKeyId"):
-        yield "AwsIamAccessKey", f"AWS::IAM::AccessKey:{key}"
+        yield "AwsEc2Instance", _instance_arn(finding, instance), {}
+    key = finding.at("resource.accessKeyDetails")
+    if identity := text_at(key, "accessKeyId"):
+        yield "AwsIamAccessKey", _access_key(identity), _principal(finding, identity, key)
     for kind, place, name in _LOCATIONS:
         value = finding.at(f"resource.{place}")
         for item in value if isinstance(value, list) else [value]:
             text = item.get(name) if isinstance(item, dict) else None
             if isinstance(text, str):
-                yield kind, text
+                yield kind, text, {}
 
 
-def _of_sequence(finding: Finding) -> Iterator[tuple[str, str]]:
+def _of_sequence(finding: Finding) -> Iterator[_Named]:
     resources = finding.at("service.detection.sequence.resources")
     for item in resources if isinstance(resources, list) else []:
         uid = item.get("uid") if isinstance(item, dict) else None
-        if isinstance(uid, str):
-            kind = item.get("resourceType")
-            yield _SEQUENCE_KINDS.get(kind, "Other") if isinstance(kind, str) else "Other", uid
+        if not isinstance(uid, str):
+            continue
+        stated = item.get("resourceType")
+        kind = _SEQUENCE_KINDS.get(stated, "Other") if isinstance(stated, str) else "Other"
+        if kind == "AwsIamAccessKey" and not uid.startswith(("arn:", "AWS::")):
+            yield kind, _access_key(uid), _principal(finding, uid, value_at(item, "data.accessKey"))
+        elif kind == "AwsEc2Instance" and uid.startswith("i-"):
+            yield kind, _instance_arn(finding, uid), {}
+        else:
+            yield kind, uid, {}
+
+
+def _access_key(identity: str) -> str:
+    return f"AWS::IAM::AccessKey:{identity}"
+
+
+def _instance_arn(finding: Finding, instance: str) -> str:
+    return f"arn:{finding.partition}:ec2:{finding.region}:{finding.account}:instance/{instance}"
+
+
+def _principal(finding: Finding, identity: str, block: object) -> dict[str, Any]:
+    """Return {"Details": …} of an access key: who used it."""
+    details = {
+        "AccessKeyId": identity,
+        "PrincipalId": text_at(block, "principalId"),
+        "PrincipalType": text_at(block, "userType"),
+        "PrincipalName": text_at(block, "userName"),
+        "AccountId": finding.account,
+    }
+    lines = {key: single_line(value, RESOURCE_ID_LIMIT) for key, value in details.items()}
+    return {"Details": {"AwsIamAccessKey": {key: value for key, value in lines.items() if value}}}

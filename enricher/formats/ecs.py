@@ -8,21 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from enricher.enrichment.attack_block import finding_evidence, is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import Context, moment_of, read_context
+from enricher.finding.context import Context, moment_of
 from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
-from enricher.formats.ecs_entities import entity_fields
+from enricher.formats.ecs_entities import cloud_fields, entity_fields, outcome_of
+from enricher.formats.ecs_labels import resource_labels
 from enricher.formats.json_text import dump_json, filled
-from enricher.formats.summary import full_name, other_names, parent_of
+from enricher.formats.summary import id_and_name, other_names, parent_of
 from enricher.formats.truncation import Removals, fit
 
 ECS_VERSION = "9.4.0"
 
 #: Field sets removed, in this order, if the document without the original finding is still too large. The
-#: fields that identify the finding, `threat` and `labels` are never removed.
+#: fields that identify the finding, `threat` and `labels` are never removed, except for the labels of
+#: `resource_labels` (labels.resource here).
 TRUNCATION_ORDER = (
-    "file", "container", "orchestrator", "faas", "user_agent", "process", "host", "related", "dns", "user",
-    "network", "source", "destination", "message",
+    "file", "container", "orchestrator", "faas", "user_agent", "service", "process", "host", "related",
+    "labels.resource", "dns", "user", "network", "source", "destination", "message",
 )  # fmt: skip
 
 _CATEGORIES = {
@@ -41,11 +44,14 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     Above the limit parts of event.original are removed, then event.original, then field sets in
     TRUNCATION_ORDER; labels.truncated lists them. Raise TooLarge if the required fields exceed the limit.
     """
-    document = _document(enriched)
+    context = enriched.context
+    document = _document(enriched, context)
+    about = filled(resource_labels(enriched.finding, context))
+    present = document.keys() | ({"labels.resource"} if about else set())
     removals = Removals(
         enriched.finding.event["detail"],
         "event.original",
-        [key for key in TRUNCATION_ORDER if key in document],
+        [key for key in TRUNCATION_ORDER if key in present],
     )
 
     def truncated(count: int) -> str:
@@ -55,45 +61,41 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
             # A string, not an object: unknown fields could conflict with the index mapping, and Elasticsearch
             # rejects a document if a single field conflicts.
             smaller["event"] = {**document["event"], "original": dump_json(detail)}
-        if removed:
-            smaller["labels"] = {**document["labels"], "truncated": removed}
+        labels = document["labels"] if "labels.resource" in removed else {**document["labels"], **about}
+        smaller["labels"] = {**labels, "truncated": removed} if removed else labels
         return dump_json(smaller)
 
     return fit(truncated, removals.__len__, limit)
 
 
-def _document(enriched: EnrichedFinding) -> dict[str, Any]:
-    finding, context = enriched.finding, read_context(enriched.finding)
+def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
+    finding = enriched.finding
     purpose, _, rest = finding.type[:TEXT_LIMIT].partition(":")
     return filled(
         {
             "@timestamp": iso_time(moment_of(finding)),
-            "message": _message(enriched),
+            "message": _message(enriched, context),
             "ecs": {"version": ECS_VERSION},
             "event": _event_fields(enriched, context),
-            "threat": _threat_fields(enriched.attack),
+            "threat": _threat_fields(enriched.attack) | _software(context),
             "rule": {
                 "name": finding.type[:TEXT_LIMIT],
                 "category": purpose if rest else "",
                 "ruleset": f"{purpose}:{rest.partition('/')[0]}" if rest else "",
                 "description": text_at(finding.view, "title"),
             },
-            "cloud": {
-                "provider": "aws",
-                "account": {"id": finding.account[:TEXT_LIMIT]},
-                "region": finding.region[:TEXT_LIMIT],
-                "service": {"name": "guardduty"},
-            },
+            "cloud": cloud_fields(finding, enriched.alert["accountName"]),
             "observer": {"vendor": "AWS", "product": "GuardDuty"},
             **entity_fields(finding, context),
-            "labels": _labels(enriched, context),
+            "labels": _labels(enriched),
         }
     )
 
 
-def _message(enriched: EnrichedFinding) -> str:
+def _message(enriched: EnrichedFinding, context: Context) -> str:
     view = enriched.finding.view
-    parts = (enriched.alert["headline"], text_at(view, "title"), text_at(view, "description"))
+    parts = [enriched.alert["headline"], text_at(view, "title"), text_at(view, "description")]
+    parts += [f"{fact.label}: {', '.join(fact.values)}" for fact in context.facts]
     return "\n".join(part for part in parts if part)
 
 
@@ -113,11 +115,11 @@ def _event_fields(enriched: EnrichedFinding, context: Context) -> dict[str, Any]
         "category": [category for category in categories if category],
         "type": ["info", "denied"] if denied else ["info"],
         "action": context.call.operation if context.call else action.lower(),
-        "outcome": ("failure" if context.call.error else "success") if context.call else "",
+        "outcome": outcome_of(finding),
         "id": alert["dedupId"],
         "code": finding.type[:TEXT_LIMIT],
         "severity": int(severity) if severity is not None and abs(severity) < 2**31 else None,
-        "risk_score": severity if severity is not None and abs(severity) < 2**31 else None,
+        "risk_score": float(severity) if severity is not None and abs(severity) < 2**31 else None,
         "reason": next(iter(_reasons(enriched.attack)), ""),
         "provider": "guardduty",
         "module": "guardduty_attack",
@@ -133,7 +135,7 @@ def _threat_fields(attack: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arrays of `threat`: distinct, parallel, primary first, including parents."""
     techniques, children = [], []
     for row in attack["techniques"]:
-        if row["parent"]:
+        if is_sub_technique(row):
             children.append(row)
             techniques.append(parent_of(row))
         else:
@@ -147,6 +149,10 @@ def _threat_fields(attack: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _software(context: Context) -> dict[str, Any]:
+    return {"software": {"name": context.threats[0].name}} if context.threats else {}
+
+
 def _arrays(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     distinct = list({row["id"]: row for row in rows}.values())
     return {
@@ -156,22 +162,26 @@ def _arrays(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     }
 
 
-def _labels(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
+def _labels(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
-    primary = attack["techniques"][0] if attack["techniques"] else {}
+    primary: Mapping[str, Any] = attack["techniques"][0] if attack["techniques"] else {}
     return {
         "attack_version": attack["version"],
         "attack_mapping": attack["mapping"],
         "attack_status": attack["status"],
+        "attack_technique": primary.get("id"),
+        "attack_tactic": next((tactic["id"] for tactic in attack["tactics"]), ""),
         "attack_confidence": primary.get("confidence"),
         "attack_source": primary.get("source"),
         "attack_reasons": _reasons(attack),
-        "atlas": [f"{row['id']} {row['name']}" for row in attack.get("atlas", ())],
+        "atlas": attack["atlas"].split(),
         "finding_arn": finding.arn[:TEXT_LIMIT],
         "finding_id": text_at(finding.view, "id"),
-        "malware": list(dict.fromkeys(threat.name for threat in context.threats)),
         "occurrence": alert["occurrence"],
         "resource_role": text_at(finding.view, "service.resourceRole"),
+        "archived": "true" if alert["archived"] else "false",
+        "principal": next((row["id"] for row in alert["entities"] if row["kind"] == "principal"), ""),
+        **{key: alert[key][:TEXT_LIMIT] for key in ("check", "benign", "changes", "related")},
         "sample": "true" if alert["sample"] else "false",
         "severity": alert["severity"],
     }
@@ -181,10 +191,9 @@ def _reasons(attack: Mapping[str, Any]) -> list[str]:
     """Return one text per technique: name, confidence, source, rationale, evidence, other release's name."""
     reasons = []
     for row in attack["techniques"]:
-        shown = "; ".join(f"{shown['field']} = {shown['value']}" for shown in row["evidence"])
-        head = (
-            f"{full_name(row)} ({row['tactic']['name']}), {row['confidence']} confidence from {row['source']}"
-        )
+        shown = "; ".join(f"{shown['field']} = {shown['value']}" for shown in finding_evidence(row))
+        name = f"{id_and_name(row)} ({row['tactic']['name']})"
+        head = f"{name}, {row['confidence']} confidence from {row['source']}"
         parts = (f"{head}: {row['rationale']}", f"Evidence: {shown}." if shown else "", *other_names(row))
         reasons.append(" ".join(part for part in parts if part)[:TEXT_LIMIT])
     return reasons

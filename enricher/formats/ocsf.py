@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from enricher.attack.catalog import archived_url
+from enricher.enrichment.attack_block import is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import Context, moment_of, read_context
+from enricher.finding.context import Context, moment_of
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
 from enricher.formats.json_text import dump_json, filled, utf8_size
@@ -64,7 +65,7 @@ def render(enriched: EnrichedFinding, limit: int, version: str = OCSF_VERSIONS[0
 
 def _event(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, alert = enriched.finding, enriched.alert
-    view, context = finding.view, read_context(finding)
+    view, context = finding.view, enriched.context
     number = finding.number("severity")
     event = filled(
         {
@@ -79,11 +80,12 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
             "metadata": _metadata(enriched, context),
             "cloud": {
                 "provider": "AWS",
-                "account": account_of(finding.account[:TEXT_LIMIT]),
+                "account": account_of(finding.account[:TEXT_LIMIT], alert["accountName"][:TEXT_LIMIT]),
                 "region": finding.region[:TEXT_LIMIT],
                 "cloud_partition": finding.partition[:TEXT_LIMIT],
             },
             "finding_info": _finding_info(enriched),
+            "remediation": {"desc": alert["check"]},
             "resources": resources_of(finding, context),
             "evidences": evidences_of(finding, context),
             "malware": malware_of(context),
@@ -98,6 +100,7 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
                 }
             ],
             "unmapped": {
+                **{fact.path: ", ".join(fact.values) for fact in context.facts},
                 "customDetectionRuleName": text_at(view, "customDetectionRuleName"),
                 "service.action.actionType": text_at(view, "service.action.actionType"),
                 "service.featureName": text_at(view, "service.featureName"),
@@ -190,15 +193,14 @@ def attacks_of(attack: Mapping[str, Any]) -> list[dict[str, Any]]:
     for row in attack["techniques"]:
         tactic = next(tactic for tactic in attack["tactics"] if tactic["id"] == row["tactic"]["id"])
         entry = {"tactic": _named(tactic, version), "version": version}
-        if row["parent"]:
+        if is_sub_technique(row):
             entry |= {"technique": _named(parent_of(row), version), "sub_technique": _named(row, version)}
         else:
             entry["technique"] = _named(row, version)
         attacks.append(entry)
     if not attacks:
         attacks = [{"tactic": _named(tactic, version), "version": version} for tactic in attack["tactics"]]
-    atlas = attack.get("atlas", ())
-    return attacks + [{"technique": {"uid": row["id"], "name": row["name"]}} for row in atlas]
+    return attacks + [{"technique": {"uid": atlas_id}} for atlas_id in attack["atlas"].split()]
 
 
 def _named(row: Mapping[str, Any], version: str) -> dict[str, str]:

@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from enricher.enrichment.attack_block import finding_evidence
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.summary import Rows, context_rows, full_name, minor_rows, other_names
+from enricher.formats.summary import Rows, context_rows, fact_rows, id_and_name, minor_rows, other_names
 from enricher.formats.truncation import fit
 
 WIDTH = 78
@@ -30,13 +30,13 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     Above the limit whole sections are removed in a fixed order and a line lists them. Raise TooLarge if the
     headline, the link and the IDs alone exceed the limit. URLs in finding content are defanged.
     """
-    context = read_context(enriched.finding)
+    context = enriched.context
     parts = {
         "headline": _headline(enriched),
         "description": _description_lines(enriched.finding),
-        "context": _row_lines(context_rows(enriched.finding, context)),
+        "context": _row_lines(context_rows(enriched.finding, context) + fact_rows(context)),
         "attack": _attack_lines(enriched),
-        "link": ["OPEN IN THE CONSOLE", enriched.alert["console"]],
+        "link": ["OPEN IN THE CONSOLE", console] if (console := enriched.alert["console"]) else [],
         "detail": _row_lines(minor_rows(context)),
         "ids": _id_lines(enriched),
     }
@@ -80,13 +80,13 @@ def _attack_lines(enriched: EnrichedFinding) -> list[str]:
     lines = [f"ATT&CK {attack['version']}"]
     explained: set[str] = set()
     for place, row in enumerate(attack["techniques"]):
-        lines.append(f"{full_name(row)} | {row['tactic']['name']} | {row['confidence']} confidence")
+        lines.append(f"{id_and_name(row)} | {row['tactic']['name']} | {row['confidence']} confidence")
         if place < _MAX_EXPLAINED:
             lines += _explained(row, explained)
     if not attack["techniques"]:
         names = ", ".join(f"{tactic['name']} ({tactic['id']})" for tactic in attack["tactics"])
         lines.append(f"{names}: no technique can be determined from this finding." if names else _UNMAPPED)
-    lines += [f"ATLAS {row['id']} {row['name']}" for row in attack.get("atlas", ())]
+    lines += [f"ATLAS {attack['atlas']}"] if attack["atlas"] else []
     return lines
 
 
@@ -97,8 +97,8 @@ def _explained(row: Mapping[str, Any], explained: set[str]) -> Iterator[str]:
     if row["rationale"] not in explained:
         explained.add(row["rationale"])
         yield from _wrapped(plain(row["rationale"], 600), "    ")
-    for shown in row["evidence"][:3]:
-        yield f"    evidence: {plain(shown['field'])} = {defang(str(shown['value']), 120)}"
+    for shown in finding_evidence(row)[:3]:
+        yield f"    evidence: {plain(shown['field'])} = {defang(shown['value'], 120)}"
     yield from (f"    {line}" for line in other_names(row))
 
 
@@ -118,7 +118,7 @@ def _row_lines(rows: Rows) -> list[str]:
     lines: list[str] = []
     for label, value in rows:
         first, *more = _wrapped(defang(value, 160), " " * _LABEL) or [""]
-        lines += [f"{label:<{_LABEL}}{first.lstrip()}", *more]
+        lines += [f"{label:<{_LABEL - 1}} {first.lstrip()}", *more]
     return lines
 
 

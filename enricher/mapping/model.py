@@ -24,7 +24,11 @@ BUNDLE = Path(__file__).resolve().parent.parent / "bundle.json"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The mapping of one finding type. pairs: the primary entry first; empty for a known gap."""
+    """The mapping of one finding type. pairs: the primary entry first; empty for a known gap.
+
+    confidence: of every entry that has none of its own; entry_confidences: one for each pair, () if all have
+    the record's.
+    """
 
     type: str
     pairs: tuple[Pair, ...]
@@ -38,6 +42,14 @@ class Record:
     atlas: tuple[tuple[str, str], ...] = ()
     retired: str = ""
     successor: str = ""
+    response: str = ""
+    entry_confidences: tuple[Confidence, ...] = ()
+
+    @property
+    def rated_pairs(self) -> tuple[tuple[Pair, Confidence], ...]:
+        """Return each pair with its confidence, the primary one first."""
+        confidences = self.entry_confidences or (self.confidence,) * len(self.pairs)
+        return tuple(zip(self.pairs, confidences, strict=True))
 
     @property
     def is_retired(self) -> bool:
@@ -48,6 +60,21 @@ class Record:
     def is_override(self) -> bool:
         """Return whether the record is an override, which takes precedence over evidence in the finding."""
         return self.provenance == OVERRIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What to check or do first after the findings of one group.
+
+    target: instead of `check` where the resource is the target; denied: where every call failed; kinds: the
+    resources for whose findings without a record the group is used, "*" for all others. "" and () if not set.
+    """
+
+    group: str
+    check: str
+    target: str = ""
+    denied: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +90,7 @@ class AttackMapping:
     records: Mapping[str, Record] = field(repr=False)
     aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
     evidence: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    responses: Mapping[str, Response] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, path: Path | None = None) -> AttackMapping:
@@ -78,6 +106,7 @@ class AttackMapping:
             records={key: record_from_json(key, item) for key, item in bundle["records"].items()},
             aliases=bundle["aliases"],
             evidence=bundle["evidence"],
+            responses={key: response_from_json(key, item) for key, item in bundle["responses"].items()},
         )
 
     def record_for(self, finding_type: str) -> Record | None:
@@ -101,7 +130,8 @@ class AttackMapping:
     def with_overrides(self, overrides: Mapping[str, Record]) -> AttackMapping:
         """Return a mapping in which the overrides replace the bundled records, with aliases resolved.
 
-        Facts from AWS (ATLAS ids, retirement date, successor) are kept unless the override sets them.
+        Facts from AWS (ATLAS ids, retirement date, successor) and the response group are kept unless the
+        override sets them.
         """
         records = dict(self.records)
         for finding_type, record in overrides.items():
@@ -117,6 +147,7 @@ def _with_facts(record: Record, bundled: Record) -> Record:
         atlas=record.atlas or bundled.atlas,
         retired=record.retired or bundled.retired,
         successor=record.successor or bundled.successor,
+        response=record.response or bundled.response,
     )
 
 
@@ -139,6 +170,8 @@ def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:
         atlas=tuple((entry[0], entry[1]) for entry in item.get("atlas", ())),
         retired=item.get("retired", ""),
         successor=item.get("successor", ""),
+        response=item.get("response", ""),
+        entry_confidences=tuple(item.get("entry_confidences", ())),
     )
 
 
@@ -158,6 +191,8 @@ def record_to_json(record: Record) -> dict[str, Any]:
         "atlas": [list(entry) for entry in record.atlas],
         "retired": record.retired,
         "successor": record.successor,
+        "response": record.response,
+        "entry_confidences": list(record.entry_confidences),
     }
     return full | {key: value for key, value in optional.items() if value}
 
@@ -167,3 +202,14 @@ def _pair_to_json(pair: Pair) -> list[str | None]:
     while len(full) > 2 and full[-1] is None:
         full.pop()
     return full
+
+
+def response_from_json(group: str, item: Mapping[str, Any]) -> Response:
+    """Build a response group from its compact form in the bundle."""
+    return Response(group, **{**item, "kinds": tuple(item.get("kinds", ()))})
+
+
+def response_to_json(response: Response) -> dict[str, Any]:
+    """Return the compact form of a response group for the bundle, without empty fields."""
+    full = {"check": response.check, "target": response.target, "denied": response.denied}
+    return {key: value for key, value in (full | {"kinds": list(response.kinds)}).items() if value}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import date
 from typing import Any, cast
 
@@ -14,9 +14,12 @@ from enricher.mapping.problems import Problem
 
 PROVENANCES = ("2020", "aws", "project")
 MAX_ENTRIES = 3
+#: Dots in one line of a file. tomllib's time grows with the square of the dots in one key: a key of 80 kB
+#: takes 25 seconds, a line within this limit less than a millisecond.
+MAX_DOTS = 100
 KEYS = (
     "type", "attack", "confidence", "rationale", "caveats", "references", "provenance", "reviewed", "atlas",
-    "retired", "successor",
+    "retired", "successor", "response",
 )  # fmt: skip
 PAIR_KEYS = ("tactic", "technique", "former", "former_tactic")
 TYPE_PATTERN = r"[A-Z]\w*:[A-Z]\w*/[A-Z][\w.!&]*"
@@ -31,6 +34,11 @@ def read_records(
     name: the file, for problems; override: the records are overrides, for which `provenance` and
     `reviewed` are optional.
     """
+    if line := next((n for n, line in enumerate(text.split("\n"), 1) if line.count(".") > MAX_DOTS), 0):
+        problems.append(
+            Problem(name, "", f"line {line} has more than {MAX_DOTS} dots: write it as several lines")
+        )
+        return
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -54,15 +62,21 @@ def read_records(
             yield record
 
 
-def read_overrides(text: str, name: str, catalogue: Catalogue) -> tuple[dict[str, Record], list[Problem]]:
+def read_overrides(
+    text: str, name: str, catalogue: Catalogue, responses: Container[str] = ()
+) -> tuple[dict[str, Record], list[Problem]]:
     """Read overrides, which have the form of the bundled records, from TOML text.
 
-    name: the file or SSM parameter, for problems. Returns the valid records by finding type and the problems
-    of the others: an invalid override does not affect the rest.
+    name: the file or SSM parameter, for problems; responses: the groups that they may name. Returns the valid
+    records by finding type and the problems of the others: an invalid override does not affect the rest.
     """
     problems: list[Problem] = []
     records: dict[str, Record] = {}
     for record in read_records(text, name, catalogue, problems, override=True):
+        if record.response and record.response not in responses:
+            message = f"`response` {record.response!r} is not a group of mapping/responses.toml"
+            problems.append(Problem(name, record.type, message))
+            continue
         if record.type in records:
             problems.append(Problem(name, record.type, "overridden twice: using the first"))
         records.setdefault(record.type, record)
@@ -79,13 +93,15 @@ def read_record(
     expected = ", ".join(KEYS)
     messages = [f"unknown key {key!r}: expected one of {expected}" for key in sorted(item.keys() - set(KEYS))]
     messages += [*_check_text(item), *_check_review(item, override=override), *_check_lists(item)]
-    pairs = tuple(_read_pairs(item.get("attack"), catalogue, messages))
+    entries = tuple(_read_entries(item.get("attack"), catalogue, messages))
     if messages:
         return None, messages
+    confidence = cast("Confidence", item.get("confidence", "low"))
+    confidences = tuple(stated or confidence for _, stated in entries)
     record = Record(
         type=item["type"],
-        pairs=pairs,
-        confidence=cast("Confidence", item.get("confidence", "low")),
+        pairs=tuple(pair for pair, _ in entries),
+        confidence=confidence,
         rationale=_flatten(item["rationale"]),
         provenance=OVERRIDE if override else item["provenance"],
         file=stem,
@@ -95,6 +111,8 @@ def read_record(
         atlas=tuple((entry["id"], entry["name"]) for entry in item.get("atlas", ())),
         retired=str(item.get("retired", "")),
         successor=item.get("successor", ""),
+        response=item.get("response", ""),
+        entry_confidences=confidences if set(confidences) - {confidence} else (),
     )
     return record, []
 
@@ -103,7 +121,7 @@ def _check_text(item: dict[str, Any]) -> Iterator[str]:
     finding_type = item.get("type")
     if not isinstance(finding_type, str) or not _TYPE.fullmatch(finding_type):
         yield _invalid("type", "ThreatPurpose:Resource/Family[.Mechanism][!Artifact]", finding_type)
-    for key in ("rationale", "caveats", "successor"):
+    for key in ("rationale", "caveats", "successor", "response"):
         value = item.get(key, "")
         if not isinstance(value, str):
             yield f"`{key}` must be a string"
@@ -149,7 +167,10 @@ def _is_atlas(entry: object) -> bool:
     )
 
 
-def _read_pairs(value: object, catalogue: Catalogue, messages: list[str]) -> Iterator[Pair]:
+def _read_entries(
+    value: object, catalogue: Catalogue, messages: list[str]
+) -> Iterator[tuple[Pair, Confidence | None]]:
+    """Yield the valid entries of `attack`, each with its own confidence, None where it states none."""
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         messages.append("`attack` is missing: write [{ tactic, technique }, …], or [] for a known gap")
         return
@@ -159,14 +180,19 @@ def _read_pairs(value: object, catalogue: Catalogue, messages: list[str]) -> Ite
         )
     seen = set()
     for place, entry in enumerate(value, 1):
-        pair, problems = read_pair(entry, catalogue)
+        confidence = entry.get("confidence")
+        if "confidence" in entry and confidence not in CONFIDENCES:
+            problem = _invalid("confidence", ", ".join(CONFIDENCES), confidence)
+            messages.append(f"attack entry {place}: {problem}")
+        stated = {key: item for key, item in entry.items() if key != "confidence"}
+        pair, problems = read_pair(stated, catalogue)
         messages.extend(f"attack entry {place}: {problem}" for problem in problems)
         if pair is None:
             continue
         if (pair.tactic, pair.technique) in seen:
             messages.append(f"attack entry {place}: {pair.tactic} {pair.technique} is listed twice")
         seen.add((pair.tactic, pair.technique))
-        yield pair
+        yield pair, cast("Confidence | None", confidence)
 
 
 def read_pair(entry: dict[str, Any], catalogue: Catalogue) -> tuple[Pair | None, list[str]]:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Release, parent_id
 from enricher.authoring.rule_docs import rules_of
-from enricher.enrichment.enrich import attack_block, entries_of
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.precedence import entries_of
 from enricher.finding.safe_text import single_line
 from enricher.mapping.model import AttackMapping
 from enricher.pages.coverage import Cell, Cells, Key, kinds

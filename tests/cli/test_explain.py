@@ -39,7 +39,7 @@ def test_primary_technique_is_that_of_the_2020_mapping(
     first = result["attack"]["techniques"][0]
     assert (result["type"], result["known"]) == (finding_type, True)
     assert first["tactic"]["id"] == MAPPING_OF_2020[finding_type]["tactic"]
-    assert MAPPING_OF_2020[finding_type]["technique"] in (first["id"], (first["parent"] or {}).get("id"))
+    assert MAPPING_OF_2020[finding_type]["technique"] in (first["id"], first["parent"]["id"])
 
 
 def test_text_output_shows_tags_rationale_and_record(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,8 @@ from enricher.mapping.model import AttackMapping
 from tests.tiny_mapping import record
 
 HEADER = (
-    "finding_type,status,recorded_as,rank,tactic_id,tactic,technique_id,technique,parent_id,parent,confidence,"
+    "finding_type,type_status,recorded_as,attack_version,rank,tactic_id,tactic,technique_id,technique,parent_id,"
+    "parent,confidence,"
     "former_technique_id,former_technique,former_tactic_id,former_tactic"
 )
 
@@ -30,7 +31,7 @@ def test_every_type_and_alias_has_a_row(mapping: AttackMapping, capsys: pytest.C
     rows = _export(capsys)
     assert ",".join(rows[0]) == HEADER
     assert {row["finding_type"] for row in rows} == {*mapping.records, *mapping.aliases}
-    statuses = {row["finding_type"]: row["status"] for row in rows}
+    statuses = {row["finding_type"]: row["type_status"] for row in rows}
     counts = [list(statuses.values()).count(status) for status in ("active", "retired", "alias")]
     assert counts == [229, 24, 5]
 
@@ -39,10 +40,10 @@ def test_alias_has_the_rows_of_its_type(mapping: AttackMapping, capsys: pytest.C
     """The rows of an alias must be those of its type, apart from name and status."""
     rows = _export(capsys)
     alias, finding_type = next(iter(mapping.aliases.items()))
-    own = {"finding_type": finding_type, "status": "active"}
+    own = {"finding_type": finding_type, "type_status": "active"}
     alias_rows = [row for row in rows if row["finding_type"] == alias]
     assert [row | own for row in alias_rows] == [row for row in rows if row["finding_type"] == finding_type]
-    assert {(row["status"], row["recorded_as"]) for row in alias_rows} == {("alias", finding_type)}
+    assert {(row["type_status"], row["recorded_as"]) for row in alias_rows} == {("alias", finding_type)}
 
 
 @pytest.mark.parametrize(
@@ -50,13 +51,13 @@ def test_alias_has_the_rows_of_its_type(mapping: AttackMapping, capsys: pytest.C
     [
         (
             [],
-            "Stealth:IAMUser/CloudTrailLoggingDisabled,active,Stealth:IAMUser/CloudTrailLoggingDisabled,1,"
+            "Stealth:IAMUser/CloudTrailLoggingDisabled,active,Stealth:IAMUser/CloudTrailLoggingDisabled,19.2,1,"
             "TA0112,Defense Impairment,T1685.002,Disable or Modify Cloud Log,T1685,Disable or Modify Tools,"
             "high,T1562.008,Disable or Modify Cloud Logs,TA0005,Defense Evasion",
         ),
         (
             ["--attack-version", "18.1"],
-            "Stealth:IAMUser/CloudTrailLoggingDisabled,active,Stealth:IAMUser/CloudTrailLoggingDisabled,1,"
+            "Stealth:IAMUser/CloudTrailLoggingDisabled,active,Stealth:IAMUser/CloudTrailLoggingDisabled,18.1,1,"
             "TA0005,Defense Evasion,T1562.008,Disable or Modify Cloud Logs,T1562,Impair Defenses,high,"
             "T1685.002,Disable or Modify Cloud Log,TA0112,Defense Impairment",
         ),
@@ -135,3 +136,19 @@ def test_unknown_release_is_rejected_with_the_known_ones(capsys: pytest.CaptureF
         main(["export", "--format", "csv", "--attack-version", "17.0"])
     assert caught.value.code == 2
     assert "expected 19.2 or 18.1" in capsys.readouterr().err
+
+
+def test_one_row_has_a_unique_key(mapping: AttackMapping, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --one-row each type and alias must have one row, with the IDs of all its entries joined."""
+    entries = _export(capsys)
+    rows = _export(capsys, "--one-row")
+    assert [row["finding_type"] for row in rows] == list(
+        dict.fromkeys(row["finding_type"] for row in entries)
+    )
+    assert {*mapping.records, *mapping.aliases} == {row["finding_type"] for row in rows}
+    for row in rows:
+        own = [entry for entry in entries if entry["finding_type"] == row["finding_type"]]
+        for joined, column in (("tactic_ids", "tactic_id"), ("technique_ids", "technique_id")):
+            assert row[joined].split() == list(dict.fromkeys(filter(None, (one[column] for one in own))))
+        primary = {key: value for key, value in own[0].items() if key != "rank"}
+        assert primary.items() <= row.items()

@@ -29,11 +29,17 @@ def test_rationale_follows_its_technique() -> None:
     """The primary technique's rationale must follow its own line, not that of another technique."""
     event = examples.event("ec2-portscan")
     rows = [
-        {"name": name, "id": name, "parent": None, "tactic": {"name": "T"}, "confidence": "high"}
+        {
+            "name": name,
+            "id": name,
+            "parent": {"id": name, "name": name},
+            "tactic": {"name": "T"},
+            "confidence": "high",
+        }
         | {"source": "evidence", "evidence": [], "rationale": f"Why {name}."}
         for name in ("First", "Second")
     ]
-    body = {"attack": {"techniques": rows, "tactics": [], "status": "mapped"}}
+    body = {"attack": {"techniques": rows, "tactics": [], "status": "mapped", "atlas": ""}}
     body |= {"alert": {"headline": "h", "severity": "LOW"}}
     message = {"Body": json.dumps(body), "MessageAttributes": {}}
     lines = finding_lines(event, {"siem": message}, Paint(color=False))

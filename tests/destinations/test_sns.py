@@ -26,6 +26,7 @@ from enricher.finding.event import Finding
 from enricher.formats import load_format
 from enricher.mapping.model import AttackMapping
 from tests import examples
+from tests.fault_injection.injector import client_error
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -107,12 +108,12 @@ def test_filter_policy_matches_former_ids(aws: tuple[SNSClient, SQSClient], mapp
 
 
 @pytest.mark.parametrize("name", examples.names())
-def test_at_most_nine_attributes(name: str, mapping: AttackMapping) -> None:
-    """No finding may have more than nine attributes: raw delivery discards messages with more than ten."""
+def test_at_most_ten_attributes(name: str, mapping: AttackMapping) -> None:
+    """No finding may have more than ten attributes: raw delivery discards such messages."""
     attributes = attributes_of(delivery(mapping, name).enriched)
     assert set(attributes) <= {
         "finding_type", "severity", "severity_label", "account_id", "region", "tactics", "techniques",
-        "status", "occurrence",
+        "status", "occurrence", "sample",
     }  # fmt: skip
     assert all(value["StringValue"] for value in attributes.values())
 
@@ -127,7 +128,9 @@ def test_techniques_attribute_has_parents_and_former_ids(mapping: AttackMapping)
 def test_attributes_without_a_value_are_left_out(mapping: AttackMapping) -> None:
     """A finding without severity, account or Region must be sent without those attributes."""
     enriched = enrich(Finding.from_event({"detail": {"type": "Nothing:Known/AtAll"}}), mapping)
-    assert {"finding_type", "severity_label", "status", "occurrence"} == set(attributes_of(enriched))
+    assert {"finding_type", "severity_label", "status", "occurrence", "sample"} == set(
+        attributes_of(enriched)
+    )
 
 
 def test_size_counts_attributes_and_bytes(mapping: AttackMapping) -> None:
@@ -160,7 +163,9 @@ class Recorder:
         self.calls.append(request["PublishBatchRequestEntries"])
         if self.error:
             raise self.error
-        return {"Successful": [], "Failed": self.failed}
+        failed = {entry["Id"] for entry in self.failed}
+        ids = [entry["Id"] for entry in request["PublishBatchRequestEntries"]]
+        return {"Successful": [{"Id": key} for key in ids if key not in failed], "Failed": self.failed}
 
 
 def test_only_failed_entries_fail(mapping: AttackMapping) -> None:
@@ -171,6 +176,74 @@ def test_only_failed_entries_fail(mapping: AttackMapping) -> None:
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
     batch = [delivery(mapping, key=key) for key in "abc"]
     assert {"b": Failure("PublishBatch: InternalError: try again")} == target.deliver(batch, plenty)
+
+
+@pytest.mark.parametrize(
+    ("code", "sender_fault", "remedy"),
+    [
+        ("InvalidParameter", True, Remedy.DEAD_LETTER),
+        ("KMSThrottling", True, Remedy.RETRY),
+        ("InternalError", False, Remedy.RETRY),
+    ],
+)
+def test_fault_of_the_sender_is_dead_lettered(
+    code: str, sender_fault: bool, remedy: Remedy, mapping: AttackMapping
+) -> None:
+    """An entry that SNS refuses must be dead-lettered at once with SNS's reason, unless it is throttled."""
+    client = Recorder(failed=[{"Id": "0", "Code": code, "Message": "why", "SenderFault": sender_fault}])
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    assert {"a": Failure(f"PublishBatch: {code}: why", remedy)} == target.deliver(
+        [delivery(mapping, key=key) for key in "ab"], plenty
+    )
+
+
+def test_entry_missing_in_the_answer_is_retried(
+    mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that the answer lists neither as successful nor as failed must be retried."""
+    client = Recorder()
+    monkeypatch.setattr(client, "publish_batch", lambda **_: {"Successful": [{"Id": "1"}]})
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    failures = target.deliver([delivery(mapping, key=key) for key in "abc"], plenty)
+    assert dict.fromkeys("ac", Failure("PublishBatch: not in the answer")) == failures
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_refused_call_is_made_for_each_half(place: int, mapping: AttackMapping) -> None:
+    """If one entry makes SNS refuse the call, it must be dead-lettered alone and the others be published."""
+
+    class Refusing(Recorder):
+        def publish_batch(self, **request: Any) -> dict[str, Any]:
+            if any(f'"id":"{place}"' in entry["Message"] for entry in request["PublishBatchRequestEntries"]):
+                raise client_error("PublishBatch", "InvalidParameter")
+            return super().publish_batch(**request)
+
+    client = Refusing()
+    target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
+    batch = [delivery(mapping, key=str(number), id=str(number)) for number in range(10)]
+    failures = target.deliver(batch, plenty)
+    assert {str(place): Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
+    assert 9 == sum(len(call) for call in client.calls)
+
+
+@pytest.mark.parametrize(
+    ("severity", "text"),
+    [
+        (8, "8"),
+        (8.9, "8.9"),
+        (10**9, "1000000000"),
+        (10**9 + 1, None),
+        (-(10**9) - 1, None),
+        (1e300, None),
+        (1e-7, "0"),
+        (-1e-7, "0"),
+        (4.123456, "4.12346"),
+    ],
+)
+def test_number_is_in_the_range_of_sns(severity: float, text: str | None, mapping: AttackMapping) -> None:
+    """The severity must be a number that a filter policy can compare, or be left out."""
+    attribute = attributes_of(delivery(mapping, severity=severity).enriched).get("severity", {})
+    assert text == attribute.get("StringValue")
 
 
 def test_attributes_count_as_sns_counts_them() -> None:
@@ -198,7 +271,7 @@ def test_reasons_quote_nothing_of_a_finding(mapping: AttackMapping) -> None:
     client = Recorder(error=error)
     target = SnsDestination(client, "arn", load_format("guardduty"), 262_144, 20)  # type: ignore[arg-type]
     [failure] = target.deliver([delivery(mapping)], plenty).values()
-    assert ("ParamValidationError at enricher.destinations.sns", Remedy.RETRY) == (
+    assert ("ParamValidationError at enricher.destinations.sns", Remedy.DEAD_LETTER) == (
         failure.reason.partition(":")[0],
         failure.remedy,
     )

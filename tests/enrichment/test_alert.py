@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.enrichment.alert import console_url, dedup_id, headline, severity_label, subject_of
+from enricher.attack.catalog import Pair
+from enricher.enrichment.alert import Alert, console_url, dedup_id, headline, severity_label, subject_of
+from enricher.enrichment.attack_block import Attack, attack_block
 from enricher.enrichment.enrich import enrich
+from enricher.enrichment.tag import Entry
+from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import single_line
 from enricher.mapping.model import AttackMapping
 from tests import examples
+
+NO_ATTACK: Attack = {
+    "framework": "MITRE ATT&CK",
+    "version": "19.2",
+    "mapping": "2026.11.0",
+    "status": "unmapped",
+    "tactics": [],
+    "techniques": [],
+    "atlas": "",
+}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +53,12 @@ def test_severity_labels_cover_every_value(severity: float | None, label: str) -
     assert label == severity_label(severity)
 
 
-def alert_of(name: str, mapping: AttackMapping) -> dict[str, Any]:
+def headline_of(finding: Finding, attack: Attack, label: str) -> str:
+    """Return the headline of a finding, whose context is read here."""
+    return headline(finding, read_context(finding), attack, label)
+
+
+def alert_of(name: str, mapping: AttackMapping) -> Alert:
     """Return the `alert` object of an example event."""
     return enrich(Finding.from_event(examples.event(name)), mapping).alert
 
@@ -54,11 +72,13 @@ def alert_of(name: str, mapping: AttackMapping) -> dict[str, Any]:
         ("awkward-repeat", "occurrence", "repeat"),
         ("awkward-severity-7-0", "sample", False),
         ("awkward-sample-finding", "sample", True),
+        ("awkward-archived", "archived", True),
+        ("ec2-portscan", "archived", False),
     ],
 )
 def test_alert_fields_match_the_finding(name: str, key: str, value: object, mapping: AttackMapping) -> None:
     """Severity label, occurrence and sample flag must match the finding."""
-    assert value == alert_of(name, mapping)[key]
+    assert value == dict(alert_of(name, mapping))[key]
 
 
 def test_dedup_id_is_hash_of_arn_and_updated_at(mapping: AttackMapping) -> None:
@@ -80,13 +100,13 @@ def test_long_resource_name_does_not_displace_the_account() -> None:
         "type": "x", "accountId": "111122223333", "region": "eu-west-1",
         "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"userName": "u" * 300}},
     }  # fmt: skip
-    line = headline(Finding.from_detail(detail), {"techniques": [], "tactics": []}, "LOW")
+    line = headline_of(Finding.from_detail(detail), NO_ATTACK, "LOW")
     assert line.endswith("... in 111122223333/eu-west-1")
 
 
 def test_headline_without_account_and_region_ends_with_the_resource() -> None:
     """The headline of a finding without account and Region must not end with an empty "in"."""
-    line = headline(Finding.from_detail({"type": "x"}), {"techniques": [], "tactics": []}, "UNKNOWN")
+    line = headline_of(Finding.from_detail({"type": "x"}), NO_ATTACK, "UNKNOWN")
     assert "UNKNOWN · x · unnamed resource" == line
 
 
@@ -96,6 +116,10 @@ def test_headline_without_account_and_region_ends_with_the_resource() -> None:
         ("aws", "eu-west-1", "console.aws.amazon.com"),
         ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
         ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ("aws-eusc", "eusc-de-east-1", "console.amazonaws-eusc.eu"),
+        ("", "eusc-de-east-1", "console.amazonaws-eusc.eu"),
+        ("", "cn-northwest-1", "console.amazonaws.cn"),
+        ("", "ap-southeast-2", "console.aws.amazon.com"),
     ],
 )
 def test_console_url_matches_the_partition(partition: str, region: str, host: str) -> None:
@@ -104,6 +128,12 @@ def test_console_url_matches_the_partition(partition: str, region: str, host: st
     assert f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId=abc" == console_url(
         finding
     )
+
+
+@pytest.mark.parametrize(("partition", "region"), [("aws-iso", ""), ("", "us-isob-east-1"), ("aws-x", "x")])
+def test_no_link_where_the_console_is_not_documented(partition: str, region: str) -> None:
+    """A partition without a documented console host must have no link: a wrong one leads to a stranger."""
+    assert "" == console_url(Finding.from_detail({"type": "x", "partition": partition, "region": region}))
 
 
 @pytest.mark.parametrize("text", ["\ud800", "\u00e9" * 100_000])
@@ -119,18 +149,19 @@ def test_console_url_escapes_the_id() -> None:
     assert re.search(r'["<>]', console_url(finding)) is None
 
 
-def test_headline_contains_severity_technique_resource_and_account() -> None:
+def test_headline_contains_severity_technique_resource_and_account(mapping: AttackMapping) -> None:
     """The headline must contain severity label, technique, resource, account and Region, in this order."""
     finding = Finding.from_event(examples.event("awkward-no-action"))
-    attack = {"techniques": [{"name": "Network Service Discovery", "id": "T1046"}], "tactics": []}
-    assert headline(finding, attack, "HIGH").startswith("HIGH · Network Service Discovery (T1046) · ")
-    assert headline(finding, attack, "HIGH").endswith(f" in 111122223333/{finding.region}")
+    attack = attack_block([Entry(Pair("TA0007", "T1046"), "high", "evidence", "")], None, mapping)
+    assert headline_of(finding, attack, "HIGH").startswith("HIGH · Network Service Discovery (T1046) · ")
+    assert headline_of(finding, attack, "HIGH").endswith(f" in 111122223333/{finding.region}")
 
 
 @pytest.mark.parametrize("name", examples.names())
 def test_every_example_has_a_resource_name(name: str) -> None:
     """The subject of a finding with resource details must not be "unnamed resource"."""
-    assert "unnamed resource" != subject_of(Finding.from_event(examples.event(name)))
+    finding = Finding.from_event(examples.event(name))
+    assert "unnamed resource" != subject_of(finding, read_context(finding))
 
 
 @given(st.text())

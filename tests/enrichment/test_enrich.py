@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 
 from enricher.attack.catalog import Catalogue, Pair
-from enricher.enrichment.enrich import attack_block, combine_entries, enrich
+from enricher.enrichment.attack_block import attack_block, other_release
+from enricher.enrichment.enrich import enrich
+from enricher.enrichment.precedence import combine_entries
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
+from enricher.finding.paths import Shown
 from enricher.mapping.model import AttackMapping, Record
 from tests import examples
 
-FIXED_KEYS = ["framework", "version", "mapping", "status", "tactics", "techniques"]
-TECHNIQUE_KEYS = ["id", "name", "url", "parent", "tactic", "confidence", "source", "rationale", "evidence"]
+FIXED_KEYS = ["framework", "version", "mapping", "status", "tactics", "techniques", "atlas"]
+TECHNIQUE_KEYS = [
+    "id", "name", "url", "parent", "tactic", "confidence", "source", "rationale", "evidence", "formerly",
+]  # fmt: skip
 
 
 def entry(
@@ -58,8 +63,8 @@ def catalogue(mapping: AttackMapping) -> Catalogue:
     return mapping.catalogue
 
 
-def test_formerly_only_where_releases_differ(mapping: AttackMapping) -> None:
-    """`formerly` must contain the former ID, name and tactic, and be absent where nothing changed."""
+def test_formerly_is_always_present(mapping: AttackMapping) -> None:
+    """`formerly` must contain the former ID, name and tactic, the same ones where nothing changed."""
     block = attack_block([entry("TA0112", "T1685.002"), entry("TA0007", "T1046")], None, mapping)
     assert {
         "version": "18.1",
@@ -67,22 +72,59 @@ def test_formerly_only_where_releases_differ(mapping: AttackMapping) -> None:
         "name": "Disable or Modify Cloud Logs",
         "tactic": {"id": "TA0005", "name": "Defense Evasion"},
     } == block["techniques"][0]["formerly"]
-    assert "formerly" not in block["techniques"][1]
+    assert {
+        "version": "18.1",
+        "id": "T1046",
+        "name": "Network Service Discovery",
+        "tactic": {"id": "TA0007", "name": "Discovery"},
+    } == block["techniques"][1]["formerly"]
 
 
-@pytest.mark.parametrize(("release", "key"), [(None, "formerly"), ("18.1", "currently")])
+def test_formerly_without_a_counterpart_is_empty(mapping: AttackMapping) -> None:
+    """A technique that 18.1 does not have must have empty texts, and the tactic's former names."""
+    former = attack_block([entry("TA0112", "T1687")], None, mapping)["techniques"][0]["formerly"]
+    assert ("18.1", "", "") == (former["version"], former["id"], former["name"])
+    assert {"id": "TA0005", "name": "Defense Evasion"} == former["tactic"]
+
+
+def test_parent_of_a_technique_is_itself(mapping: AttackMapping) -> None:
+    """`parent` must be what to group by: the parent of a sub-technique, a technique itself otherwise."""
+    rows = attack_block([entry("TA0112", "T1685.002"), entry("TA0007", "T1046")], None, mapping)["techniques"]
+    assert [("T1685", "Disable or Modify Tools"), ("T1046", "Network Service Discovery")] == [
+        (row["parent"]["id"], row["parent"]["name"]) for row in rows
+    ]
+
+
+@pytest.mark.parametrize(("value", "text"), [(4444, "4444"), (True, "true"), (8.5, "8.5"), (22.0, "22")])
+def test_evidence_value_is_text(value: float, text: str, mapping: AttackMapping) -> None:
+    """A value in the evidence must be a string whatever its type in the finding."""
+    shown = Entry(Pair("TA0007", "T1046"), "high", "evidence", "because", (Shown("a.b", value),))
+    row = attack_block([shown], None, mapping)["techniques"][0]
+    assert [{"field": "a.b", "value": text}] == row["evidence"]
+
+
+def test_evidence_of_the_type_is_the_type_of_the_finding(mapping: AttackMapping) -> None:
+    """Where the type decided, the evidence must be the field `type` as the finding spells it."""
+    row = enrich(Finding.from_detail({"type": "recon:ec2/portscan"}), mapping).attack["techniques"][0]
+    assert ("finding-type", [{"field": "type", "value": "recon:ec2/portscan"}]) == (
+        row["source"],
+        row["evidence"],
+    )
+
+
+@pytest.mark.parametrize("release", [None, "18.1"])
 @pytest.mark.parametrize("pair", [("TA0002", "T1610"), ("TA0004", "T1548.005"), ("TA0006", "T1556")])
 def test_change_of_another_tactic_is_not_a_difference(
-    mapping: AttackMapping, pair: tuple[str, str], release: str | None, key: str
+    mapping: AttackMapping, pair: tuple[str, str], release: str | None
 ) -> None:
     """With equal ID, name and tactic, changes of the technique's other tactics must not be reported."""
     block = attack_block([entry(*pair)], None, mapping, release)
     assert [pair] == [(row["id"], row["tactic"]["id"])[::-1] for row in block["techniques"]]
-    assert key not in block["techniques"][0]
+    assert other_release(block["techniques"][0]) is None
 
 
 def test_renamed_tactic_is_a_difference(mapping: AttackMapping) -> None:
-    """A technique that kept its ID under a renamed tactic must have `formerly`."""
+    """A technique that kept its ID under a renamed tactic must have the former one in `formerly`."""
     block = attack_block([entry("TA0005", "T1078.004")], None, mapping)
     assert {"id": "TA0005", "name": "Defense Evasion"} == block["techniques"][0]["formerly"]["tactic"]
 
@@ -132,11 +174,11 @@ def test_status_matches_the_entries(entries: list[Entry], status: str, mapping: 
 
 
 def test_atlas_ids_are_included(mapping: AttackMapping) -> None:
-    """MITRE ATLAS IDs must be included where AWS documents them; otherwise the key must be absent."""
+    """MITRE ATLAS IDs must be included where AWS documents them; otherwise the text must be empty."""
     record = mapping.record_for("Impact:IAMUser/PromptInjection.Direct")
     assert record is not None
-    assert [{"id": "AML.T0051", "name": "LLM Prompt Injection"}] == attack_block([], record, mapping)["atlas"]
-    assert "atlas" not in attack_block([], None, mapping)
+    assert "AML.T0051" == attack_block([], record, mapping)["atlas"]
+    assert "" == attack_block([], None, mapping)["atlas"]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
 from enricher.attack.catalog import Pair
-from enricher.enrichment.enrich import attack_block, enrich, entries_of
+from enricher.enrichment.attack_block import Attack, attack_block, is_sub_technique
+from enricher.enrichment.enrich import enrich
+from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
@@ -17,12 +18,12 @@ from tests import examples
 FORMER = "18.1"
 
 
-def _block(mapping: AttackMapping, tactic: str, technique: str | None, rationale: str = "") -> dict[str, Any]:
+def _block(mapping: AttackMapping, tactic: str, technique: str | None, rationale: str = "") -> Attack:
     entry = Entry(Pair(tactic, technique), "low", "guardduty", rationale)
     return attack_block([entry], None, mapping, FORMER)
 
 
-def _unknown_to_former(block: dict[str, Any], mapping: AttackMapping) -> list[str]:
+def _unknown_to_former(block: Attack, mapping: AttackMapping) -> list[str]:
     """Return names and IDs that 18.1 does not have, except those in `currently`."""
     former = mapping.catalogue.former
     found = [row["name"] for row in block["tactics"] if former.tactics[row["id"]].name != row["name"]]
@@ -36,7 +37,7 @@ def _unknown_to_former(block: dict[str, Any], mapping: AttackMapping) -> list[st
             if key not in former.techniques
         ]
         found += re.findall(r"Stealth|Defense Impairment|TA0112", row["rationale"])
-        if row["parent"] and former.techniques[row["parent"]["id"]].name != row["parent"]["name"]:
+        if is_sub_technique(row) and former.techniques[row["parent"]["id"]].name != row["parent"]["name"]:
             found.append(row["parent"]["id"])
     return found
 
@@ -58,9 +59,14 @@ def test_every_example_is_valid_in_the_former_release(name: str, mapping: Attack
     assert _unknown_to_former(enriched.attack, mapping) == []
 
 
-def test_currently_is_present_only_where_the_releases_differ(mapping: AttackMapping) -> None:
-    """An entry that is the same in both releases must have no `currently`, a changed one 19.2's names."""
-    assert "currently" not in _block(mapping, "TA0007", "T1046")["techniques"][0]
+def test_every_entry_has_its_current_names(mapping: AttackMapping) -> None:
+    """In 18.1 mode every entry must have 19.2's names in `currently`, the same ones where nothing changed."""
+    assert _block(mapping, "TA0007", "T1046")["techniques"][0]["currently"] == {
+        "version": "19.2",
+        "id": "T1046",
+        "name": "Network Service Discovery",
+        "tactic": {"id": "TA0007", "name": "Discovery"},
+    }
     assert _block(mapping, "TA0112", "T1685.002")["techniques"][0]["currently"] == {
         "version": "19.2",
         "id": "T1685.002",

@@ -62,7 +62,7 @@ def test_guardduty_entries_are_primary(mapping: AttackMapping) -> None:
     """Techniques that GuardDuty states must come before all others, with source "guardduty"."""
     finding = Finding.from_event(examples.event("attack-sequence-compromised-s3-data"))
     rows = enrich(finding, mapping).attack["techniques"]
-    assert ["T1619", "T1530", "T1485"] == [row["id"] for row in rows]
+    assert ["T1530", "T1619", "T1485"] == [row["id"] for row in rows]
     assert {"guardduty"} == {row["source"] for row in rows}
 
 

@@ -47,9 +47,9 @@ def test_counterpart_is_in_the_rationale(mapping: AttackMapping) -> None:
 
 
 def test_undocumented_type_is_tagged_with_low_confidence(mapping: AttackMapping) -> None:
-    """The example of an undocumented type must be tagged by its name, with low confidence."""
+    """The example of an undocumented type must be tagged by its API call, with low confidence."""
     (row,) = enrich(Finding.from_event(examples.event("awkward-unknown-type")), mapping).attack["techniques"]
-    assert ("T1537", "low", "threat-purpose") == (row["id"], row["confidence"], row["source"])
+    assert ("T1537", "low", "evidence") == (row["id"], row["confidence"], row["source"])
 
 
 def test_table_lists_every_purpose_in_use(mapping: AttackMapping) -> None:

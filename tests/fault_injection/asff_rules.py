@@ -55,7 +55,9 @@ def asff_faults(finding: Mapping[str, Any]) -> list[str]:
         violations.append(f"AwsAccountId: {finding.get('AwsAccountId')}")
     violations += fields_faults(finding.get("ProductFields", {}), 2048)
     violations += fields_faults(finding.get("UserDefinedFields", {}), 1024)
-    violations += _provider_violations(finding) + _resource_violations(finding)
+    violations += (
+        _provider_violations(finding) + _resource_violations(finding) + _activity_violations(finding)
+    )
     if len(json.dumps(finding)) > 240_000:
         violations.append("larger than 240 KB")
     return violations
@@ -95,3 +97,50 @@ def _resource_violations(finding: Mapping[str, Any]) -> list[str]:
         if resource.get("ResourceRole", "Target") not in ("Target", "Actor"):
             violations.append(f"ResourceRole {resource['ResourceRole']}")
     return violations
+
+
+_ACTIONS = {
+    "NETWORK_CONNECTION": "NetworkConnectionAction",
+    "PORT_PROBE": "PortProbeAction",
+    "DNS_REQUEST": "DnsRequestAction",
+    "AWS_API_CALL": "AwsApiCallAction",
+}
+#: Longest text of the fields of Action, Network, Process, Malware and Threats.
+_ACTIVITY_LENGTHS = {
+    "Api": 128, "ServiceName": 128, "Domain": 128, "PortName": 128, "Protocol": 64, "SourceDomain": 128,
+    "DestinationDomain": 128, "FilePath": 512, "FileName": 512, "Hash": 512, "Path": 512,
+}  # fmt: skip
+
+
+def _activity_violations(finding: Mapping[str, Any]) -> list[str]:
+    """Return the violations of Action, Network, Process, Malware and Threats."""
+    action = finding.get("Action", {})
+    violations = []
+    if action and not {_ACTIONS.get(action.get("ActionType"))} <= action.keys():
+        violations.append(f"Action without its details: {sorted(action)}")
+    violations += [
+        f"{len(finding[name])} {name}"
+        for name, most in {"Malware": 5, "Threats": 32}.items()
+        if name in finding and not 1 <= len(finding[name]) <= most
+    ]
+    for threat in finding.get("Threats", []):
+        if not 1 <= len(threat["Name"]) <= 128 or not 1 <= len(threat.get("FilePaths", [0])) <= 5:
+            violations.append(f"threat {threat['Name'][:40]}")
+    violations += [
+        f"malware {item['Name'][:40]}" for item in finding.get("Malware", []) if len(item["Name"]) > 64
+    ]
+    parts = [finding.get(name) for name in ("Action", "Network", "Process", "Malware", "Threats")]
+    for key, text in (leaf for part in parts for leaf in _texts(part, "")):
+        if not text.strip() or len(text) > _ACTIVITY_LENGTHS.get(key, 512):
+            violations.append(f"{key}: {text[:40]!r}")
+    return violations
+
+
+def _texts(value: Any, key: str) -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        return [(key, value)]
+    if isinstance(value, dict):
+        return [leaf for name, item in value.items() for leaf in _texts(item, name)]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in _texts(item, key)]
+    return []

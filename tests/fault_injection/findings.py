@@ -108,11 +108,13 @@ def _one_update(
     severity = rng.choice(_SEVERITIES)
     address, user = f"198.51.100.{rng.randrange(4)}", f"user{rng.randrange(2)}"
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
+    # A few have more keys than fit into a message: they must not hold back their batch.
+    keys = "".join(f'"key{key}":"{"x" * 40}",' for key in range(6_000 if rng.random() < 0.001 else 0))
     # A distinct microsecond distinguishes updates without an ARN.
     updated_at = f"{moment:%Y-%m-%dT%H:%M:%S}.{number % 10**6:06d}Z"
     body = (
         f'{{"id":"e{number}","detail-type":"GuardDuty Finding","source":"aws.guardduty","region":"{REGION}",'
-        f'"detail":{{"accountId":"{account}","region":"{REGION}","partition":"aws",'
+        f'"detail":{{{keys}"accountId":"{account}","region":"{REGION}","partition":"aws",'
         f'"arn":"{arn}","id":"f{number}",'
         f'"type":"{finding_type}","severity":{severity},"title":"t","description":"d",'
         f'"createdAt":"{updated_at}","updatedAt":"{updated_at}",'

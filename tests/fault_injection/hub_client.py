@@ -55,7 +55,7 @@ class HubClient:
         self.get_calls += 1
         self._limit_rate(self._get, "GetFindings")
         return self.injector.call(
-            "GetFindings", lambda: self.hub.get(request), 22.0, "TooManyRequestsException"
+            "GetFindings", lambda: self.hub.get(request), 26.0, "TooManyRequestsException"
         )
 
     def batch_update_findings(self, **request: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class HubClient:
             response = self.hub.update({**request, "FindingIdentifiers": accepted})
             return {**response, "UnprocessedFindings": response["UnprocessedFindings"] + unprocessed}
 
-        return self.injector.call("BatchUpdateFindings", update, 22.0, "LimitExceededException")
+        return self.injector.call("BatchUpdateFindings", update, 26.0, "LimitExceededException")
 
     def batch_import_findings(self, **request: Any) -> dict[str, Any]:
         """Fake the operation."""
@@ -92,12 +92,15 @@ class HubClient:
                     failed.append({"Id": finding["Id"], "ErrorCode": "InternalFailure", "ErrorMessage": "x"})
                 else:
                     accepted.append(finding)
-            response = (
-                self.hub.import_findings({"Findings": accepted}) if accepted else {"FailedFindings": []}
+            response: dict[str, Any] = (
+                self.hub.import_findings({"Findings": accepted})
+                if accepted
+                else {"SuccessCount": 0, "FailedFindings": []}
             )
-            return {**response, "FailedFindings": response["FailedFindings"] + failed}
+            failed += response["FailedFindings"]
+            return {**response, "FailedCount": len(failed), "FailedFindings": failed}
 
-        return self.injector.call("BatchImportFindings", import_, 22.0, "LimitExceededException")
+        return self.injector.call("BatchImportFindings", import_, 26.0, "LimitExceededException")
 
     def _limit_rate(self, bucket: TokenBucket, operation: str) -> None:
         self.on_call()

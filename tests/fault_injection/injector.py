@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 import enricher
+from enricher.destinations.timeouts import RETRY_WAIT
 from tests.fault_injection.clock import Clock
 
 _Result = TypeVar("_Result")
@@ -32,10 +34,12 @@ class Rates:
     """The probability of each fault, from 0 to 1.
 
     Per call: throttle, server_error, lost_request (a timeout, the call had no effect), lost_response (a
-    timeout, the call had its effect). Per entry of a call: partial. Per invocation: crash, concurrent (a
-    second invocation gets the same messages while the first is running), ack_lost (Lambda does not get the
-    response). Per event: copy (EventBridge sends it twice). table_down: share of the time that the table is
-    unavailable.
+    timeout, the call had its effect), block_page (a proxy answers 200 in place of the service), plain_503 (an
+    answer that botocore's parser rejects), retry_after (the answer comes after the longest wait that one can
+    ask for). Per entry of a call: partial, refusal (SNS calls it the sender's fault). Per invocation: crash,
+    concurrent (a second invocation gets the same messages while the first is running), ack_lost (Lambda does
+    not get the response). Per event: copy (EventBridge sends it twice). table_down: share of the time that
+    the table is unavailable.
     """
 
     throttle: float = 0.0
@@ -48,10 +52,23 @@ class Rates:
     copy: float = 0.0
     table_down: float = 0.0
     ack_lost: float = 0.0
+    block_page: float = 0.0
+    plain_503: float = 0.0
+    retry_after: float = 0.0
+    refusal: float = 0.0
 
 
 #: Seconds that a call takes when it succeeds and when it returns an error.
 SUCCESS_SECONDS, ERROR_SECONDS = 0.02, 1.0
+
+
+#: Of these operations botocore returns an empty answer for a response 200 that is not the service's.
+_EMPTY_ANSWERS = frozenset(
+    (
+        "GetFindings", "BatchUpdateFindings", "BatchImportFindings", "SendMessage", "ChangeMessageVisibility",
+        "BatchGetItem", "PutItem", "BatchWriteItem",
+    )
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -87,6 +104,9 @@ class FaultInjector:
             (rates.server_error, "server_error"),
             (rates.lost_request, "lost_request"),
             (rates.lost_response, "lost_response"),
+            (rates.block_page, "block_page"),
+            (rates.plain_503, "plain_503"),
+            (rates.retry_after, "retry_after"),
         ):
             if draw < rate:
                 return self._fail(fault, operation, effect, timeout, throttle_code)
@@ -106,7 +126,14 @@ class FaultInjector:
             raise (ReadTimeoutError if fault == "lost_response" else ConnectTimeoutError)(
                 endpoint_url="https://example.com"
             )
+        if fault == "retry_after":
+            self.pass_time(RETRY_WAIT)
+            return effect()
         self.pass_time(ERROR_SECONDS)
+        if fault == "block_page" and operation in _EMPTY_ANSWERS:
+            return cast("_Result", {})  # as botocore does
+        if fault in ("block_page", "plain_503"):
+            raise ResponseParserError
         code, status = (throttle_code, 429) if fault == "throttle" else ("InternalFailure", 500)
         raise client_error(operation, code, status)
 

@@ -131,12 +131,17 @@ class Queue:
                 raise client_error("ChangeMessageVisibility", "InvalidParameterValue")
             self._set_visible(message, self.clock.now + VisibilityTimeout)
 
-        self.injector.call("ChangeMessageVisibility", change, 5.0, "RequestThrottled")
+        self.injector.call("ChangeMessageVisibility", change, 10.0, "RequestThrottled")
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> None:
+    def send_message(
+        self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]
+    ) -> dict[str, Any]:
         """Fake the operation, for the dead-letter queue."""
         assert QueueUrl == DEAD_LETTER_URL
         reason = MessageAttributes["reason"]["StringValue"]
-        self.injector.call(
-            "SendMessage", lambda: self.dead_letters.append((MessageBody, reason)), 5.0, "RequestThrottled"
-        )
+
+        def send() -> dict[str, Any]:
+            self.dead_letters.append((MessageBody, reason))
+            return {"MessageId": f"d{len(self.dead_letters)}"}
+
+        return self.injector.call("SendMessage", send, 10.0, "RequestThrottled")

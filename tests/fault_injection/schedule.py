@@ -25,7 +25,10 @@ FAULT_PROFILES = {
     "timeouts": Rates(lost_request=0.1, lost_response=0.1, copy=0.05),
     "crashes": Rates(crash=0.15, copy=0.05),
     "table down": Rates(table_down=0.3, copy=0.1),
-    "everything": Rates(0.05, 0.05, 0.03, 0.03, 0.03, 0.05, 0.05, 0.05, 0.1, 0.03),
+    "strange answers": Rates(block_page=0.1, plain_503=0.1, retry_after=0.1, refusal=0.02, copy=0.05),
+    "everything": Rates(
+        *(0.05, 0.05, 0.03, 0.03, 0.03, 0.05, 0.05, 0.05, 0.1, 0.03), *(0.03, 0.03, 0.03, 0.01)
+    ),
 }
 #: The profiles without faults of the destination.
 RELIABLE = frozenset(("calm", "crashes", "table down"))

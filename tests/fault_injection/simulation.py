@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
-
 from enricher.delivery.dedup_store import table_opener
 from enricher.delivery.deduplication import DeduplicatingDestination
 from enricher.delivery.pipeline import Route
 from enricher.delivery.source_queue import SourceQueue
-from enricher.destinations.base import Destination, Remedy
+from enricher.destinations.base import TIMEOUTS, Destination, Remedy
 from enricher.destinations.security_hub import RegionalClients
 from enricher.destinations.security_hub_annotate import AnnotateDestination
 from enricher.destinations.security_hub_import import ImportDestination
@@ -31,7 +29,7 @@ from tests.fault_injection.queue import DEAD_LETTER_URL, URL, Queue
 from tests.fault_injection.services import TABLE, TOPIC, Table, Topic
 
 #: The function's timeout, the reserve of handler.py, and the longest call to a destination, in seconds.
-TIMEOUT, RESERVE, CALL_SECONDS = 60.0, 2.0, 22.0
+TIMEOUT, RESERVE, CALL_SECONDS = 60.0, 2.0, TIMEOUTS.seconds
 
 
 class RecordingTelemetry:
@@ -194,11 +192,9 @@ def build(configuration: Configuration, seed: int, rates: Rates) -> Simulation:
     sink: Any = {"sns": topic}.get(configuration.route, hub_client)
     target = _target(configuration.route, sink)
     if configuration.has_table and configuration.route != "annotate":
-        # Without moto: the fake table is the client.
-        layer = DynamoDBPersistenceLayer(TABLE, boto3_client=table)  # type: ignore[arg-type]
-        target = DeduplicatingDestination(
-            target, table_opener(layer, configuration.route), configuration.mode, telemetry, telemetry
-        )
+        client: Any = table  # without moto: the fake table is the client
+        open_table = table_opener(client, TABLE, configuration.route)
+        target = DeduplicatingDestination(target, open_table, configuration.mode, telemetry, telemetry)
     source: Any = queue
     route = Route(
         small_mapping(), None, target, SourceQueue(source, URL, DEAD_LETTER_URL), telemetry, telemetry

@@ -12,11 +12,21 @@ from hypothesis import strategies as st
 
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
-from enricher.formats.asff import PREFIX, USER_VALUE_LIMIT, attack_fields, to_asff, types_of
+from enricher.formats.asff import (
+    FINDING_LIMIT,
+    PREFIX,
+    USER_VALUE_LIMIT,
+    Incomplete,
+    _with_activity,
+    attack_fields,
+    to_asff,
+    types_of,
+)
 from enricher.mapping.model import AttackMapping
 from tests import examples
 from tests.fault_injection.asff_rules import asff_faults, fields_faults
 from tests.fault_injection.findings import small_mapping
+from tests.formats import malformed_events
 
 _SHAPE = (
     boto3.client("securityhub", region_name="eu-west-1")
@@ -163,3 +173,92 @@ def test_archived_finding_is_imported_as_archived(mapping: AttackMapping) -> Non
     """An archived finding must have RecordState ARCHIVED, any other ACTIVE."""
     names = ("awkward-archived", "ec2-portscan")
     assert ["ARCHIVED", "ACTIVE"] == [to_asff(enriched(mapping, name))["RecordState"] for name in names]
+
+
+@given(event=malformed_events.events())
+def test_any_finding_is_valid_or_rejected(event: dict[str, Any], mapping: AttackMapping) -> None:
+    """The ASFF finding of any finding must be valid, or the finding rejected for a required value."""
+    try:
+        finding = to_asff(enrich(Finding.from_event(event), mapping))
+    except Incomplete:
+        return
+    assert [] == [fault for fault in asff_faults(finding) if not fault.startswith("ProductArn")]
+    assert _SHAPE is not None
+    assert "" == ParamValidator().validate({"Findings": [finding]}, _SHAPE).generate_report()
+
+
+def test_call_has_who_and_from_where(mapping: AttackMapping) -> None:
+    """An API call must have its API, service and address, and the access key its principal."""
+    finding = to_asff(enriched(mapping, "iam-cloudtrail-logging-disabled"))
+    call = finding["Action"]["AwsApiCallAction"]
+    assert ("DeleteTrail", "cloudtrail.amazonaws.com") == (call["Api"], call["ServiceName"])
+    assert "203.0.113.42" == call["RemoteIpDetails"]["IpAddressV4"]
+    assert ("IN", "203.0.113.42") == (finding["Network"]["Direction"], finding["Network"]["SourceIpV4"])
+    details = finding["Resources"][0]["Details"]["AwsIamAccessKey"]
+    assert "ops-breakglass" == details["PrincipalName"]
+
+
+def test_connection_has_direction_and_ports(mapping: AttackMapping) -> None:
+    """A connection must have its direction and ends as Action and as Network."""
+    finding = to_asff(enriched(mapping, "runtime-reverse-shell"))
+    assert ("192.0.2.171", "198.51.100.77") == (
+        finding["Network"]["SourceIpV4"],
+        finding["Network"]["DestinationIpV4"],
+    )
+    assert "Name" in finding["Process"]
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_blocked_is_what_the_finding_states(blocked: bool, mapping: AttackMapping) -> None:
+    """Blocked must be true or false where the finding states it."""
+    service = {
+        "action": {
+            "actionType": "DNS_REQUEST",
+            "dnsRequestAction": {"domain": "example.net", "protocol": "UDP", "blocked": blocked},
+        }
+    }
+    finding = to_asff(enriched(mapping, "ec2-portscan", service=service))
+    expected = {"Domain": "example.net", "Protocol": "UDP", "Blocked": blocked}
+    assert expected == finding["Action"]["DnsRequestAction"]
+
+
+def test_ipv6_address_is_in_network(mapping: AttackMapping) -> None:
+    """An IPv6 address, for which ASFF's Action has no field, must be in Network."""
+    service = {
+        "action": {
+            "actionType": "AWS_API_CALL",
+            "awsApiCallAction": {
+                "api": "CreateUser",
+                "remoteIpDetails": {"ipAddressV6": "2001:db8::1"},
+            },
+        }
+    }
+    finding = to_asff(enriched(mapping, "ec2-portscan", service=service))
+    assert "2001:db8::1" == finding["Network"]["SourceIpV6"]
+    assert "RemoteIpDetails" not in finding["Action"]["AwsApiCallAction"]
+
+
+def test_malware_has_threats_with_files(mapping: AttackMapping) -> None:
+    """Each threat of a scan must be listed with its files and hashes."""
+    finding = to_asff(enriched(mapping, "malware-ec2-volume-scan"))
+    files = [(item["Name"], len(item["FilePaths"])) for item in finding["Threats"]]
+    assert [("Gen:Application.Linux.CoinMiner.12", 2), ("Trojan.Linux.Downloader.7", 1)] == files
+    assert {"OBSERVED"} == {item["State"] for item in finding["Malware"]}
+
+
+def test_sequence_names_resources_as_other_findings_do(mapping: AttackMapping) -> None:
+    """An access key and an instance of a sequence must have the ID they have in any other finding."""
+    event = examples.event("attack-sequence-compromised-credentials")
+    resources = event["detail"]["service"]["detection"]["sequence"]["resources"]
+    resources.append({"uid": "i-0abc", "resourceType": "EC2_INSTANCE"})
+    ids = {row["Id"] for row in to_asff(enrich(Finding.from_event(event), mapping))["Resources"]}
+    assert "AWS::IAM::AccessKey:AKIAWLNWBFD5JEXAMPLE" in ids
+    assert f"arn:aws:ec2:{event['detail']['region']}:111122223333:instance/i-0abc" in ids
+
+
+def test_activity_is_left_out_above_the_limit(mapping: AttackMapping) -> None:
+    """Details of the activity must not make a finding larger than Security Hub accepts."""
+    base = to_asff(enriched(mapping, "malware-ec2-volume-scan"))
+    large = {**base, "Description": "x" * (FINDING_LIMIT - len(str(base)))}
+    activity = {name: large.pop(name) for name in ("Malware", "Threats")} | {"Process": {"Name": "x" * 9_000}}
+    assert "Process" not in _with_activity(large, activity)

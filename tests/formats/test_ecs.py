@@ -22,6 +22,10 @@ from tests.formats import malformed_events
 
 LIMIT = 262_144
 
+RESOURCE_LABELS = (
+    "access_key", "bucket", "resource", "resource_name", "resource_type", "database", "image_id",
+    "instance_profile", "vpc_id", "subnet_id", "security_group", "malware", "threat_list", "threat_name",
+)  # fmt: skip
 #: Type of each field that may be present, as ECS 9.4 defines it; a leading * marks an array.
 FIELDS = {
     "@timestamp": "date",
@@ -44,6 +48,13 @@ FIELDS = {
     **{f"threat.technique.subtechnique.{name}": "*keyword" for name in ("id", "name", "reference")},
     **{f"rule.{name}": "keyword" for name in ("name", "category", "ruleset", "description")},
     **{f"cloud.{name}": "keyword" for name in ("provider", "account.id", "region", "service.name")},
+    **{
+        f"cloud.{name}": "keyword"
+        for name in ("availability_zone", "instance.id", "instance.name", "account.name")
+    },
+    "cloud.machine.type": "keyword",
+    "threat.software.name": "keyword",
+    "service.target.name": "keyword",
     **{f"observer.{name}": "keyword" for name in ("vendor", "product")},
     **{
         f"{side}.{name}": kind
@@ -65,31 +76,44 @@ FIELDS = {
     "dns.question.name": "keyword",
     "dns.type": "keyword",
     **{f"user.{name}": "keyword" for name in ("name", "id")},
+    "user.roles": "*keyword",
     "user_agent.original": "keyword",
-    **{f"host.{name}": "keyword" for name in ("id", "name", "hostname", "type")},
+    **{f"host.{name}": "keyword" for name in ("id", "name", "hostname", "type", "os.platform", "os.type")},
     "host.ip": "*ip",
     **{f"process.{name}": "keyword" for name in ("name", "executable", "hash.sha256", "entity_id")},
-    **{f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory")},
+    **{
+        f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory", "command_line")
+    },
     **{f"process.parent.{name}": "keyword" for name in ("name", "executable", "entity_id")},
     "process.pid": "long",
     "process.parent.pid": "long",
     "process.start": "date",
     **{f"container.{name}": "keyword" for name in ("id", "name", "image.name", "runtime")},
     "container.image.tag": "*keyword",
+    "container.image.hash.all": "*keyword",
     **{f"orchestrator.{name}": "keyword" for name in ("type", "cluster.name", "cluster.id", "namespace")},
-    **{f"orchestrator.resource.{name}": "keyword" for name in ("name", "type")},
-    **{f"faas.{name}": "keyword" for name in ("id", "name")},
+    **{f"orchestrator.resource.{name}": "keyword" for name in ("name", "type", "id")},
+    **{f"faas.{name}": "keyword" for name in ("id", "name", "version")},
     **{f"file.{name}": "keyword" for name in ("path", "name", "hash.sha256")},
     "related.ip": "*ip",
     **{f"related.{name}": "*keyword" for name in ("user", "hosts", "hash")},
     **{
         f"labels.{name}": "keyword"
         for name in (
+            "archived",
             "attack_version",
             "attack_mapping",
             "attack_status",
             "attack_confidence",
             "attack_source",
+            "attack_tactic",
+            "attack_technique",
+            "archived",
+            "benign",
+            "changes",
+            "check",
+            "principal",
+            "related",
             "finding_arn",
             "finding_id",
             "occurrence",
@@ -98,7 +122,7 @@ FIELDS = {
             "severity",
         )
     },
-    **{f"labels.{name}": "*keyword" for name in ("attack_reasons", "atlas", "malware", "truncated")},
+    **{f"labels.{name}": "*keyword" for name in ("attack_reasons", "atlas", "truncated", *RESOURCE_LABELS)},
 }
 #: The values of event.category used here, a subset of those that ECS allows.
 CATEGORIES = {"api", "authentication", "intrusion_detection", "malware", "network", "process"}
@@ -114,7 +138,7 @@ IS_VALID: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "date": lambda value: bool(DATE.fullmatch(value)),
     "long": lambda value: type(value) is int and abs(value) < 2**63,
-    "float": lambda value: type(value) in (int, float),
+    "float": lambda value: type(value) is float,
     "ip": _is_ip,
     "geo_point": lambda value: abs(value["lat"]) <= 90 and abs(value["lon"]) <= 180,
 }
@@ -217,11 +241,38 @@ def test_rule_matches_elastics_own_integration(mapping: AttackMapping) -> None:
 
 
 def test_event_is_an_alert_with_its_outcome(mapping: AttackMapping) -> None:
-    """A failed call must have the outcome failure, another success."""
+    """A failed call must have the outcome failure; a call that states no result must have none."""
     denied = document(mapping, "iam-anomalous-impact-denied")["event"]
     passed = document(mapping, "iam-cloudtrail-logging-disabled")["event"]
     assert ("alert", "failure", ["info", "denied"]) == (denied["kind"], denied["outcome"], denied["type"])
-    assert ("alert", "success", ["info"]) == (passed["kind"], passed["outcome"], passed["type"])
+    assert ("alert", ["info"]) == (passed["kind"], passed["type"])
+    assert "outcome" not in passed
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ({"kubernetesApiCallAction": {"verb": "list", "statusCode": 200}}, "success"),
+        ({"kubernetesApiCallAction": {"verb": "list", "statusCode": 403}}, "failure"),
+        ({"kubernetesApiCallAction": {"verb": "list"}}, None),
+        ({"rdsLoginAttemptAction": {"LoginAttributes": [{"failedLoginAttempts": 9}]}}, "failure"),
+        (
+            {
+                "rdsLoginAttemptAction": {
+                    "LoginAttributes": [{"failedLoginAttempts": 9}, {"successfulLoginAttempts": 1}]
+                }
+            },
+            "success",
+        ),
+        ({"rdsLoginAttemptAction": {}}, None),
+    ],
+)
+def test_outcome_is_what_the_finding_states(
+    action: dict[str, Any], expected: str | None, mapping: AttackMapping
+) -> None:
+    """event.outcome must be the HTTP status or the log-ins that the finding states, and absent without."""
+    event = document(mapping, "ec2-portscan", service={"action": action})["event"]
+    assert expected == event.get("outcome")
 
 
 def test_severity_keeps_its_fraction(mapping: AttackMapping) -> None:
@@ -234,7 +285,8 @@ def test_related_contains_all_entities(mapping: AttackMapping) -> None:
     """Every address, user and host name of a finding must be in `related`."""
     made = document(mapping, "attack-sequence-compromised-credentials")["related"]
     assert ["203.0.113.42", "198.51.100.201"] == made["ip"]
-    assert ["legacy-deploy", "break-glass"] == made["user"]
+    assert ["legacy-deploy", "break-glass"] == made["user"][:2]
+    assert "AIDAWLNWBFD5JEXAMPLE" in made["user"]
     assert ["cdn-update.example.net"] == document(mapping, "ec2-command-and-control-dns")["related"]["hosts"][
         1:
     ]
@@ -251,7 +303,8 @@ def test_reasons_are_in_labels_and_event(mapping: AttackMapping) -> None:
 def test_long_reason_is_truncated(mapping: AttackMapping) -> None:
     """A reason longer than an indexed keyword must be truncated, or Lucene rejects the document."""
     finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
-    row = {**finding.attack["techniques"][0], "rationale": "x" * 40_000}
+    row = finding.attack["techniques"][0].copy()
+    row["rationale"] = "x" * 40_000
     oversized = replace(finding, attack={**finding.attack, "techniques": [row]})
     assert [] == invalid_fields(json.loads(render(oversized, LIMIT)))
 
@@ -288,3 +341,115 @@ def test_threat_and_labels_are_never_removed(mapping: AttackMapping) -> None:
 def test_truncation_order_excludes_identity() -> None:
     """Fields that identify the finding must not be in TRUNCATION_ORDER."""
     assert {"event", "threat", "rule", "cloud", "labels", "@timestamp"}.isdisjoint(TRUNCATION_ORDER)
+
+
+def test_what_the_finding_is_about_is_searchable(mapping: AttackMapping) -> None:
+    """Access key, bucket, instance, image, zone, network, groups and threats must be indexed fields."""
+    resource = {
+        "accessKeyDetails": {"accessKeyId": "AKIAIOSFODNN7EXAMPLE", "userName": "dev"},
+        "s3BucketDetails": [{"name": "reports", "arn": "arn:aws:s3:::reports"}],
+        "rdsDbInstanceDetails": {
+            "dbInstanceIdentifier": "orders",
+            "dbInstanceArn": "arn:aws:rds:eu-west-1:111122223333:db:orders",
+            "dbClusterIdentifier": "shop",
+        },
+        "bedrockGuardrailDetails": {"guardrailArn": "arn:aws:bedrock:eu-west-1:111122223333:guardrail/g1"},
+        "instanceDetails": {
+            "instanceId": "i-0abc",
+            "instanceType": "m5.large",
+            "imageId": "ami-0abc",
+            "availabilityZone": "eu-west-1a",
+            "platform": "Windows",
+            "iamInstanceProfile": {"arn": "arn:aws:iam::111122223333:instance-profile/web", "id": "AIPA1"},
+            "networkInterfaces": [
+                {
+                    "vpcId": "vpc-1",
+                    "subnetId": "subnet-1",
+                    "securityGroups": [{"groupId": "sg-1", "groupName": "web"}],
+                }
+            ],
+        },
+        "ecsClusterDetails": {
+            "name": "prod",
+            "arn": "arn:aws:ecs:eu-west-1:111122223333:cluster/prod",
+            "taskDetails": {"arn": "arn:aws:ecs:eu-west-1:111122223333:task/prod/0a1b"},
+        },
+        "kubernetesDetails": {"kubernetesUserDetails": {"username": "dev", "groups": ["system:masters"]}},
+    }
+    service = {
+        "action": {
+            "actionType": "AWS_API_CALL",
+            "awsApiCallAction": {"api": "CreateAccessKey", "serviceName": "iam.amazonaws.com"},
+        },
+        "evidence": {
+            "threatIntelligenceDetails": [{"threatListName": "ProofPoint", "threatNames": ["Mirai"]}]
+        },
+    }
+    made = document(mapping, "ec2-portscan", resource=resource, service=service)
+    labels = made["labels"]
+    assert {
+        "access_key": ["AKIAIOSFODNN7EXAMPLE"],
+        "bucket": ["reports"],
+        "database": ["orders", "shop"],
+        "image_id": ["ami-0abc"],
+        "instance_profile": ["arn:aws:iam::111122223333:instance-profile/web", "AIPA1"],
+        "vpc_id": ["vpc-1"],
+        "subnet_id": ["subnet-1"],
+        "security_group": ["sg-1", "web"],
+        "threat_list": ["ProofPoint"],
+        "threat_name": ["Mirai"],
+    }.items() <= labels.items()
+    assert {
+        "arn:aws:s3:::reports",
+        "arn:aws:rds:eu-west-1:111122223333:db:orders",
+        "arn:aws:bedrock:eu-west-1:111122223333:guardrail/g1",
+        "arn:aws:ecs:eu-west-1:111122223333:task/prod/0a1b",
+    } <= set(labels["resource"])
+    assert ("i-0abc", "m5.large", "eu-west-1a") == (
+        made["cloud"]["instance"]["id"],
+        made["cloud"]["machine"]["type"],
+        made["cloud"]["availability_zone"],
+    )
+    assert "iam.amazonaws.com" == made["service"]["target"]["name"]
+    assert ["system:masters"] == made["user"]["roles"]
+    assert "windows" == made["host"]["os"]["platform"]
+    assert ("task", "arn:aws:ecs:eu-west-1:111122223333:task/prod/0a1b") == (
+        made["orchestrator"]["resource"]["type"],
+        made["orchestrator"]["resource"]["id"],
+    )
+    assert [] == invalid_fields(made)
+
+
+def test_container_image_is_split(mapping: AttackMapping) -> None:
+    """Name, tag and digest of an image must be apart, so that each can be searched."""
+    image = f"registry.example.com:5000/app:1.2@sha256:{'ab' * 32}"
+    made = document(
+        mapping, "ec2-portscan", resource={"containerDetails": {"id": "c1", "name": "app", "image": image}}
+    )
+    assert {
+        "name": "registry.example.com:5000/app",
+        "tag": ["1.2"],
+        "hash": {"all": [f"sha256:{'ab' * 32}"]},
+    } == made["container"]["image"]
+
+
+def test_labels_of_resources_are_removed_before_the_identity(mapping: AttackMapping) -> None:
+    """Long names of resources must not make a finding too large for its destination."""
+    groups = [{"groupId": f"sg-{number}-{'x' * 1_000}"} for number in range(20)]
+    resource = {
+        "instanceDetails": {"instanceId": "i-0abc", "networkInterfaces": [{"securityGroups": groups}]}
+    }
+    made = json.loads(render(enriched(mapping, "ec2-portscan", resource=resource), 16_384))
+    assert "labels.resource" in made["labels"]["truncated"]
+    assert "security_group" not in made["labels"]
+
+
+def test_alert_is_in_labels(mapping: AttackMapping) -> None:
+    """First step, changes, related findings, principal and account name must be fields of their own."""
+    finding = enriched(mapping, "iam-cloudtrail-logging-disabled")
+    stated = {"check": "Do this.", "benign": "a change", "changes": "severity LOW to HIGH", "related": "a b"}
+    alert: Any = {**finding.alert, **stated, "accountName": "prod"}
+    made = json.loads(render(replace(finding, alert=alert), LIMIT))
+    assert stated.items() <= made["labels"].items()
+    assert "111122223333/role/ops-breakglass" == made["labels"]["principal"]
+    assert "prod" == made["cloud"]["account"]["name"]

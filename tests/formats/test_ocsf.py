@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -191,7 +192,7 @@ def test_atlas_ids_are_attacks(mapping: AttackMapping) -> None:
     """MITRE ATLAS IDs must be listed after the ATT&CK ones."""
     finding = enriched(mapping, "ai-prompt-injection-direct")
     attacks = event_of(mapping, "ai-prompt-injection-direct")["finding_info"]["attacks"]
-    expected = [row["id"] for row in finding.attack["atlas"]]
+    expected = finding.attack["atlas"].split()
     assert expected == [attack["technique"]["uid"] for attack in attacks[-len(expected) :]]
 
 
@@ -325,3 +326,16 @@ def test_container_image_is_split(mapping: AttackMapping) -> None:
         "labels": ["1.2"],
     } == container["image"]
     assert digest == container["hash"]["value"]
+
+
+@pytest.mark.parametrize("version", OCSF_VERSIONS)
+def test_check_and_account_name_have_their_places(version: str, mapping: AttackMapping) -> None:
+    """The first step must be remediation.desc, the account's name cloud.account.name."""
+    finding = enriched(mapping, "ec2-tor-client")
+    alert: Any = {**finding.alert, "check": "Isolate the instance.", "accountName": "prod"}
+    event = json.loads(render(replace(finding, alert=alert), LIMIT, version))
+    assert ("Isolate the instance.", "prod") == (
+        event["remediation"]["desc"],
+        event["cloud"]["account"]["name"],
+    )
+    assert [] == violations(event)

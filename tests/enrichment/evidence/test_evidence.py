@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enricher.enrichment.conditions import key_of, words_of
+from enricher.enrichment.conditions import key_of, meets, words_of
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.evidence import FAILED_CALL, MAX_ENTRIES, ON_BEHALF, find_evidence
 from enricher.enrichment.finding_type import parse_type
@@ -135,16 +135,17 @@ def test_call_by_a_service_has_lower_confidence(mapping: AttackMapping) -> None:
     assert entry.rationale.endswith(ON_BEHALF)
 
 
-def test_unknown_call_is_not_evidence(mapping: AttackMapping) -> None:
-    """A call without a rule must not produce evidence."""
-    fields = {f"{CALL}.api": "PutOnTheKettle", f"{CALL}.serviceName": "iam.amazonaws.com"}
+def test_call_with_an_unknown_verb_is_not_evidence(mapping: AttackMapping) -> None:
+    """A call without a rule whose verb no rule lists must not produce evidence."""
+    fields = {f"{CALL}.api": "KettleOnTheStove", f"{CALL}.serviceName": "iam.amazonaws.com"}
     assert () == found("Persistence:IAMUser/AnomalousBehavior", fields, mapping)
 
 
-def test_same_call_of_another_service_is_not_evidence(mapping: AttackMapping) -> None:
-    """A call of a service without a rule for it must not produce evidence."""
+def test_same_call_of_another_service_is_read_by_its_name_only(mapping: AttackMapping) -> None:
+    """A call of a service without a rule for it must have low confidence, not another service's rule."""
     fields = {f"{CALL}.api": "CreateAccessKey", f"{CALL}.serviceName": "example.amazonaws.com"}
-    assert () == found("Persistence:IAMUser/AnomalousBehavior", fields, mapping)
+    (entry,) = found("Persistence:IAMUser/AnomalousBehavior", fields, mapping)
+    assert ("T1098.001", "low") == (entry.pair.technique, entry.confidence)
 
 
 def test_several_calls_produce_several_entries(mapping: AttackMapping) -> None:
@@ -157,14 +158,14 @@ def test_several_calls_produce_several_entries(mapping: AttackMapping) -> None:
     assert (Shown(ANOMALOUS, text),) == second.evidence
 
 
-def test_entries_are_sorted_by_confidence_and_limited(mapping: AttackMapping) -> None:
-    """However many calls a finding lists, it must have at most five entries, highest confidence first."""
+def test_entries_are_sorted_by_aim_then_confidence_and_limited(mapping: AttackMapping) -> None:
+    """However many calls a finding lists, at most five entries: of its aim first, then by confidence."""
     listed = [
         f"{service}:[{' , '.join(f'{call}:success' for call in list(calls)[:3])}]"
         for service, calls in mapping.evidence["calls"].items()
     ]
     entries = found("Impact:IAMUser/AnomalousBehavior", {ANOMALOUS: " , ".join(listed)}, mapping)
-    ranks = [CONFIDENCES.index(entry.confidence) for entry in entries]
+    ranks = [(entry.pair.tactic != "TA0040", CONFIDENCES.index(entry.confidence)) for entry in entries]
     assert MAX_ENTRIES == len(entries)
     assert sorted(ranks) == ranks
     assert "TA0040" == entries[0].pair.tactic
@@ -173,8 +174,8 @@ def test_entries_are_sorted_by_confidence_and_limited(mapping: AttackMapping) ->
 @pytest.mark.parametrize(
     ("name", "role", "pairs_found"),
     [
-        ("ec2-ssh-brute-force-inbound", "TARGET", [("TA0006", "T1110.001")]),
-        ("ec2-ssh-brute-force-outbound", "ACTOR", [("TA0006", "T1110.001"), ("TA0008", "T1021.004")]),
+        ("ec2-ssh-brute-force-inbound", "TARGET", [("TA0006", "T1110")]),
+        ("ec2-ssh-brute-force-outbound", "ACTOR", [("TA0006", "T1110"), ("TA0008", "T1021.004")]),
     ],
 )
 def test_resource_role_selects_the_reading(
@@ -301,6 +302,42 @@ def test_type_is_split_into_its_parts(finding_type: str, parts: tuple[str, ...])
 def test_values_are_compared_as_text(value: Any, key: str) -> None:
     """Numbers and booleans must be equal to the same values written as text."""
     assert key == key_of(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "holds"),
+    [
+        ("/root", True),
+        ("/root/x.ko", True),
+        ("/rootfs/x.ko", False),
+        ("/srv/root/x.ko", False),
+        ("root/x.ko", False),
+        (7, False),
+    ],
+)
+def test_folder_ends_at_a_boundary(path: Any, holds: bool) -> None:
+    """A path must be below a folder only if it continues at a slash."""
+    assert holds == meets("below", path, ["/root"])
+
+
+@pytest.mark.parametrize(
+    ("address", "holds"),
+    [
+        ("100.64.0.0", True),
+        ("100.100.1.2", True),
+        ("100.127.255.255", True),
+        ("100.63.255.255", False),
+        ("100.128.0.0", False),
+        ("2001:db8::1", False),
+        ("100.64.0", False),
+        ("100.64.0.256", False),
+        ("100.64.0.¹", False),
+        (100, False),
+    ],
+)
+def test_network_is_matched_as_a_whole(address: Any, holds: bool) -> None:
+    """An address must be in a network from its first to its last address."""
+    assert holds == meets("network", address, ["192.0.2.0/24", "100.64.0.0/10"])
 
 
 def test_words_are_lower_case_letters_and_digits() -> None:

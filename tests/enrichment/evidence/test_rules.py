@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from enricher.authoring.loader import ROOT, read_mapping
-from enricher.authoring.rule_docs import calls_by_rule, rules_of
+from enricher.authoring.rule_docs import calls_by_rule, rules_of, words_by_rule
 from enricher.enrichment.evidence import FAILED_CALL, Rule, find_evidence, in_scope
 from enricher.enrichment.finding_type import TypeMeaning, parse_type
 from enricher.enrichment.tag import Entry
@@ -32,7 +32,8 @@ def bundled() -> AttackMapping:
 
 RULES = list(rules_of(bundled()))
 CALLS = calls_by_rule(bundled())
-FIELD_RULES = [rule for rule in RULES if rule.id not in CALLS]
+WORDS = words_by_rule(bundled())
+FIELD_RULES = [rule for rule in RULES if rule.id not in CALLS and rule.id not in WORDS]
 CALL_RULES = [rule for rule in RULES if rule.id in CALLS]
 WITH_SCOPE = [rule for rule in FIELD_RULES if rule.scope]
 
@@ -124,7 +125,7 @@ def test_nine_in_ten_anomalous_calls_have_a_technique(mapping: AttackMapping) ->
         name = parse_type(finding_type)
         if name.resource != "IAMUser" or name.family != "AnomalousBehavior":
             continue
-        meaning = TypeMeaning.of(name.purpose, record, mapping.evidence)
+        meaning = TypeMeaning.of(finding_type, record, mapping.evidence)
         for services in CALLS.values():
             for service, calls in services.items():
                 for call in calls:

@@ -1,0 +1,242 @@
+"""Build the `attack` object: the ATT&CK entries of a finding in one ATT&CK release, with names and URLs.
+
+The object is total: every key is in every finding, a path has one JSON type, nothing is null. Readers that
+infer types (Arrow, DuckDB, ClickHouse, Elasticsearch) need it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+from enricher.attack.catalog import (
+    FRAMEWORK,
+    Catalogue,
+    Pair,
+    Release,
+    Tactic,
+    Technique,
+    archived_url,
+    parent_id,
+)
+from enricher.enrichment.tag import Entry, Source
+from enricher.finding.paths import LONGEST, Scalar
+from enricher.mapping.model import AttackMapping, Confidence, Record
+
+_TECHNIQUE_ID = re.compile(r"\bT\d{4}(?:\.\d{3})?\b")
+
+Status = Literal["mapped", "tactic-only", "unmapped"]
+
+
+class Named(TypedDict):
+    """ID and name of a tactic or technique."""
+
+    id: str
+    name: str
+
+
+class LinkedTactic(Named):
+    """A tactic with its page on attack.mitre.org."""
+
+    url: str
+
+
+class OtherNames(TypedDict):
+    """An entry's names in the other release; the texts are "" where that release has no counterpart."""
+
+    version: str
+    id: str
+    name: str
+    tactic: Named
+
+
+class EvidenceRow(TypedDict):
+    """A field of the finding that decided, and its value as text."""
+
+    field: str
+    value: str
+
+
+class TechniqueRow(TypedDict):
+    """One entry of `techniques`. Exactly one of `formerly` and `currently` is present."""
+
+    id: str
+    name: str
+    url: str
+    parent: Named
+    tactic: Named
+    confidence: Confidence
+    source: Source
+    rationale: str
+    evidence: list[EvidenceRow]
+    formerly: NotRequired[OtherNames]
+    currently: NotRequired[OtherNames]
+
+
+class Attack(TypedDict):
+    """The `attack` object, as docs/enriched-event.md describes it."""
+
+    framework: str
+    version: str
+    mapping: str
+    status: Status
+    tactics: list[LinkedTactic]
+    techniques: list[TechniqueRow]
+    atlas: str
+
+
+def attack_block(
+    entries: Iterable[Entry],
+    record: Record | None,
+    mapping: AttackMapping,
+    release: str | None = None,
+    finding_type: str = "",
+) -> Attack:
+    """Return the `attack` object in the pinned ATT&CK release (None) or the former one.
+
+    Output for the former release refers to the pinned one only in the key `currently`. A technique that the
+    former release does not have falls back to its parent, then to its tactic. finding_type: as the finding
+    states it, the evidence of entries that the type decided; by default the record's.
+    """
+    catalogue = mapping.catalogue
+    output = catalogue.release(release)
+    finding_type = finding_type or (record.type if record else "")
+    techniques: dict[tuple[str, str], TechniqueRow] = {}
+    tactics: dict[str, LinkedTactic] = {}
+    for entry in entries:
+        names = (
+            _former_names(entry.pair, catalogue)
+            if output is catalogue.former
+            else _current_names(entry.pair, catalogue)
+        )
+        if names is None:
+            continue
+        tactic, technique = names
+        tactics.setdefault(
+            tactic.id, {"id": tactic.id, "name": tactic.name, "url": _url(tactic, output, catalogue)}
+        )
+        if technique and (technique.id, tactic.id) not in techniques:
+            row = _technique_row(entry, (tactic, technique), output, catalogue, finding_type)
+            techniques[technique.id, tactic.id] = row
+    return {
+        "framework": FRAMEWORK,
+        "version": output.version,
+        "mapping": mapping.version,
+        "status": "mapped" if techniques else "tactic-only" if tactics else "unmapped",
+        "tactics": list(tactics.values()),
+        "techniques": list(techniques.values()),
+        "atlas": " ".join(key for key, _ in record.atlas) if record else "",
+    }
+
+
+_Names = tuple[Tactic, Technique | None]
+
+
+def _current_names(pair: Pair, catalogue: Catalogue) -> _Names:
+    return catalogue.pinned.tactics[pair.tactic], catalogue.pinned.techniques.get(pair.technique or "")
+
+
+def _former_names(pair: Pair, catalogue: Catalogue) -> _Names | None:
+    exact = _former_counterpart(pair, catalogue)
+    if exact is None and pair.technique and (parent := parent_id(pair.technique)):
+        exact = _former_counterpart(Pair(pair.tactic, parent), catalogue)
+    if exact:
+        return exact
+    tactic = catalogue.former_tactic_alone(pair.tactic)
+    return (tactic, None) if tactic else None
+
+
+def _former_counterpart(pair: Pair, catalogue: Catalogue) -> tuple[Tactic, Technique] | None:
+    technique = catalogue.former_technique(pair.technique or "", pair.former)
+    tactic = technique and catalogue.former_tactic(pair.tactic, technique, pair.former_tactic)
+    return (tactic, technique) if tactic and technique else None
+
+
+def _technique_row(
+    entry: Entry,
+    names: tuple[Tactic, Technique],
+    output: Release,
+    catalogue: Catalogue,
+    finding_type: str,
+) -> TechniqueRow:
+    tactic, technique = names
+    row: TechniqueRow = {
+        "id": technique.id,
+        "name": technique.name,
+        "url": _url(technique, output, catalogue),
+        "parent": _named(output.techniques.get(technique.parent_id or "") or technique),
+        "tactic": _named(tactic),
+        "confidence": entry.confidence,
+        "source": entry.source,
+        "rationale": entry.rationale,
+        "evidence": [{"field": shown.field, "value": _as_text(shown.value)} for shown in entry.evidence]
+        or [{"field": "type", "value": finding_type[:LONGEST]}],
+    }
+    if output is catalogue.former:
+        row["rationale"] = _in_former_ids(entry, catalogue)
+        row["currently"] = _other_names(catalogue.pinned.version, *_current_names(entry.pair, catalogue))
+    else:
+        former = _former_counterpart(entry.pair, catalogue) or (
+            catalogue.former_tactic_alone(entry.pair.tactic),
+            None,
+        )
+        row["formerly"] = _other_names(catalogue.former.version, *former)
+    return row
+
+
+def _url(item: Tactic | Technique, output: Release, catalogue: Catalogue) -> str:
+    return item.url if output is catalogue.pinned else archived_url(item.url, output.version)
+
+
+def _in_former_ids(entry: Entry, catalogue: Catalogue) -> str:
+    def translate(match: re.Match[str]) -> str:
+        stated = entry.pair.former if match[0] == entry.pair.technique else None
+        before = catalogue.former_technique(match[0], stated)
+        return before.id if before else match[0]
+
+    return _TECHNIQUE_ID.sub(translate, entry.rationale)
+
+
+def _named(item: Tactic | Technique | None) -> Named:
+    return {"id": item.id, "name": item.name} if item else {"id": "", "name": ""}
+
+
+def _other_names(version: str, tactic: Tactic | None, technique: Technique | None) -> OtherNames:
+    return {"version": version, **_named(technique), "tactic": _named(tactic)}
+
+
+def _as_text(value: Scalar) -> str:
+    """Return a value as JSON writes it, a text without its quotes: a reader must find one type here."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    return str(value)
+
+
+def is_sub_technique(row: Mapping[str, Any]) -> bool:
+    """Return whether a row of `techniques` is a sub-technique, so that its parent is worth stating."""
+    return bool(row["parent"]["id"] != row["id"])
+
+
+def full_name(row: Mapping[str, Any]) -> str:
+    """Return "parent: name" of a sub-technique, the name of a technique."""
+    return f"{row['parent']['name']}: {row['name']}" if is_sub_technique(row) else str(row["name"])
+
+
+def other_release(row: Mapping[str, Any]) -> OtherNames | None:
+    """Return a row's names in the other ATT&CK release if ID, name or tactic differ there, else None.
+
+    None also where that release has no counterpart.
+    """
+    other: OtherNames = row["formerly"] if "formerly" in row else row["currently"]
+    if not other["id"]:
+        return None
+    same = (other["id"], other["name"], other["tactic"]) == (row["id"], row["name"], row["tactic"])
+    return None if same else other
+
+
+def finding_evidence(row: Mapping[str, Any]) -> list[EvidenceRow]:
+    """Return a row's evidence without the finding type, which every output states anyway."""
+    return [shown for shown in row["evidence"] if shown["field"] != "type"]

@@ -1,0 +1,117 @@
+"""List who and what a finding is about: the stable keys by which a SIEM joins findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, TypedDict
+
+from enricher.finding.event import Finding
+from enricher.finding.fields import Block, rows_at, text_at, value_at
+
+#: A closed list: docs/enriched-event.schema.json has the same one.
+Kind = Literal[
+    "account", "access-key", "principal", "instance", "bucket", "cluster", "task", "database", "function",
+    "remote-address",
+]  # fmt: skip
+
+#: This project's own limits: entities per finding, and characters of an ID (a longer one is left out, not
+#: cut: a cut ID would join with other resources).
+MAX_ENTITIES, MAX_ID_LENGTH = 50, 512
+UNKNOWN_ACCOUNT = "unknown"
+
+#: kind, path of an object or a list of objects, keys of the ID in order of preference: the ARN comes first.
+_RESOURCES: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
+    ("instance", "resource.instanceDetails", ("instanceId",)),
+    ("bucket", "resource.s3BucketDetails", ("arn", "name")),
+    ("cluster", "resource.eksClusterDetails", ("arn", "name")),
+    ("cluster", "resource.ecsClusterDetails", ("arn", "name")),
+    ("task", "resource.ecsClusterDetails.taskDetails", ("arn",)),
+    ("database", "resource.rdsDbInstanceDetails", ("dbInstanceArn", "dbInstanceIdentifier")),
+    ("database", "resource.rdsLimitlessDbDetails", ("dbShardGroupArn", "dbShardGroupIdentifier")),
+    ("function", "resource.lambdaDetails", ("functionArn", "functionName")),
+)
+#: The kinds of an attack sequence's resources, by GuardDuty's `resourceType`.
+_SEQUENCE_KINDS: dict[str, Kind] = {
+    "EC2_INSTANCE": "instance",
+    "S3_BUCKET": "bucket",
+    "EKS_CLUSTER": "cluster",
+    "ECS_CLUSTER": "cluster",
+    "ECS_TASK": "task",
+    "ACCESS_KEY": "access-key",
+}
+_REMOTE_IPS = (
+    "service.action.awsApiCallAction.remoteIpDetails",
+    "service.action.networkConnectionAction.remoteIpDetails",
+    "service.action.kubernetesApiCallAction.remoteIpDetails",
+    "service.action.rdsLoginAttemptAction.remoteIpDetails",
+)
+
+
+class Entity(TypedDict):
+    """One entity: its kind and an ID that is the same in every finding about it."""
+
+    kind: Kind
+    id: str
+
+
+def entities_of(finding: Finding) -> list[Entity]:
+    """Return the entities of a finding, distinct, the account first, at most MAX_ENTITIES.
+
+    IDs are finding content as it came: the ARN where the finding has it, never one built here; a user or role
+    is ACCOUNT/user/NAME or ACCOUNT/role/NAME, without its session.
+    """
+    account = finding.account
+    account = account if 0 < len(account) <= MAX_ID_LENGTH else UNKNOWN_ACCOUNT
+    found: dict[tuple[Kind, str], None] = {("account", account): None}
+    for kind, name in _entities(finding.view, account):
+        if 0 < len(name) <= MAX_ID_LENGTH and len(found) < MAX_ENTITIES:
+            found[kind, name] = None
+    return [{"kind": kind, "id": name} for kind, name in found]
+
+
+def _entities(view: Block, account: str) -> Iterator[tuple[Kind, str]]:
+    key = value_at(view, "resource.accessKeyDetails")
+    yield "access-key", text_at(key, "accessKeyId")
+    yield "principal", _principal(account, text_at(key, "userType"), text_at(key, "userName"))
+    actors = rows_at(view, "service.detection.sequence.actors")
+    for user in (value_at(actor, "user") for actor in actors):
+        yield "access-key", text_at(user, "credentialUid")
+        owner = text_at(user, "account.uid") or account
+        yield "principal", _principal(owner, text_at(user, "type"), text_at(user, "name"))
+    for kind, path, keys in _RESOURCES:
+        block = value_at(view, path)
+        for row in rows_at(view, path) if isinstance(block, list) else [block]:
+            yield kind, next(filter(None, (text_at(row, key) for key in keys)), "")
+    for row in rows_at(view, "service.detection.sequence.resources"):
+        if kind_of_row := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
+            yield kind_of_row, text_at(row, "uid") or text_at(row, "name")
+        key, owner = value_at(row, "data.accessKey"), text_at(row, "accountId") or account
+        yield "principal", _principal(owner, text_at(key, "userType"), text_at(key, "userName"))
+    for address in _remote_addresses(view):
+        yield "remote-address", address
+    yield "account", text_at(view, "service.action.awsApiCallAction.remoteAccountDetails.accountId")
+
+
+def _principal(account: str, kind: str, name: str) -> str:
+    if kind in _ROLES:
+        return f"{account}/role/{name.partition('/')[0]}" if name else ""
+    if kind == "Root":
+        return f"{account}/root"
+    return f"{account}/user/{name}" if kind == "IAMUser" and name else ""
+
+
+#: GuardDuty's user types that name a role; `userName` is then the role's name.
+_ROLES = frozenset(("AssumedRole", "Role"))
+
+
+def _remote_addresses(view: Block) -> Iterator[str]:
+    peers = [value_at(view, path) for path in _REMOTE_IPS]
+    probes = rows_at(view, "service.action.portProbeAction.portProbeDetails")
+    peers += [value_at(probe, "remoteIpDetails") for probe in probes]
+    for peer in peers:
+        yield text_at(peer, "ipAddressV4")
+        yield text_at(peer, "ipAddressV6")
+    sources = value_at(view, "service.action.kubernetesApiCallAction.sourceIPs")
+    yield from (text for text in sources if isinstance(text, str)) if isinstance(sources, list) else ()
+    for endpoint in rows_at(view, "service.detection.sequence.endpoints"):
+        yield text_at(endpoint, "ip")

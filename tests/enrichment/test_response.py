@@ -1,0 +1,96 @@
+"""Test what an alert tells the analyst to check or do first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from enricher.authoring.responses import check_text
+from enricher.enrichment.enrich import enrich
+from enricher.finding.api_calls import failure_of, is_denied
+from enricher.finding.event import Finding
+from enricher.mapping.model import AttackMapping
+
+PERSISTENCE, SCAN = "Persistence:IAMUser/AnomalousBehavior", "UnauthorizedAccess:EC2/SSHBruteForce"
+
+
+def check_for(mapping: AttackMapping, finding_type: str, **detail: Any) -> str:
+    """Return `alert.check` of a finding."""
+    return enrich(Finding.from_detail({"type": finding_type, **detail}), mapping).alert["check"]
+
+
+def test_every_type_has_a_first_step(mapping: AttackMapping) -> None:
+    """Every recorded type and alias must have a valid text in each of its variants."""
+    called = {"action": {"awsApiCallAction": {"api": "x", "errorCode": "AccessDenied"}}}
+    for finding_type in (*mapping.records, *mapping.aliases):
+        for service in ({}, {"resourceRole": "TARGET"}, called):
+            text = check_for(mapping, finding_type, service=service)
+            assert [] == list(check_text(text)), (finding_type, text)
+
+
+def test_role_of_the_resource_chooses_the_text(mapping: AttackMapping) -> None:
+    """An instance that attacks must be isolated, an attacked one checked for a login."""
+    actor, target = (check_for(mapping, SCAN, service={"resourceRole": role}) for role in ("ACTOR", "TARGET"))
+    assert actor.startswith("Isolate the host")
+    assert "successful login" in target
+
+
+@pytest.mark.parametrize(
+    ("error", "others", "denied"),
+    [
+        ("AccessDenied", "", True),
+        ("", "", False),
+        ("AccessDenied", "iam.amazonaws.com:[CreateUser:AccessDenied , DeleteUser:AccessDenied]", True),
+        ("AccessDenied", "iam.amazonaws.com:[CreateUser:success , DeleteUser:AccessDenied]", False),
+        ("NoSuchEntityException", "", True),
+    ],
+)
+def test_denied_text_only_if_every_call_failed(
+    error: str, others: str, denied: bool, mapping: AttackMapping
+) -> None:
+    """Where nothing was changed, nothing may have to be undone; one successful call is enough to undo."""
+    call = {"api": "CreateUser", "serviceName": "iam.amazonaws.com", "errorCode": error}
+    extra = {"anomalies": {"anomalousAPIs": others}} if others else {}
+    service = {"action": {"awsApiCallAction": call}, "additionalInfo": extra}
+    text = check_for(mapping, PERSISTENCE, service=service)
+    assert denied == text.endswith("No access was granted.")
+
+
+@pytest.mark.parametrize(("status", "failure"), [(403, "HTTP 403"), (200, ""), (None, ""), ("x", "")])
+def test_kubernetes_status_is_a_failure_from_400(status: object, failure: str) -> None:
+    """A Kubernetes call must count as failed by its HTTP status."""
+    action = {"kubernetesApiCallAction": {"verb": "get", "statusCode": status}}
+    assert failure == failure_of(Finding.from_detail({"type": "x", "service": {"action": action}}))
+
+
+@pytest.mark.parametrize(
+    ("error", "denied"),
+    [
+        ("AccessDenied", True),
+        ("Client.UnauthorizedOperation", True),
+        ("HTTP 403", True),
+        ("NoSuchBucket", False),
+    ],
+)
+def test_refusals_are_told_from_other_failures(error: str, denied: bool) -> None:
+    """Only a refusal may be called denied."""
+    assert denied == is_denied(error)
+
+
+@pytest.mark.parametrize(
+    ("finding_type", "resource", "group"),
+    [
+        ("New:EC2/Thing", "", "unknown-host"),
+        ("New:Thing/Other", "S3Bucket", "unknown-bucket"),
+        ("New:Kubernetes/Thing", "EKSCluster", "unknown-cluster"),
+        ("New:Quantum/Thing", "Qubit", "unknown"),
+        ("", "", "unknown"),
+    ],
+)
+def test_unknown_type_has_the_text_of_its_resource(
+    finding_type: str, resource: str, group: str, mapping: AttackMapping
+) -> None:
+    """A type without a record must have the text of its resource kind, or else the general one."""
+    text = check_for(mapping, finding_type, resource={"resourceType": resource})
+    assert mapping.responses[group].check == text

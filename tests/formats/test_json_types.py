@@ -1,0 +1,92 @@
+"""Hold each path of the formats' own fields to one JSON type: readers that infer a schema need it.
+
+Arrow refuses a file in which a path changes its type, DuckDB and ClickHouse lose or refuse values, and
+Elasticsearch refuses the document.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from enricher.authoring.loader import read_mapping
+from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.finding.event import Finding
+from enricher.formats import load_format
+from enricher.formats.asff import Incomplete, to_asff
+from enricher.mapping.model import AttackMapping
+from enricher.settings import MOST_LIMIT, OCSF_VERSIONS
+from tests import examples
+from tests.formats import malformed_events
+
+FORMATS = ("guardduty", "finding", "ecs", *(f"ocsf {version}" for version in OCSF_VERSIONS), "asff")
+
+
+def bodies(enriched: EnrichedFinding, name: str) -> list[dict[str, Any]]:
+    """Return the body in a format, without GuardDuty's own part; [] if ASFF does not accept the finding."""
+    if name == "asff":
+        try:
+            return [to_asff(enriched)]
+        except Incomplete:
+            return []
+    name, _, version = name.partition(" ")
+    body = json.loads(load_format(name, version or "1.8.0")(enriched, MOST_LIMIT))
+    if name in ("guardduty", "finding"):
+        return [{key: body[key] for key in ("attack", "alert", "truncated") if key in body}]
+    return [body]
+
+
+def types(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the JSON type at each path; a whole number and a fraction are different types."""
+    yield path, type(value).__name__
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from types(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from types(item, f"{path}[]")
+
+
+@cache
+def types_of_examples(name: str) -> dict[str, set[str]]:
+    """Return the JSON types at each path over every example, in both ATT&CK releases."""
+    mapping = read_mapping()
+    found: dict[str, set[str]] = defaultdict(set)
+    for example in examples.names():
+        for release in (None, mapping.catalogue.former.version):
+            enriched = enrich(Finding.from_event(examples.event(example)), mapping, release)
+            for body in bodies(enriched, name):
+                for path, kind in types(body):
+                    found[path].add(kind)
+    return dict(found)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_path_has_one_type(name: str) -> None:
+    """Over all examples each path must have one JSON type, and none must be null."""
+    assert {} == {path: kinds for path, kinds in types_of_examples(name).items() if len(kinds) > 1}
+    assert all("NoneType" not in kinds for kinds in types_of_examples(name).values())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=40)
+@given(event=malformed_events.events())
+def test_odd_finding_keeps_the_types(name: str, event: dict[str, Any], mapping: AttackMapping) -> None:
+    """The body of any finding must have the types of the examples at the same paths."""
+    known = types_of_examples(name)
+    for body in bodies(enrich(Finding.from_event(event), mapping), name):
+        for path, kind in types(body):
+            assert {kind} == known.get(path, {kind}), path
+            assert kind != "NoneType", path
+
+
+def test_a_change_of_type_is_seen() -> None:
+    """The walk must tell a number from a text, a whole number from a fraction, and a null."""
+    kinds = [dict(types({"a": [{"b": value}]}))[".a[].b"] for value in ("1", 1, 1.0, None, True)]
+    assert ["str", "int", "float", "NoneType", "bool"] == kinds
