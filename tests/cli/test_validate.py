@@ -39,6 +39,25 @@ def test_every_problem_is_reported_with_file_and_type(
     ]
 
 
+def test_overrides_are_checked_before_they_are_uploaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--overrides must count the valid records, and report each invalid one with exit code 1."""
+    path = tmp_path / "overrides.toml"
+    valid = record("Recon:EC2/Portscan", confidence='"low"', provenance="", reviewed="")
+    path.write_text(valid, encoding="utf-8")
+    assert main(["validate", "--overrides", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: 1 valid override, no problems\n"
+    path.write_text(
+        valid + record("Recon:EC2/PortProbe", confidence='"sure"', provenance="", reviewed=""),
+        encoding="utf-8",
+    )
+    assert main(["validate", "--overrides", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == f"{path}: 1 valid override, the others are ignored\n"
+    assert "Recon:EC2/PortProbe" in captured.err
+
+
 def test_invalid_mapping_is_not_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For an invalid mapping the exit code must be 1 and no bundle be written: it cannot be deployed."""
     root = write_mapping(tmp_path / "mapping", INVALID, TYPES)
