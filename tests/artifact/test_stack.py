@@ -92,7 +92,9 @@ def test_event_reaches_the_topic_through_rule_queue_and_function(
 ) -> None:
     """A finding put on the bus must be on the route's queue, and published by the deployed function."""
     subscriber = subscribe(stack.endpoint, stack.outputs[f"{route}TopicArn"])
-    finding = event("ec2-portscan", arn=f"arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/{route}")
+    finding = event(
+        "ec2-portscan", arn=f"arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/{route}"
+    )
     entry = {"Source": finding["source"], "DetailType": finding["detail-type"]}
     client("events", stack.endpoint).put_events(Entries=[entry | {"Detail": json.dumps(finding["detail"])}])
     records = batch(client("sqs", stack.endpoint), stack.outputs[f"{route}QueueUrl"], [])
