@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test faults check lint types mapping template build release readers readers-write splunk-addon
-.PHONY: golden matrix lock
+.PHONY: golden browser matrix lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -52,6 +52,9 @@ build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one ev
 release: build ## Make the release files in dist/release from the built artifact, for those who may not use SAM
 	$(VENV)/python -m build_tools.release $(SAM)/cyclonedx-py
 
+browser: .venv-browser/ready ## Test the pages in the system's Chromium; screenshots in .build/screenshots
+	.venv-browser/bin/python -m pytest tests/browser
+
 readers: .venv-readers/ready tests/readers/node_modules/.ready ## Read the output with real readers: Arrow, DuckDB, ClickHouse, Sigma, Kusto, Splunk
 	@.venv-readers/bin/python -m tests.readers --check docs/formats.md
 
@@ -75,6 +78,12 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 .venv/ready: requirements-dev.txt
 	$(PYTHON) -m venv --clear .venv
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-browser/ready: requirements-browser.txt tests/browser/package-lock.json
+	$(PYTHON) -m venv --clear .venv-browser
+	.venv-browser/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .venv-sam/ready: requirements-sam.txt
