@@ -35,7 +35,7 @@ ALLOWED = {
     "operations": ("destinations", "formats", "enrichment", "mapping", "finding"),
     "cli": ("operations", "pages", "authoring", "formats", "enrichment", "mapping", "attack", "finding"),
     "settings": (),
-    "handler": ("delivery", "mapping"),
+    "handler": ("delivery", "destinations", "mapping"),
     "__main__": ("cli",),
     "__init__": (),
 }
