@@ -75,6 +75,7 @@ def read_facts(view: Block) -> list[Fact]:
             tuple(_permissions(view)),
         ),
         Fact("service.action.awsApiCallAction.remoteAccountDetails", "Remote account", _remote_account(view)),
+        *_members(view),
         Fact("resource.accessKeyDetails.sessionName", "Session", tuple(_sessions(view))),
         Fact(
             f"{user}.impersonatedUser",
@@ -106,6 +107,27 @@ def read_facts(view: Block) -> list[Fact]:
         ),
     ]
     return [fact for fact in found if fact.values]
+
+
+#: Label and path of objects that are shown whole: each member with a value, as "roleRefName cluster-admin".
+_OBJECTS = (
+    ("Affected", "service.action.awsApiCallAction.affectedResources"),
+    ("Role binding", "service.action.kubernetesRoleBindingDetails"),
+    ("Cluster role", "service.action.kubernetesRoleDetails"),
+    ("Permission checked", "service.action.kubernetesPermissionCheckedDetails"),
+    ("Guardrail", "resource.bedrockGuardrailDetails"),
+    ("Ports scanned", "service.additionalInfo.portsScannedSample"),
+)
+
+
+def _members(view: Block) -> Iterator[Fact]:
+    for label, path in _OBJECTS:
+        value = value_at(view, path)
+        if isinstance(value, dict):
+            pairs = ((key, texts_of(item)) for key, item in list(value.items())[:_MAX_VALUES])
+            yield Fact(path, label, tuple(f"{key} {', '.join(texts)}" for key, texts in pairs if texts))
+        else:
+            yield Fact(path, label, texts_of(value))
 
 
 def _each(rows: Iterable[Block], key: str) -> Iterator[object]:
