@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from enricher.enrichment.alert import Alert, alert_block
+from enricher.enrichment.alert import Alert, alert_block, severity_label
 from enricher.enrichment.attack_block import Attack, attack_block
+from enricher.enrichment.headline import headline
 from enricher.enrichment.precedence import decide_entries
-from enricher.enrichment.response import check_of
+from enricher.enrichment.response import advise
 from enricher.enrichment.tag import Entry
+from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
 
@@ -18,17 +20,28 @@ from enricher.mapping.model import AttackMapping
 class EnrichedFinding:
     """One finding with its ATT&CK entries (primary first) and the two objects added to the event.
 
-    attack, alert: the objects of the enriched event, as docs/enriched-event.md describes them.
+    attack, alert: the objects of the enriched event, as docs/enriched-event.md describes them; known: whether
+    the mapping has a record of the type.
     """
 
     finding: Finding
     entries: tuple[Entry, ...]
     attack: Attack = field(repr=False)
     alert: Alert = field(repr=False)
+    known: bool = True
 
     def as_event(self) -> dict[str, Any]:
         """Return the enriched event: the original event plus `attack` and `alert`."""
         return {**self.finding.event, "attack": self.attack, "alert": self.alert}
+
+    def with_alert(self, *, changes: str = "", account_name: str = "") -> EnrichedFinding:
+        """Return a copy with what only a deployment knows: what an update changed, the account's name."""
+        alert = self.alert.copy()
+        alert["changes"], alert["accountName"] = (
+            changes or alert["changes"],
+            account_name or alert["accountName"],
+        )
+        return replace(self, alert=alert)
 
 
 def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None) -> EnrichedFinding:
@@ -40,5 +53,7 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     record = mapping.record_for(finding.type)
     entries = decide_entries(finding, record, mapping)
     attack = attack_block(entries, record, mapping, release, finding.type)
-    alert = alert_block(finding, attack, check_of(finding, record, mapping))
-    return EnrichedFinding(finding, entries, attack, alert)
+    severity = severity_label(finding.number("severity"))
+    line = headline(finding, read_context(finding), attack, severity, known=record is not None)
+    alert = alert_block(finding, line, *advise(finding, record, mapping))
+    return EnrichedFinding(finding, entries, attack, alert, known=record is not None)

@@ -9,25 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.attack.catalog import Pair
-from enricher.enrichment.alert import Alert, console_url, dedup_id, headline, severity_label, subject_of
-from enricher.enrichment.attack_block import Attack, attack_block
+from enricher.enrichment.alert import Alert, console_url, dedup_id, severity_label
 from enricher.enrichment.enrich import enrich
-from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import single_line
 from enricher.mapping.model import AttackMapping
 from tests import examples
-
-NO_ATTACK: Attack = {
-    "framework": "MITRE ATT&CK",
-    "version": "19.2",
-    "mapping": "2026.11.0",
-    "status": "unmapped",
-    "tactics": [],
-    "techniques": [],
-    "atlas": "",
-}
 
 
 @pytest.mark.parametrize(
@@ -88,22 +75,6 @@ def test_findings_without_an_arn_have_different_dedup_ids() -> None:
     assert 2 == len(ids)
 
 
-def test_long_resource_name_does_not_displace_the_account() -> None:
-    """However long the resource's name, the headline must end with the account and Region."""
-    detail = {
-        "type": "x", "accountId": "111122223333", "region": "eu-west-1",
-        "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"userName": "u" * 300}},
-    }  # fmt: skip
-    line = headline(Finding.from_detail(detail), NO_ATTACK, "LOW")
-    assert line.endswith("... in 111122223333/eu-west-1")
-
-
-def test_headline_without_account_and_region_ends_with_the_resource() -> None:
-    """The headline of a finding without account and Region must not end with an empty "in"."""
-    line = headline(Finding.from_detail({"type": "x"}), NO_ATTACK, "UNKNOWN")
-    assert "UNKNOWN · x · unnamed resource" == line
-
-
 @pytest.mark.parametrize(
     ("partition", "region", "host"),
     [
@@ -141,20 +112,6 @@ def test_console_url_escapes_the_id() -> None:
     """Characters of an ID that have a meaning in a URL must be escaped."""
     finding = Finding.from_detail({"type": "x", "id": 'a"><b>&fId=', "region": "r/../x?"})
     assert re.search(r'["<>]', console_url(finding)) is None
-
-
-def test_headline_contains_severity_technique_resource_and_account(mapping: AttackMapping) -> None:
-    """The headline must contain severity label, technique, resource, account and Region, in this order."""
-    finding = Finding.from_event(examples.event("awkward-no-action"))
-    attack = attack_block([Entry(Pair("TA0007", "T1046"), "high", "evidence", "")], None, mapping)
-    assert headline(finding, attack, "HIGH").startswith("HIGH · Network Service Discovery (T1046) · ")
-    assert headline(finding, attack, "HIGH").endswith(f" in 111122223333/{finding.region}")
-
-
-@pytest.mark.parametrize("name", examples.names())
-def test_every_example_has_a_resource_name(name: str) -> None:
-    """The subject of a finding with resource details must not be "unnamed resource"."""
-    assert "unnamed resource" != subject_of(Finding.from_event(examples.event(name)))
 
 
 @given(st.text())
