@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+#: Message attributes of the queues: why a message is in a dead-letter queue, and the id of a resend.
+REASON_ATTRIBUTE, RESEND_ATTRIBUTE = "reason", "resend"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a destination needs.
+
+    topic: TOPIC_ARN; account: ACCOUNT_ID; deduplication: whether a second delivery of the same update must be
+    suppressed.
+    """
+
+    topic: bool = False
+    account: bool = False
+    deduplication: bool = True
+
+
 #: The destinations and message formats of a route; each is a module of `destinations` or of `formats`.
-DESTINATIONS = ("sns", "security-hub-annotate", "security-hub-import")
+DESTINATIONS = {
+    "sns": Needs(topic=True),
+    # It reads the current fields from Security Hub before it writes, which a second store could contradict.
+    "security-hub-annotate": Needs(deduplication=False),
+    "security-hub-import": Needs(account=True),
+}
 FORMATS = ("guardduty", "finding", "ecs", "ocsf", "text", "chat")
 #: OCSF releases of the format ocsf, the default first.
 OCSF_VERSIONS = ("1.8.0", "1.5.0", "1.1.0")
@@ -43,6 +65,7 @@ class Settings:
     account_id: str = ""
     attack_version: str = ""
     mapping_overrides: str = ""
+    mapping_overrides_owner: str = ""
     message_limit: int = DEFAULT_LIMIT
 
 
@@ -53,7 +76,7 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
     """
     problems: list[str] = []
 
-    def choose(name: str, default: str, choices: tuple[str, ...]) -> str:
+    def choose(name: str, default: str, choices: Collection[str]) -> str:
         value = environment.get(name) or default
         if value not in choices:
             problems.append(f"{name} is {value!r}: expected one of {', '.join(filter(None, choices))}")
@@ -62,9 +85,9 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
     def prefixed(name: str, prefix: str, *, required: bool) -> str:
         value = environment.get(name, "")
         if required and not value:
-            problems.append(f"{name} is not set: expected {prefix}…")
+            problems.append(f"{name} is not set: expected {prefix}...")
         elif value and not value.startswith(prefix):
-            problems.append(f"{name} is {value!r}: expected {prefix}…")
+            problems.append(f"{name} is {value!r}: expected {prefix}...")
         return value
 
     def account(*, required: bool) -> str:
@@ -74,18 +97,20 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
         return value
 
     destination = choose("DESTINATION", "sns", DESTINATIONS)
+    needs = DESTINATIONS.get(destination, Needs())
     settings = Settings(
         route=environment.get("ROUTE") or "siem",
         destination=destination,
         format=choose("FORMAT", "guardduty", FORMATS),
         ocsf_version=choose("OCSF_VERSION", OCSF_VERSIONS[0], OCSF_VERSIONS),
-        topic_arn=prefixed("TOPIC_ARN", "arn:", required=destination == "sns"),
+        topic_arn=prefixed("TOPIC_ARN", "arn:", required=needs.topic),
         queue_url=prefixed("QUEUE_URL", "http", required=False),
         dead_letter_queue_url=prefixed("DEAD_LETTER_QUEUE_URL", "http", required=False),
         updates=choose("UPDATES", "material", UPDATE_MODES),
         deduplication_table=environment.get("DEDUPLICATION_TABLE", ""),
-        account_id=account(required=destination == "security-hub-import"),
+        account_id=account(required=needs.account),
         attack_version=choose("ATTACK_VERSION", "", ("", *attack_versions)),
+        mapping_overrides_owner=_owner(environment.get("MAPPING_OVERRIDES_OWNER", ""), problems),
         mapping_overrides=_overrides(environment.get("MAPPING_OVERRIDES", ""), problems),
         message_limit=_limit(environment.get("MESSAGE_LIMIT", ""), problems),
     )
@@ -103,6 +128,14 @@ def _account_of_queue(url: str) -> str:
 def _overrides(value: str, problems: list[str]) -> str:
     if value and not value.startswith(("s3://", "ssm:/")):
         problems.append(f"MAPPING_OVERRIDES is {value!r}: expected s3://BUCKET/KEY or ssm:/PARAMETER/NAME")
+    return value
+
+
+def _owner(value: str, problems: list[str]) -> str:
+    if value and not _ACCOUNT.fullmatch(value):
+        problems.append(
+            f"MAPPING_OVERRIDES_OWNER is {value!r}: expected the bucket owner's account ID, 12 digits"
+        )
     return value
 
 

@@ -7,6 +7,7 @@ a file could not be read or written.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ COMMANDS = {
     "coverage": "count the known finding types that the mapping covers",
     "export": "write the mapping as a lookup table for a SIEM",
     "layer": "write an ATT&CK Navigator layer: coverage of the mapping, or observed findings",
+    "matrix": "write the ATT&CK matrix of the mapping, or of observed findings, as a page and a picture",
     "attack": "update the pinned ATT&CK release",
     "evidence": "write or check docs/evidence.md, the reference of the evidence rules",
     "golden": "write or check the golden files: the expected output for the example events",
@@ -43,12 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name in words[:1]:
             import_module(f"enricher.cli.{name}").add_arguments(command)
     chosen = parser.parse_args(words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8 whatever the terminal is set to, and no character may end the output.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code = import_module(f"enricher.cli.{chosen.command}").run(chosen)
         sys.stdout.flush()
     except InvalidMapping as error:
         print(f"enricher: the mapping is invalid:\n{error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("enricher: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         # The reader (head, less) closed the pipe; what is still buffered must not raise at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

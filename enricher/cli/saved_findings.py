@@ -1,26 +1,36 @@
-"""Read findings from files in any saved form, and report each input that is not a finding.
+"""Read findings from files, whatever form they were saved in, and name each input that is not a finding.
 
-Forms: an EventBridge event, a bare finding with camelCase or PascalCase keys, a GetFindings response, an
-array of events or findings, one JSON value per line (NDJSON, as in the S3 export), and gzip of any of these.
+Forms: EventBridge events, bare findings in either case, GetFindings responses, SNS notifications, dumps of
+SQS messages; one or many, in an array, one a line (NDJSON, the S3 export) or without a delimiter (Firehose);
+gzip of any. A file is read in pieces, so that its size does not matter and a pipe need not end.
 """
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import io
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from enricher.finding.event import Finding, MalformedEvent, read_json
+from enricher.finding.envelopes import findings_of
+from enricher.finding.event import Finding, MalformedEvent
+from enricher.finding.json_values import JsonValue, split_values
+
+#: Bytes asked for at once; a pipe answers with what it has.
+_CHUNK = 1 << 18
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One input that is not a finding: the file, the place in it ("line 3", "finding 2") and the reason.
+    """An input that is not a finding: the file, the place in it ("line 3", "line 1, item 2") and the reason.
 
-    is_unread: the file itself could not be read, which is a usage error.
+    is_unread: whether the file itself could not be opened, so that the mistake is in the call.
     """
 
     file: str
@@ -29,79 +39,79 @@ class Rejected:
     is_unread: bool = False
 
     def __str__(self) -> str:
-        """Print as file: place: reason."""
+        """Return file: place: reason."""
         return ": ".join(part for part in (self.file, self.place, self.reason) if part)
 
 
 def read_file(name: str) -> Iterator[Finding | Rejected]:
-    """Yield the findings and rejected inputs of a file, "-" for stdin."""
-    label = "stdin" if name == "-" else name
+    """Yield each finding of a file, "-" for stdin, as soon as it is read."""
+    for value in read_values(name):
+        if isinstance(value, Rejected):
+            yield value
+        else:
+            yield from read_value(value, label_of(name))
+
+
+def label_of(name: str) -> str:
+    """Return a file's name as messages show it."""
+    return "stdin" if name == "-" else name
+
+
+def read_values(name: str) -> Iterator[JsonValue | Rejected]:
+    """Yield the JSON values of a file, "-" for stdin, not parsed yet."""
+    label, found = label_of(name), False
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        with _open(name) as stream:
+            for value in split_values(_texts(stream)):
+                found = True
+                yield value
+    except _Ended as error:
+        yield Rejected(label, "", str(error))
+        return
     except OSError as error:
         yield Rejected(label, "", error.strerror or str(error), is_unread=True)
         return
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            yield Rejected(label, "", f"not a valid gzip file: {error}")
-            return
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        yield Rejected(label, f"byte {error.start}", "not UTF-8: save it as UTF-8")
-        return
-    yield from read_text(text, label)
-
-
-def read_text(text: str, label: str) -> Iterator[Finding | Rejected]:
-    """Yield the findings and rejected inputs of a text: one JSON value, or one per line.
-
-    `label` names the text in error messages.
-    """
-    if not text.strip():
+    if not found:
         yield Rejected(label, "", "empty: expected findings as JSON")
+
+
+def read_value(value: JsonValue, label: str) -> Iterator[Finding | Rejected]:
+    """Yield the findings of one JSON value; what is not a finding is rejected with its place."""
+    for place, item in findings_of(value):
+        yield Rejected(label, place, str(item)) if isinstance(item, MalformedEvent) else item
+
+
+class _Ended(Exception):
+    """A file that ends early: what was read before stays good."""
+
+
+@contextmanager
+def _open(name: str) -> Iterator[io.BufferedReader]:
+    """Open a file; stdin stays open afterwards."""
+    if name == "-":
+        stdin = sys.stdin.buffer
+        yield stdin if isinstance(stdin, io.BufferedReader) else io.BufferedReader(stdin)  # type: ignore[arg-type]
+        return
+    with Path(name).open("rb") as stream:
+        yield stream
+
+
+def _texts(stream: io.BufferedReader) -> Iterator[str]:
+    """Yield a file's text in pieces; a byte that is not UTF-8 becomes a lone surrogate (U+DC80 to U+DCFF)."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+    for chunk in _chunks(stream):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _chunks(stream: io.BufferedReader) -> Iterator[bytes]:
+    if stream.peek(2)[:2] != _GZIP:
+        while chunk := stream.read1(_CHUNK):
+            yield chunk
         return
     try:
-        value = read_json(text)
-    except MalformedEvent as error:
-        lines = [(place, line) for place, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if len(lines) < 2 or not _is_json(lines[0][1]):
-            yield Rejected(label, "", str(error))
-            return
-        for place, line in lines:
-            try:
-                value = read_json(line)
-            except MalformedEvent as problem:
-                yield Rejected(label, f"line {place}", str(problem))
-            else:
-                yield from _read_value(value, label, f"line {place}")
-    else:
-        yield from _read_value(value, label, "")
-
-
-def _is_json(line: str) -> bool:
-    try:
-        read_json(line)
-    except MalformedEvent:
-        return False
-    return True
-
-
-def _read_value(value: Any, label: str, place: str) -> Iterator[Finding | Rejected]:
-    items = value.get("Findings", value.get("findings")) if isinstance(value, dict) else value
-    if isinstance(items, list):
-        for number, item in enumerate(items, 1):
-            yield _read_one(item, label, f"{place}, finding {number}" if place else f"finding {number}")
-    else:
-        yield _read_one(value, label, place)
-
-
-def _read_one(value: Any, label: str, place: str) -> Finding | Rejected:
-    try:
-        if isinstance(value, dict) and ("detail" in value or "detail-type" in value):
-            return Finding.from_event(value)
-        return Finding.from_detail(value)
-    except MalformedEvent as error:
-        return Rejected(label, place, str(error))
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            while chunk := unpacked.read1(_CHUNK):
+                yield chunk
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _Ended(f"not a valid gzip file: {error}") from None

@@ -1,10 +1,13 @@
 """Deduplicate deliveries: deliver an update of a finding once, and only if the update mode forwards it.
 
-Two items of the deduplication table are used, each under a key hashed by Powertools Idempotency:
+Two items of the deduplication table are used, each under a hashed key:
 
 - the update (ARN and updatedAt): claimed before the delivery, completed after it. It makes redelivery
   idempotent and keeps two concurrent invocations with the same message from both publishing it.
 - the finding (ARN): the state forwarded so far, with which the next update is compared.
+
+A resend is a delivery with an id of its own, which joins both keys: what was forwarded before does not
+suppress it, what the same resend forwarded does.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from enricher.delivery.dedup_store import DeduplicationTable, Write, build
 from enricher.destinations.base import Delivery, Destination, Failure, Remedy, TimeLeft
 from enricher.enrichment.finding_state import FindingState, material_changes, merge_states, note_archived
+from enricher.settings import DESTINATIONS
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
-    from enricher.delivery.dedup_store import DeduplicationTable
     from enricher.settings import Settings
 
 #: Execution time kept free for the table writes that follow the delivery, in seconds.
@@ -36,7 +40,7 @@ class Claim:
     """
 
     delivery: Delivery
-    key: dict[str, str] | None = None
+    key: Mapping[str, str] | None = None
     state: FindingState | None = None
 
 
@@ -77,7 +81,10 @@ class DeduplicatingDestination:
     def _deliver_round(
         self, round_: Sequence[Delivery], table: DeduplicationTable, time_left: TimeLeft
     ) -> dict[str, Failure]:
-        results = [self._claim(delivery, table) for delivery in round_]
+        states = self._read_states(round_, table)
+        results = [
+            self._claim(delivery, before, table) for delivery, before in zip(round_, states, strict=True)
+        ]
         blocked = {
             delivery.id: result
             for delivery, result in zip(round_, results, strict=True)
@@ -87,14 +94,42 @@ class DeduplicatingDestination:
         if not claims:
             return blocked
         failed = self._forward([claim.delivery for claim in claims], lambda: time_left() - WRITE_SECONDS)
-        # Completions before releases: an unreleased claim expires, a missing completion allows a duplicate.
-        for claim in claims:
-            if claim.key is not None and claim.delivery.id not in failed:
-                self._complete(claim, claim.key, table)
-        for claim in claims:
-            if claim.key is not None and claim.delivery.id in failed:
-                table.release(claim.key)
+        table.write(self._writes(claims, failed))
         return {**blocked, **failed}
+
+    def _read_states(
+        self, round_: Sequence[Delivery], table: DeduplicationTable
+    ) -> list[FindingState | None]:
+        """Return the state forwarded so far of each delivery's finding, None if it is unknown."""
+        if self.mode != "material":
+            return [None] * len(round_)
+        identified = [delivery for delivery in round_ if is_identified(delivery)]
+        found = table.read([item_keys(delivery)[0] for delivery in identified])
+        states = {
+            delivery.id: FindingState.from_json(data)
+            for delivery, data in zip(identified, found, strict=True)
+        }
+        return [states.get(delivery.id) for delivery in round_]
+
+    def _writes(self, claims: Sequence[Claim], failed: Mapping[str, Failure]) -> list[Write]:
+        """Return what to write after the delivery, the most important first, as a table may fail half way.
+
+        States before completions: after a crash in between, the redelivered update is not a material change.
+        Completions before releases: an unreleased claim expires, a missing completion allows a duplicate.
+        """
+        states, completions, releases = list[Write](), list[Write](), list[Write]()
+        for claim in claims:
+            if claim.key is None:
+                continue
+            if claim.delivery.id in failed:
+                releases.append(Write(claim.key))
+                continue
+            state = claim.state.as_json() if claim.state else {}
+            if self.mode == "material":
+                states.append(Write(item_keys(claim.delivery)[0], state))
+                state = {}
+            completions.append(Write(claim.key, state))
+        return [*states, *completions, *releases]
 
     def _forward(self, deliveries: Sequence[Delivery], time_left: TimeLeft) -> Mapping[str, Failure]:
         try:
@@ -102,13 +137,14 @@ class DeduplicatingDestination:
         except Exception as error:
             return {delivery.id: Failure.unexpected(error) for delivery in deliveries}
 
-    def _claim(self, delivery: Delivery, table: DeduplicationTable) -> Claim | Failure:
-        finding = delivery.enriched.finding
-        if not finding.arn or not finding.updated_at:
+    def _claim(
+        self, delivery: Delivery, before: FindingState | None, table: DeduplicationTable
+    ) -> Claim | Failure:
+        if not is_identified(delivery):
             return Claim(delivery)
         finding_key, update_key = item_keys(delivery)
         state = None if self.mode == "every" else FindingState.of(delivery.enriched)
-        if self.mode == "material" and state and (before := FindingState.from_json(table.read(finding_key))):
+        if state and before:
             if not material_changes(before, state):
                 return self._suppress(before, state, finding_key, table)
             state = merge_states(before, state)
@@ -127,31 +163,29 @@ class DeduplicatingDestination:
         self,
         before: FindingState,
         current: FindingState,
-        finding_key: dict[str, str],
+        finding_key: Mapping[str, str],
         table: DeduplicationTable,
     ) -> Failure:
         """Return the failure of an update without a material change; store that the finding was archived."""
         noted = note_archived(before, current)
-        if noted != before and not table.mark_completed(finding_key, noted.as_json()):
+        if noted != before and not table.write([Write(finding_key, noted.as_json())]):
             return Failure("the archived state could not be stored in the deduplication table")
         return duplicate("no material change since it was last forwarded")
 
-    def _complete(self, claim: Claim, key: dict[str, str], table: DeduplicationTable) -> None:
-        """Mark a delivered update as completed.
 
-        The finding state is written first, so that after a crash in between the redelivered update is not a
-        material change.
-        """
-        state = claim.state.as_json() if claim.state else {}
-        if self.mode == "material":
-            table.mark_completed(item_keys(claim.delivery)[0], state)
-        table.mark_completed(key, {} if self.mode == "material" else state)
+def is_identified(delivery: Delivery) -> bool:
+    """Return whether the update can be told from others; if not, each of its copies is forwarded."""
+    finding = delivery.enriched.finding
+    return bool(finding.arn and finding.updated_at)
 
 
 def item_keys(delivery: Delivery) -> tuple[dict[str, str], dict[str, str]]:
     """Return the key of the finding and the key of this update of it."""
     finding = delivery.enriched.finding
-    return {"arn": finding.arn}, {"arn": finding.arn, "updatedAt": finding.updated_at}
+    # A sample finding tests the way to the SIEM, so each message with one passes.
+    resend = delivery.resend or (delivery.id if delivery.enriched.alert["sample"] else "")
+    finding_key = {"arn": finding.arn} | ({"resend": resend} if resend else {})
+    return finding_key, {**finding_key, "updatedAt": finding.updated_at}
 
 
 def duplicate(reason: str) -> Failure:
@@ -176,11 +210,8 @@ def with_deduplication(
 ) -> Destination:
     """Wrap a destination in DeduplicatingDestination if the settings name a table, else return it unchanged.
 
-    Annotation never needs it: it reads the current fields from Security Hub before it writes, and a second
-    store could only contradict them.
+    Neither if the destination does not need it (`settings.DESTINATIONS` says which).
     """
-    if not settings.deduplication_table or settings.destination == "security-hub-annotate":
+    if not (settings.deduplication_table and DESTINATIONS[settings.destination].deduplication):
         return destination
-    from enricher.delivery.dedup_store import build
-
     return DeduplicatingDestination(destination, build(settings), settings.updates, logger, metrics)

@@ -78,7 +78,8 @@ class Route:
             key, attempt = record["messageId"], _attempt(record)
             try:
                 finding = Finding.from_json(record["body"])
-                deliveries.append(self._enrich(key, finding, attempt, _elapsed(record)))
+                resend = source_queue.resend_id(record)
+                deliveries.append(self._enrich(key, finding, attempt, _elapsed(record), resend))
             except MalformedEvent as error:
                 failures[key] = self._reject(key, error, attempt)
             except Exception as error:
@@ -109,9 +110,9 @@ class Route:
             if failure.remedy not in _ACKNOWLEDGED:
                 raise Undelivered(failure.reason)
 
-    def _enrich(self, key: str, finding: Finding, attempt: int, elapsed: float) -> Delivery:
+    def _enrich(self, key: str, finding: Finding, attempt: int, elapsed: float, resend: str = "") -> Delivery:
         enriched = enrich(finding, self._current_mapping(), self.attack_version)
-        return Delivery(key, enriched, attempt, elapsed)
+        return Delivery(key, enriched, attempt, elapsed, resend or _replay_name(finding))
 
     def _current_mapping(self) -> AttackMapping:
         return self.overrides.current() if self.overrides else self.mapping
@@ -202,7 +203,13 @@ def _build_overrides(
         return None
     from enricher.delivery.overrides import build
 
-    return build(settings.mapping_overrides, mapping, logger, metrics)
+    return build(settings, mapping, logger, metrics)
+
+
+def _replay_name(finding: Finding) -> str:
+    """Return the name of the replay of an EventBridge archive that the event is from, "" for none."""
+    name = finding.event.get("replay-name")
+    return name if isinstance(name, str) else ""
 
 
 def _attempt(record: Mapping[str, Any]) -> int:

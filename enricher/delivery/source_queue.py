@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from enricher.destinations.batching import require
 from enricher.destinations.timeouts import Timeouts
 from enricher.finding.safe_text import single_line
+from enricher.settings import REASON_ATTRIBUTE, RESEND_ATTRIBUTE
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -41,14 +42,28 @@ class SourceQueue:
     def move_to_dead_letter_queue(self, record: Mapping[str, Any], reason: str) -> None:
         """Copy a record's message to the dead-letter queue, with the message attribute `reason`.
 
-        Raise InvalidAnswer if the answer does not confirm it: the record is acknowledged afterwards.
+        The id of a resend stays, so that the message is resent when it is redriven. Raise InvalidAnswer if
+        the answer does not confirm it: the record is acknowledged afterwards.
         """
+        attributes = {REASON_ATTRIBUTE: single_line(reason, 1000), RESEND_ATTRIBUTE: resend_id(record)}
         answer = self.client.send_message(
             QueueUrl=self.dead_letter_url,
             MessageBody=record["body"],
-            MessageAttributes={"reason": {"DataType": "String", "StringValue": single_line(reason, 1000)}},
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+                if value
+            },
         )
         require(answer, "MessageId")
+
+
+def resend_id(record: Mapping[str, Any]) -> str:
+    """Return the id of the resend that a record's message belongs to, "" for none."""
+    attributes = record.get("messageAttributes")
+    attribute = attributes.get(RESEND_ATTRIBUTE) if isinstance(attributes, dict) else None
+    value = attribute.get("stringValue") if isinstance(attribute, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def build(settings: Settings) -> SourceQueue | None:

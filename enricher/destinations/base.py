@@ -35,13 +35,14 @@ class Delivery:
     """One enriched finding to deliver.
 
     id: SQS message id of the record; attempt: its receive count, from 1; elapsed: seconds since its first
-    receive, infinite if unknown.
+    receive, infinite if unknown; resend: id of the resend that the message belongs to, "" for none.
     """
 
     id: str
     enriched: EnrichedFinding
     attempt: int = 1
     elapsed: float = math.inf
+    resend: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from enricher.destinations.batching import batch_by_size, item_failure, make_cal
 from enricher.enrichment.attack_block import Attack, OtherNames
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.headline import subject_line
-from enricher.finding.context import read_context
 from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
 from enricher.formats.base import Render, TooLarge
@@ -122,7 +121,7 @@ def entry_failure(entry: Mapping[str, Any]) -> Failure:
 
 def subject_of(enriched: EnrichedFinding) -> str:
     """Return the subject of a finding's e-mail."""
-    return subject_line(enriched.finding, read_context(enriched.finding), enriched.alert)
+    return subject_line(enriched.finding, enriched.context, enriched.alert)
 
 
 def attributes_of(enriched: EnrichedFinding) -> Attributes:

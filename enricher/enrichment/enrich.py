@@ -11,7 +11,7 @@ from enricher.enrichment.headline import headline
 from enricher.enrichment.precedence import decide_entries
 from enricher.enrichment.response import advise
 from enricher.enrichment.tag import Entry
-from enricher.finding.context import read_context
+from enricher.finding.context import Context, read_context
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
 
@@ -20,11 +20,13 @@ from enricher.mapping.model import AttackMapping
 class EnrichedFinding:
     """One finding with its ATT&CK entries (primary first) and the two objects added to the event.
 
-    attack, alert: the objects of the enriched event, as docs/enriched-event.md describes them; known: whether
-    the mapping has a record of the type.
+    context: who, what and where, read once for the headline, deduplication and every format; attack, alert:
+    the objects of the enriched event, as docs/enriched-event.md describes them; known: whether the mapping
+    has a record of the type.
     """
 
     finding: Finding
+    context: Context = field(repr=False)
     entries: tuple[Entry, ...]
     attack: Attack = field(repr=False)
     alert: Alert = field(repr=False)
@@ -53,7 +55,8 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     record = mapping.record_for(finding.type)
     entries = decide_entries(finding, record, mapping)
     attack = attack_block(entries, record, mapping, release, finding.type)
-    severity = severity_label(finding.number("severity"))
-    line = headline(finding, read_context(finding), attack, severity, known=record is not None)
+    context = read_context(finding)
+    severity, known = severity_label(finding.number("severity")), record is not None
+    line = headline(finding, context, attack, severity, known=known)
     alert = alert_block(finding, line, *advise(finding, record, mapping))
-    return EnrichedFinding(finding, entries, attack, alert, known=record is not None)
+    return EnrichedFinding(finding, context, entries, attack, alert, known)

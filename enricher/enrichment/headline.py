@@ -56,7 +56,9 @@ def subject_line(finding: Finding, context: Context, alert: Alert) -> str:
 
     Account and Region are always whole; domains are de-fanged.
     """
-    place = " ".join(filter(None, (single_line(finding.account, 12), single_line(finding.region, 16))))
+    place = defang(
+        " ".join(filter(None, (single_line(finding.account, 12), single_line(finding.region, 16))))
+    )
     place = f"{place}:" if place else ""
     start = " ".join(filter(None, (*alert_flags(alert), f"[{alert['severity']}]", place)))
     for limit in _NAME_LIMITS:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from enricher.finding.api_calls import SIGNALS, calls_of
 from enricher.finding.api_calls import Call as ApiCall
-from enricher.finding.api_calls import calls_of
 from enricher.finding.event import Finding
 from enricher.finding.facts import Fact, read_facts
 from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
-from enricher.finding.kubernetes import request_of
+from enricher.finding.kubernetes_call import request_of
 from enricher.finding.logins import Logins, read_logins
 from enricher.finding.malware import Threat, read_threats
 from enricher.finding.network import Connection, read_connections
@@ -57,7 +57,8 @@ class Container:
 class Context:
     """What a finding shows; every field may be empty. The first item of a tuple is the main one.
 
-    calls: every AWS API call with its outcome, `call` included; facts: the further facts, see `Fact`.
+    calls: every AWS API call with its outcome, `call` included; signals: the names of an attack sequence's
+    signals; remote_account: the ID of the caller's account; facts: the further facts, see `Fact`.
     """
 
     connections: tuple[Connection, ...]
@@ -67,6 +68,8 @@ class Context:
     call: Call | None
     calls: tuple[ApiCall, ...]
     logins: Logins | None
+    signals: tuple[str, ...]
+    remote_account: str
     domain: str
     process: Process | None
     parent: Process | None
@@ -100,6 +103,8 @@ def read_context(finding: Finding) -> Context:
         call=_call(view),
         calls=tuple(calls),
         logins=read_logins(view) if logins else None,
+        signals=tuple(text_at(row, "name") for row in rows_at(view, SIGNALS, 100)),
+        remote_account=text_at(view, "service.action.awsApiCallAction.remoteAccountDetails.accountId"),
         domain=_domain(view),
         process=read_process(runtime),
         parent=read_parent(runtime),

@@ -39,12 +39,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection between a local (AWS) and a remote endpoint; outbound: None if not stated."""
+    """A connection between a local (AWS) and a remote endpoint.
+
+    outbound: None if not stated; action: the member of `service.action` that has it, "" in a sequence.
+    """
 
     remote: Endpoint
     local: Endpoint = Endpoint()
     outbound: bool | None = None
     transport: str = ""
+    action: str = ""
 
 
 _OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
@@ -56,15 +60,24 @@ def read_connections(view: Block) -> list[Connection]:
     network = value_at(action, "networkConnectionAction")
     callers = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
     found = [
-        *(Connection(_endpoint(value_at(action, name), "remote"), outbound=False) for name in callers),
+        *(
+            Connection(_endpoint(value_at(action, name), "remote"), outbound=False, action=name)
+            for name in callers
+        ),
         Connection(
             _endpoint(network, "remote"),
             _endpoint(network, "local"),
             _OUTBOUND.get(text_at(network, "connectionDirection")),
             text_at(network, "protocol"),
+            "networkConnectionAction",
         ),
         *(
-            Connection(_endpoint(probe, "remote"), _endpoint(probe, "local"), outbound=False)
+            Connection(
+                _endpoint(probe, "remote"),
+                _endpoint(probe, "local"),
+                outbound=False,
+                action="portProbeAction",
+            )
             for probe in rows_at(action, "portProbeAction.portProbeDetails")
         ),
         *(
@@ -79,7 +92,7 @@ def read_connections(view: Block) -> list[Connection]:
         # Findings as they arrive often state the caller's address only here.
         if (ip := address_of(source)) and ip not in known:
             known.add(ip)
-            found.append(Connection(Endpoint(ip), outbound=False))
+            found.append(Connection(Endpoint(ip), outbound=False, action="kubernetesApiCallAction"))
     return found
 
 

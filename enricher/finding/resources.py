@@ -192,8 +192,10 @@ def main_resource(view: Block, resources: tuple[Resource, ...]) -> Resource | No
     """Return the resource that the finding is about: of the kind of `resourceType`, else the first one."""
     stated = text_at(view, "resource.resourceType")
     names = {kind.name for kind in KINDS if stated in kind.types}
+    # The access key is the caller's in most findings: what it acted on comes first, if the finding names it.
+    others = sorted(resources, key=lambda resource: resource.kind == "AWS::IAM::AccessKey")
     of_kind = (resource for resource in resources if resource.kind in names)
-    return next(of_kind, None) or next(iter(resources), None)
+    return next(of_kind, None) or next(iter(others), None)
 
 
 def name_tag(block: object) -> str:

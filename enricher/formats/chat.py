@@ -13,7 +13,7 @@ from typing import Any
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.headline import alert_flags
 from enricher.enrichment.statement import statement_of
-from enricher.finding.context import Context, read_context
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.json_text import dump_json, filled
@@ -81,7 +81,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
 
 def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, attack, alert = enriched.finding, enriched.attack, enriched.alert
-    context = read_context(finding)
+    context = enriched.context
     return filled(
         {
             "version": "1.0",

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.statement import statement_of
-from enricher.finding.context import read_context
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.summary import Rows, Summary, summarize
 from enricher.formats.truncation import fit
@@ -51,11 +50,12 @@ def _join(sections: Mapping[str, list[str]]) -> str:
 
 def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
     finding, alert = enriched.finding, enriched.alert
-    context = read_context(finding)
+    context = enriched.context
     summary = summarize(enriched, context)
+    outcome = defang(summary.outcome)
     sections = {
         "headline": _headline(enriched, defang(statement_of(finding, context), 300), summary.when),
-        "what": _row("WHAT", summary.outcome),
+        "what": _row("WHAT", outcome),
         "who": _rows(summary.who),
         "signals": [line for time, text in summary.signals for line in _row(time, defang(text, 200))],
         "attack": _attack_lines(summary.attack),
@@ -68,10 +68,10 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
         # Only a finding with names of many words: what happened and what to do matter more than all of them.
         room += len(sections["who"].pop().split())
     room -= 6 if summary.facts else 0  # for the line that counts what is left out
-    outcome = _words(sections["what"])
-    title = _cut(defang(summary.title, 300), max(room - max(outcome, 1), 0))
-    sections["what"] = _row("WHAT", " ".join(filter(None, (title, summary.outcome))))
-    room += outcome - _words(sections["what"]) + (6 if summary.facts else 0)
+    told = _words(sections["what"])
+    title = _cut(defang(summary.title, 300), max(room - max(told, 1), 0))
+    sections["what"] = _row("WHAT", " ".join(filter(None, (title, outcome))))
+    room += told - _words(sections["what"]) + (6 if summary.facts else 0)
     sections["facts"] = _fact_lines(summary.facts, room)
     room -= _words(sections["facts"])
     sections["why"] = _why_lines(summary, room)
@@ -81,7 +81,7 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
 def _headline(enriched: EnrichedFinding, statement: str, when: str) -> list[str]:
     finding, alert = enriched.finding, enriched.alert
     name = f"({defang(alert['accountName'], 60)})" if alert["accountName"] else ""
-    account = " ".join(filter(None, (plain(finding.account), name, plain(finding.region))))
+    account = " ".join(filter(None, (defang(finding.account), name, defang(finding.region))))
     lines = [f"UPDATE: {defang(alert['changes'], 300)}"] if alert["changes"] else []
     lines += [_SAMPLE] if alert["sample"] else []
     lines += ["Archived in GuardDuty."] if alert["archived"] else []
@@ -94,7 +94,7 @@ def _fact_lines(facts: Rows, room: int) -> list[str]:
     lines: list[str] = []
     left = 0
     for label, value in facts:
-        more = _row("" if lines else "DETAIL", f"{plain(label)}: {defang(value, 160)}")
+        more = _row("" if lines else "DETAIL", f"{defang(label)}: {defang(value, 160)}")
         if _words(lines) + _words(more) + 6 > room:
             left += 1
         else:
@@ -108,7 +108,7 @@ def _why_lines(summary: Summary, room: int) -> list[str]:
     rows = (_row("WHY", plain(text, 700)) for text in texts)
     lines = next((lines for lines in rows if _words(lines) <= room), [])
     for name, value in summary.seen:
-        more = _row("SEEN", f"{plain(name, 60)} = {defang(value, 120)}")
+        more = _row("SEEN", f"{defang(name, 60)} = {defang(value, 120)}")
         lines += more if _words(lines) + _words(more) <= room else []
     return lines
 

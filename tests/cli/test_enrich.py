@@ -5,6 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,7 +55,7 @@ def test_every_saved_form_is_read(form: str, tmp_path: Path, capsys: pytest.Capt
     [
         (b"", "empty: expected findings as JSON"),
         (b" \n", "empty: expected findings as JSON"),
-        (b"caf\xe9", "byte 3: not UTF-8: save it as UTF-8"),
+        (b"caf\xe9", "line 1: byte 0xe9 is not UTF-8: save it as UTF-8"),
         (
             gzip.compress(b"{}", mtime=0)[:9],
             "not a valid gzip file: Compressed file ended before the end-of-stream marker",
@@ -86,11 +90,147 @@ def test_rejected_line_is_reported_with_its_number(
 ) -> None:
     """Only the invalid line must be rejected, with its line number, and the exit code be 1."""
     path = tmp_path / "findings.ndjson"
-    path.write_text('{"type": "Recon:EC2/Portscan"}\n{bad\n\n{"type": "x"}\n', encoding="utf-8")
+    path.write_text('{"type": "Recon:EC2/Portscan"}\n{bad\n\n{"type": "Recon:EC2/Two"}\n', encoding="utf-8")
     assert 1 == main(["enrich", str(path)])
     types, errors = _types(capsys)
-    assert ["Recon:EC2/Portscan", "x"] == types
+    assert ["Recon:EC2/Portscan", "Recon:EC2/Two"] == types
     assert errors.startswith(f"enricher: rejected: {path}: line 2: not JSON: ")
+
+
+def run_cli(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run `enricher enrich` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "enricher", "enrich", *arguments], input=data, capture_output=True, check=False
+    )
+
+
+def test_every_event_is_enriched_as_it_is_alone(tmp_path: Path) -> None:
+    """Concatenated, in processes of their own and in a pipe, findings must give the same lines in order."""
+    events = [json.dumps(examples.event(name)) for name in examples.names()]
+    lines = tmp_path / "lines"
+    lines.write_text("\n".join(events * 4), encoding="utf-8")
+    expected = run_cli(str(lines))
+    assert (0, 4 * len(events)) == (expected.returncode, expected.stdout.count(b"\n"))
+    for arguments, data in (
+        ((str(lines), "--jobs", "2"), b""),
+        (("-",), "".join(events * 4).encode()),
+        (("-",), gzip.compress(json.dumps([json.loads(event) for event in events * 4]).encode(), mtime=0)),
+    ):
+        assert expected.stdout == run_cli(*arguments, data=data).stdout
+
+
+def test_rejections_keep_their_place_in_several_processes(tmp_path: Path) -> None:
+    """With --jobs each rejected input must be reported with file and line, and the exit code be 1."""
+    path = tmp_path / "findings"
+    path.write_text('{"type": "Recon:EC2/One"}\n{"type": 1}\n{"type": "Recon:EC2/Two"}\n', encoding="utf-8")
+    done = run_cli(str(path), "--jobs", "2")
+    assert (1, 2) == (done.returncode, done.stdout.count(b"\n"))
+    assert done.stderr.decode().startswith(f"enricher: rejected: {path}: line 2: detail.type is a number")
+
+
+def test_finding_is_printed_before_the_next_one_arrives() -> None:
+    """A finding that arrives in a pipe must come out at once, though the pipe stays open."""
+    command = [sys.executable, "-m", "enricher", "enrich", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        for name in ("ec2-portscan", "ec2-tor-client"):
+            event = examples.event(name)
+            process.stdin.write(json.dumps(event).encode() + b"\n")
+            process.stdin.flush()
+            assert event["detail"]["type"] == json.loads(process.stdout.readline())["detail"]["type"]
+        process.stdin.close()
+        assert 0 == process.wait(30)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """Four times as many findings, on lines or in one array, must not need more memory."""
+    event = examples.event("ec2-portscan")
+    script = (
+        "import os, sys, tracemalloc; from enricher.cli import main\n"
+        "sys.stdout = open(os.devnull, 'w'); tracemalloc.start()\n"
+        "main(sys.argv[1:]); print(tracemalloc.get_traced_memory()[1], file=sys.__stdout__)"
+    )
+    peaks = {}
+    for count in (400, 1600):
+        for form, text in {
+            "lines": (json.dumps(event) + "\n") * count,
+            "array": json.dumps([event] * count, indent=1),
+        }.items():
+            path = tmp_path / form
+            path.write_text(text, encoding="utf-8")
+            done = subprocess.run(
+                [sys.executable, "-c", script, "enrich", path], capture_output=True, text=True, check=True
+            )
+            peaks[form, count] = int(done.stdout)
+    for form in ("lines", "array"):
+        assert peaks[form, 1600] < 1.1 * peaks[form, 400]
+
+
+def test_truncated_gzip_loses_only_its_end(tmp_path: Path) -> None:
+    """What a damaged gzip file still holds must be printed, and the damage be reported."""
+    lines = "".join(
+        json.dumps(examples.event("ec2-portscan", id=str(number))) + "\n" for number in range(2000)
+    )
+    path = tmp_path / "export.gz"
+    path.write_bytes(gzip.compress(lines.encode(), mtime=0)[:-2000])
+    done = run_cli(str(path), PORTSCAN)
+    assert 1 == done.returncode
+    assert done.stdout.count(b"\n") > 100
+    assert done.stderr.decode().startswith(f"enricher: rejected: {path}: not a valid gzip file: ")
+
+
+def test_finding_that_cannot_be_written_does_not_stop_the_next(tmp_path: Path) -> None:
+    """A number that JSON cannot represent must be reported with its line, and the next finding be printed."""
+    path = tmp_path / "findings"
+    text = '{"type": "Recon:EC2/One", "x": 1e999}\n{"type": "Recon:EC2/Two"}\n'
+    path.write_text(text, encoding="utf-8")
+    done = run_cli(str(path))
+    assert (1, 1) == (done.returncode, done.stdout.count(b"\n"))
+    assert done.stderr.decode().startswith(f"enricher: rejected: {path}: line 1: cannot be written: ")
+
+
+def test_finding_is_written_whole(tmp_path: Path) -> None:
+    """A finding above the size of an SNS message must be printed whole: a file has no such limit."""
+    path = tmp_path / "finding"
+    detail = {"type": "Recon:EC2/One", "service": {"additionalInfo": {"x": "y" * 2_000_000}}}
+    path.write_text(json.dumps(detail), encoding="utf-8")
+    done = json.loads(run_cli(str(path)).stdout)
+    assert (detail, False) == (done["detail"], "truncated" in done)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_output_is_utf8_whatever_the_terminal_is_set_to(encoding: str) -> None:
+    """JSON must come out as UTF-8, and no character may end the output."""
+    data = json.dumps({"type": "Recon:EC2/One", "title": "漢 \udcff"}, ensure_ascii=False)
+    command = [sys.executable, "-m", "enricher", "enrich", "-"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    raw = data.encode("utf-8", "surrogatepass")
+    done = subprocess.run(command, input=raw, capture_output=True, env=environment, check=False)
+    assert 1 == done.returncode
+    raw = json.dumps({"type": "Recon:EC2/One", "title": "漢"}, ensure_ascii=False).encode()
+    done = subprocess.run(command, input=raw, capture_output=True, env=environment, check=False)
+    assert "漢" == json.loads(done.stdout.decode())["detail"]["title"]
+
+
+def test_interrupt_ends_in_one_line() -> None:
+    """Ctrl-C must end the command with one line and exit code 130."""
+    command = [sys.executable, "-m", "enricher", "enrich", "-"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(json.dumps(examples.event("ec2-portscan")).encode() + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert (130, b"enricher: interrupted\n") == (process.wait(30), process.stderr.read())
+
+
+def test_number_of_jobs_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    """A number of processes that is not one must be a usage error that names the option."""
+    with pytest.raises(SystemExit) as caught:
+        main(["enrich", PORTSCAN, "--jobs", "0"])
+    assert 2 == caught.value.code
+    assert "argument --jobs: '0' is not a number of processes: expected 1 to 256" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["enrich", PORTSCAN], ["layer"], ["export", "--format", "csv"]])

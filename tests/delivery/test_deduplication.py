@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from moto import mock_aws
 
-from enricher.delivery.dedup_store import TIMEOUTS, DeduplicationTable, build, table_opener
+from enricher.delivery.dedup_store import (
+    ITEMS_PER_WRITE,
+    KEYS_PER_READ,
+    TIMEOUTS,
+    TTL_SECONDS,
+    UNPROCESSED_WAITS,
+    DeduplicationTable,
+    Write,
+    build,
+    table_opener,
+)
 from enricher.delivery.deduplication import (
     WRITE_SECONDS,
     DeduplicatingDestination,
@@ -27,6 +38,10 @@ from enricher.settings import Settings
 from tests import examples
 from tests.fault_injection.findings import small_mapping
 from tests.fault_injection.simulation import RecordingTelemetry
+from tests.loopback import BLOCK_PAGE, serve
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 SUPPRESSED = "DuplicateSuppressed"
 
@@ -54,8 +69,8 @@ class Recorder:
 
 
 @pytest.fixture
-def layer() -> Iterator[DynamoDBPersistenceLayer]:
-    """Return the Powertools persistence layer over a moto table."""
+def client() -> Iterator[DynamoDBClient]:
+    """Return a client of moto's DynamoDB with the table."""
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-west-1")
         client.create_table(
@@ -64,15 +79,17 @@ def layer() -> Iterator[DynamoDBPersistenceLayer]:
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
-        yield DynamoDBPersistenceLayer("deduplication", boto3_client=client)
+        yield client
 
 
 def deduplicating(
-    layer: DynamoDBPersistenceLayer, destination: Recorder, mode: str = "material", route: str = "siem"
+    client: DynamoDBClient, destination: Recorder, mode: str = "material", route: str = "siem"
 ) -> DeduplicatingDestination:
     """Wrap a destination in deduplication."""
     telemetry: Any = RecordingTelemetry()
-    return DeduplicatingDestination(destination, table_opener(layer, route), mode, telemetry, telemetry)
+    return DeduplicatingDestination(
+        destination, table_opener(client, "deduplication", route), mode, telemetry, telemetry
+    )
 
 
 def delivery(
@@ -114,11 +131,11 @@ def send(wrapped: DeduplicatingDestination, *deliveries: Delivery) -> dict[str, 
     return {key: failure for item in deliveries for key, failure in wrapped.deliver([item], plenty).items()}
 
 
-def test_material_forwards_only_material_changes(layer: DynamoDBPersistenceLayer) -> None:
+def test_material_forwards_only_material_changes(client: DynamoDBClient) -> None:
     """Mode material must forward the first update and each material change, and suppress the rest."""
     destination = Recorder()
     failures = send(
-        deduplicating(layer, destination),
+        deduplicating(client, destination),
         delivery("first"),
         delivery("same", 11),
         delivery("higher", 12, severity=8),
@@ -130,21 +147,21 @@ def test_material_forwards_only_material_changes(layer: DynamoDBPersistenceLayer
     assert ["same", "lower", "both known"] == suppressed(failures)
 
 
-def test_unarchiving_is_sent_after_a_suppressed_archiving(layer: DynamoDBPersistenceLayer) -> None:
+def test_unarchiving_is_sent_after_a_suppressed_archiving(client: DynamoDBClient) -> None:
     """An archived update must be suppressed, and the un-archived one after it forwarded."""
     destination = Recorder()
     failures = send(
-        deduplicating(layer, destination), delivery("first"), archived("archived", 11), delivery("again", 12)
+        deduplicating(client, destination), delivery("first"), archived("archived", 11), delivery("again", 12)
     )
     assert ["first", "again"] == destination.delivered
     assert ["archived"] == suppressed(failures)
 
 
-def test_every_forwards_each_update_once(layer: DynamoDBPersistenceLayer) -> None:
+def test_every_forwards_each_update_once(client: DynamoDBClient) -> None:
     """Mode every must forward each update once and suppress a second copy of it."""
     destination = Recorder()
     send(
-        deduplicating(layer, destination, "every"),
+        deduplicating(client, destination, "every"),
         delivery("a"),
         delivery("copy of a"),
         delivery("b", 11),
@@ -153,12 +170,12 @@ def test_every_forwards_each_update_once(layer: DynamoDBPersistenceLayer) -> Non
     assert ["a", "b"] == destination.delivered
 
 
-def test_first_forwards_each_finding_once(layer: DynamoDBPersistenceLayer) -> None:
+def test_first_forwards_each_finding_once(client: DynamoDBClient) -> None:
     """Mode first must forward only the first update of each finding, whatever changes later."""
     destination = Recorder()
     other = "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/other"
     send(
-        deduplicating(layer, destination, "first"),
+        deduplicating(client, destination, "first"),
         delivery("a"),
         delivery("b", 11, severity=9),
         delivery("c", 10, arn=other),
@@ -167,49 +184,49 @@ def test_first_forwards_each_finding_once(layer: DynamoDBPersistenceLayer) -> No
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
-def test_copies_in_one_batch_are_delivered_once(layer: DynamoDBPersistenceLayer, mode: str) -> None:
+def test_copies_in_one_batch_are_delivered_once(client: DynamoDBClient, mode: str) -> None:
     """Of two copies of one update in the same batch, one must be delivered and the other suppressed."""
     destination = Recorder()
-    failures = deduplicating(layer, destination, mode).deliver([delivery("a"), delivery("b")], plenty)
+    failures = deduplicating(client, destination, mode).deliver([delivery("a"), delivery("b")], plenty)
     assert (["a"], ["b"]) == (destination.delivered, suppressed(failures))
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
-def test_failed_delivery_is_not_marked_as_completed(layer: DynamoDBPersistenceLayer, mode: str) -> None:
+def test_failed_delivery_is_not_marked_as_completed(client: DynamoDBClient, mode: str) -> None:
     """A failed delivery must be delivered when its message is redelivered."""
     destination = Recorder({"a": Failure("throttled")})
-    wrapped = deduplicating(layer, destination, mode)
+    wrapped = deduplicating(client, destination, mode)
     assert {"a": Failure("throttled")} == wrapped.deliver([delivery("a")], plenty)
     destination.failures = {}
     assert {} == wrapped.deliver([delivery("a")], plenty)
     assert ["a"] == destination.delivered
 
 
-def test_update_is_not_a_duplicate_of_a_failed_one(layer: DynamoDBPersistenceLayer) -> None:
+def test_update_is_not_a_duplicate_of_a_failed_one(client: DynamoDBClient) -> None:
     """When the first of two equal updates fails, the second must be delivered."""
     destination = Recorder({"a": Failure("throttled")})
-    failures = deduplicating(layer, destination).deliver([delivery("a"), delivery("b", 11)], plenty)
+    failures = deduplicating(client, destination).deliver([delivery("a"), delivery("b", 11)], plenty)
     assert (["b"], ["a"]) == (destination.delivered, list(failures))
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
-def test_two_invocations_with_one_message_publish_once(layer: DynamoDBPersistenceLayer, mode: str) -> None:
+def test_two_invocations_with_one_message_publish_once(client: DynamoDBClient, mode: str) -> None:
     """While one invocation delivers a message, a concurrent one with the same message must retry it later."""
     second = Recorder()
     results: list[dict[str, Failure]] = []
     first = Recorder(
-        hook=lambda: results.append(deduplicating(layer, second, mode).deliver([delivery("b")], plenty))
+        hook=lambda: results.append(deduplicating(client, second, mode).deliver([delivery("b")], plenty))
     )
-    assert {} == deduplicating(layer, first, mode).deliver([delivery("a")], plenty)
+    assert {} == deduplicating(client, first, mode).deliver([delivery("a")], plenty)
     assert (["a"], []) == (first.delivered, second.delivered)
     assert [{"b": Failure("in progress in another invocation")}] == results
 
 
 def test_claim_of_a_killed_invocation_expires(
-    layer: DynamoDBPersistenceLayer, monkeypatch: pytest.MonkeyPatch
+    client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The claim of an invocation that was killed must expire when its time is up, and not before."""
-    open_table = table_opener(layer, "siem")
+    open_table = table_opener(client, "deduplication", "siem")
     monkeypatch.setattr("enricher.delivery.dedup_store.CLAIM_MARGIN_SECONDS", -60.0)
     assert open_table(plenty).claim({"arn": "a"}) == "claimed"
     assert open_table(plenty).claim({"arn": "a"}) == "claimed"
@@ -218,24 +235,22 @@ def test_claim_of_a_killed_invocation_expires(
     assert open_table(plenty).claim({"arn": "b"}) == "in-progress"
 
 
-def test_routes_are_deduplicated_separately(layer: DynamoDBPersistenceLayer) -> None:
+def test_routes_are_deduplicated_separately(client: DynamoDBClient) -> None:
     """A finding that one route forwarded must still be forwarded by another that shares the table."""
     siem, notification = Recorder(), Recorder()
-    deduplicating(layer, siem, route="siem").deliver([delivery("a")], plenty)
-    deduplicating(layer, notification, route="notification").deliver([delivery("b")], plenty)
+    deduplicating(client, siem, route="siem").deliver([delivery("a")], plenty)
+    deduplicating(client, notification, route="notification").deliver([delivery("b")], plenty)
     assert (["a"], ["b"]) == (siem.delivered, notification.delivered)
 
 
 @pytest.mark.parametrize("missing", ["arn", "updatedAt"])
-def test_update_without_identity_is_forwarded_each_time(
-    layer: DynamoDBPersistenceLayer, missing: str
-) -> None:
+def test_update_without_identity_is_forwarded_each_time(client: DynamoDBClient, missing: str) -> None:
     """An update without an ARN or updatedAt cannot be deduplicated, so it must be forwarded each time."""
     destination = Recorder()
     item = delivery("a")
     detail = {key: value for key, value in item.enriched.finding.event["detail"].items() if key != missing}
     unidentified = replace(item, enriched=enrich(Finding.from_detail(detail), small_mapping()))
-    send(deduplicating(layer, destination), unidentified, unidentified)
+    send(deduplicating(client, destination), unidentified, unidentified)
     assert ["a", "a"] == destination.delivered
 
 
@@ -261,7 +276,7 @@ def test_unreachable_table_is_called_once_and_findings_are_forwarded(mode: str) 
     """Without the table, all must be forwarded and counted, with one failing call per batch."""
     client: Any = FailingClient(TimeoutError("no answer"))
     destination = Recorder()
-    wrapped = deduplicating(DynamoDBPersistenceLayer("deduplication", boto3_client=client), destination, mode)
+    wrapped = deduplicating(client, destination, mode)
     telemetry: Any = wrapped.metrics
     batch = [delivery(str(number), number) for number in range(10)]
     assert {} == wrapped.deliver(batch, plenty)
@@ -276,9 +291,7 @@ def test_missing_table_forwards() -> None:
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-west-1")
         destination = Recorder()
-        assert {} == deduplicating(
-            DynamoDBPersistenceLayer("none", boto3_client=client), destination
-        ).deliver([delivery("a")], plenty)
+        assert {} == deduplicating(client, destination).deliver([delivery("a")], plenty)
     assert ["a"] == destination.delivered
 
 
@@ -291,15 +304,13 @@ def test_slow_table_is_not_called_again() -> None:
             def respond(**_: Any) -> dict[str, Any]:
                 self.calls += 1
                 now[0] += 3.0
-                return {}
+                return {"ConsumedCapacity": {}}
 
             return respond
 
     client: Any = Slow(RuntimeError())
     destination = Recorder()
-    wrapped = deduplicating(
-        DynamoDBPersistenceLayer("deduplication", boto3_client=client), destination, "every"
-    )
+    wrapped = deduplicating(client, destination, "every")
     other = "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/"
     wrapped.deliver([delivery(str(n), arn=f"{other}{n}") for n in range(10)], lambda: 58.0 - now[0])
     assert ([str(n) for n in range(10)], 4) == (destination.delivered, client.calls)
@@ -307,27 +318,27 @@ def test_slow_table_is_not_called_again() -> None:
 
 def test_table_is_not_called_without_enough_time() -> None:
     """With less time left than a call can take, the table must not be called."""
-    layer: Any = None
-    table = DeduplicationTable(layer, lambda: TIMEOUTS.seconds - 0.1)
-    assert ("unavailable", None, False) == (table.claim({}), table.read({}), table.mark_completed({}, {}))
+    client: Any = None
+    table = DeduplicationTable(client, "deduplication", "siem", lambda: TIMEOUTS.seconds - 0.1)
+    assert ("unavailable", [None], False) == (table.claim({}), table.read([{}]), table.write([Write({})]))
 
 
-def test_delivery_leaves_time_to_mark_as_completed(layer: DynamoDBPersistenceLayer) -> None:
+def test_delivery_leaves_time_to_mark_as_completed(client: DynamoDBClient) -> None:
     """The destination must get less time than is left, so that the table can be updated after it."""
     destination = Recorder()
-    deduplicating(layer, destination).deliver([delivery("a")], plenty)
+    deduplicating(client, destination).deliver([delivery("a")], plenty)
     assert [50.0 - WRITE_SECONDS] == destination.left
     assert WRITE_SECONDS > TIMEOUTS.seconds
 
 
-def test_delivery_is_retried_after_the_destination_raised(layer: DynamoDBPersistenceLayer) -> None:
+def test_delivery_is_retried_after_the_destination_raised(client: DynamoDBClient) -> None:
     """When the destination raises, its deliveries must fail and be delivered when redelivered."""
 
     def raise_it() -> None:
         raise RuntimeError("bug")
 
     destination = Recorder(hook=raise_it)
-    wrapped = deduplicating(layer, destination)
+    wrapped = deduplicating(client, destination)
     silent: Any = type("Silent", (RecordingTelemetry,), {"exception": lambda *_, **__: None})()
     wrapped = replace(wrapped, logger=silent)
     assert ["a"] == list(wrapped.deliver([delivery("a")], plenty))
@@ -336,12 +347,12 @@ def test_delivery_is_retried_after_the_destination_raised(layer: DynamoDBPersist
 
 
 def test_archived_state_that_cannot_be_stored_is_retried(
-    layer: DynamoDBPersistenceLayer, monkeypatch: pytest.MonkeyPatch
+    client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the archived state cannot be stored, the record must be retried, or un-archiving would be missed."""
-    wrapped = deduplicating(layer, Recorder())
+    wrapped = deduplicating(client, Recorder())
     wrapped.deliver([delivery("a")], plenty)
-    monkeypatch.setattr(layer, "save_success", lambda **_: (_ for _ in ()).throw(TimeoutError("x")))
+    monkeypatch.setattr(client, "batch_write_item", lambda **_: (_ for _ in ()).throw(TimeoutError("x")))
     assert {
         "b": Failure("the archived state could not be stored in the deduplication table")
     } == wrapped.deliver([archived("b", 11)], plenty)
@@ -373,15 +384,18 @@ def test_destination_is_wrapped_if_a_table_is_set(settings: Settings, wrapped: b
     assert wrapped is (with_deduplication(destination, settings, telemetry, telemetry) is not destination)
 
 
-def test_items_outlive_every_redelivery() -> None:
+def test_items_outlive_every_redelivery(client: DynamoDBClient) -> None:
     """An item must outlive the retention of queue and dead-letter queue together: 28 days."""
-    layer: Any = build(Settings(deduplication_table="t"))(plenty).layer
-    assert layer.expires_after_seconds >= 29 * 24 * 3600
-    assert layer.hash_function(b"").name == "sha256"
+    assert TTL_SECONDS >= 29 * 24 * 3600
+    open_table = build(Settings(deduplication_table="deduplication"))
+    assert "claimed" == open_table(plenty).claim({"arn": "a"})
+    assert open_table(plenty).write([Write({"arn": "b"}, {})])
+    items = client.scan(TableName="deduplication")["Items"]
+    assert 2 == sum(abs(int(item["expiration"]["N"]) - time.time() - TTL_SECONDS) < 60 for item in items)
 
 
-def test_without_a_table_idempotency_is_not_imported() -> None:
-    """Without DEDUPLICATION_TABLE, the function must not import Powertools Idempotency."""
+def test_idempotency_of_powertools_is_not_imported() -> None:
+    """The function must not import Powertools Idempotency: it would make init slower and is not used."""
     code = (
         "import sys\n"
         "from enricher.delivery import deduplication\n"
@@ -390,3 +404,168 @@ def test_without_a_table_idempotency_is_not_imported() -> None:
         "assert not [name for name in sys.modules if 'idempotency' in name], 'imported'"
     )
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
+def counting(client: DynamoDBClient) -> Counter[str]:
+    """Return the number of requests that a client makes from now on, by operation."""
+    requests: Counter[str] = Counter()
+    client.meta.events.register(
+        "before-send.dynamodb",
+        lambda event_name, **_: requests.update([event_name.rpartition(".")[2]]),
+    )
+    return requests
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("material", {"BatchGetItem": 10, "PutItem": 100, "BatchWriteItem": 10}),
+        ("every", {"PutItem": 100, "BatchWriteItem": 10}),
+        ("first", {"PutItem": 100, "BatchWriteItem": 10}),
+    ],
+)
+def test_hundred_new_findings_take_at_most_120_requests(
+    client: DynamoDBClient, mode: str, expected: dict[str, int]
+) -> None:
+    """In batches of ten, only claims may be single requests; reads and marks must be one for each batch."""
+    requests = counting(client)
+    wrapped = deduplicating(client, Recorder(), mode)
+    for batch in range(10):
+        wrapped.deliver([delivery(str(n), arn=f"arn:{batch}/{n}") for n in range(10)], plenty)
+    assert expected == dict(requests)
+    assert requests.total() <= 120
+
+
+class Unprocessing:
+    """A DynamoDB client that leaves items unprocessed: all but the first of a call, so many times."""
+
+    def __init__(self, client: DynamoDBClient, times: int) -> None:
+        self.client, self.times = client, times
+        self.sizes: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the operation of the client."""
+        return getattr(self.client, name)
+
+    def _take(self, requests: list[Any]) -> tuple[list[Any], list[Any]]:
+        self.sizes.append(len(requests))
+        self.times -= 1
+        return (requests[:1], requests[1:]) if self.times >= 0 else (requests, [])
+
+    def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803 - the name of the API
+        """Fake the operation."""
+        [(name, request)] = RequestItems.items()
+        assert len(request["Keys"]) <= 100
+        now, later = self._take(request["Keys"])
+        first: Any = {name: {**request, "Keys": now}}
+        answer = self.client.batch_get_item(RequestItems=first)
+        return {**answer, "UnprocessedKeys": {name: {**request, "Keys": later}} if later else {}}
+
+    def batch_write_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
+        """Fake the operation."""
+        [(name, requests)] = RequestItems.items()
+        # moto accepts more.
+        assert 1 <= len(requests) <= 25
+        now, later = self._take(requests)
+        answer = self.client.batch_write_item(RequestItems={name: now})
+        return {**answer, "UnprocessedItems": {name: later} if later else {}}
+
+
+def test_unprocessed_items_are_requested_again(
+    client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What DynamoDB leaves unprocessed must be requested again, after a wait, and nothing else."""
+    slept: list[float] = []
+    monkeypatch.setattr("enricher.delivery.dedup_store.time.sleep", slept.append)
+    keys = [{"arn": str(number)} for number in range(30)]
+    unprocessing: Any = Unprocessing(client, 2)
+    table = table_opener(unprocessing, "deduplication", "siem")(plenty)
+    assert table.write([Write(key, {"n": place}) for place, key in enumerate(keys)])
+    assert [25, 5, 25, 3] == unprocessing.sizes
+    unprocessing.times = 1
+    assert [{"n": place} for place in range(30)] == table.read(keys)
+    assert ([30, 29], [*UNPROCESSED_WAITS[:1], *UNPROCESSED_WAITS[:1]]) == (unprocessing.sizes[4:], slept)
+
+
+def test_table_that_leaves_items_unprocessed_is_unavailable(
+    client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items that stay unprocessed must count as a failure of the table, after a few attempts."""
+    monkeypatch.setattr("enricher.delivery.dedup_store.time.sleep", lambda _: None)
+    table = table_opener(Unprocessing(client, 99), "deduplication", "siem")(plenty)  # type: ignore[arg-type]
+    assert not table.write([Write({"arn": str(number)}, {}) for number in range(10)])
+    assert "6 items left unprocessed" == table.unavailable
+
+
+def test_batches_stay_within_the_limits_of_dynamodb(client: DynamoDBClient) -> None:
+    """One call must read at most 100 keys and write at most 25 items."""
+    unprocessing: Any = Unprocessing(client, 0)
+    table = table_opener(unprocessing, "deduplication", "siem")(plenty)
+    keys = [{"arn": str(number)} for number in range(101)]
+    table.read(keys)
+    table.write([Write(key) for key in keys[:26]])
+    assert ((100, 25), [100, 1, 25, 1]) == ((KEYS_PER_READ, ITEMS_PER_WRITE), unprocessing.sizes)
+
+
+@pytest.mark.parametrize("operation", ["batch_get_item", "put_item", "batch_write_item"])
+def test_answer_that_is_not_of_dynamodb_makes_the_table_unavailable(
+    client: DynamoDBClient, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy's page, an empty answer of botocore, must be neither a claim nor an absent item."""
+    with serve(BLOCK_PAGE) as server:
+        foreign = server.client("dynamodb")
+        monkeypatch.setattr(client, operation, getattr(foreign, operation))
+        destination = Recorder()
+        wrapped = deduplicating(client, destination)
+        assert {} == wrapped.deliver([delivery("a")], plenty)
+    telemetry: Any = wrapped.metrics
+    assert (["a"], 1) == (destination.delivered, telemetry.counted["DeduplicationUnavailable"])
+
+
+def resent(item: Delivery, resend: str) -> Delivery:
+    """Return the delivery as part of a resend."""
+    return replace(item, resend=resend)
+
+
+@pytest.mark.parametrize("mode", ["material", "every", "first"])
+def test_each_resend_passes_once(client: DynamoDBClient, mode: str) -> None:
+    """A finding must pass once for each resend, whatever was sent before; a redelivered message must not."""
+    destination = Recorder()
+    wrapped = deduplicating(client, destination, mode)
+    failures = send(
+        wrapped,
+        delivery("a"),
+        delivery("copy"),
+        resent(delivery("b"), "run 1"),
+        resent(delivery("c"), "run 1"),
+        resent(delivery("d"), "run 2"),
+        delivery("e"),
+    )
+    assert (["a", "b", "d"], ["copy", "c", "e"]) == (destination.delivered, suppressed(failures))
+
+
+def test_resend_does_not_change_what_counts_as_material(client: DynamoDBClient) -> None:
+    """After a resend of an old update, the next update must be compared with what was sent before it."""
+    destination = Recorder()
+    send(
+        deduplicating(client, destination),
+        delivery("a", 12, severity=8),
+        resent(delivery("b", 10, severity=2), "run 1"),
+        delivery("c", 13, severity=8),
+    )
+    assert ["a", "b"] == destination.delivered
+
+
+@pytest.mark.parametrize("mode", ["material", "every", "first"])
+def test_each_message_with_a_sample_passes(client: DynamoDBClient, mode: str) -> None:
+    """A sample finding tests the way to the SIEM: each message must pass, but not its redelivery."""
+    service = examples.event("ec2-ssh-brute-force-inbound")["detail"]["service"]
+    changes: Any = {"service": {**service, "additionalInfo": {"sample": True}}}
+    destination = Recorder()
+    send(
+        deduplicating(client, destination, mode),
+        delivery("a", **changes),
+        delivery("b", **changes),
+        delivery("b", **changes),
+    )
+    assert ["a", "b"] == destination.delivered

@@ -209,6 +209,47 @@ def test_queue_calls_are_valid_for_sqs() -> None:
         stub.assert_no_pending_responses()
 
 
+def attribute(value: str) -> dict[str, Any]:
+    """Return the message attributes of a record that belongs to a resend."""
+    return {"resend": {"stringValue": value, "dataType": "String"}}
+
+
+def test_dead_lettered_message_keeps_its_resend() -> None:
+    """The id of a resend must stay in the dead-letter queue, so that a redrive sends the finding again."""
+    client = boto3.client("sqs", region_name="eu-west-1")
+    with Stubber(client) as stub:
+        attributes = {
+            "reason": {"DataType": "String", "StringValue": "why"},
+            "resend": {"DataType": "String", "StringValue": "run 1"},
+        }
+        sent = {"QueueUrl": f"{QUEUE_URL}-dead", "MessageBody": "body", "MessageAttributes": attributes}
+        stub.add_response("send_message", {"MessageId": "m"}, sent)
+        queue = SourceQueue(client, QUEUE_URL, f"{QUEUE_URL}-dead")
+        queue.move_to_dead_letter_queue(
+            {**record("a", "body"), "messageAttributes": attribute("run 1")}, "why"
+        )
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "changes", "resend"),
+    [
+        (attribute("run 1"), {}, "run 1"),
+        (attribute("run 1"), {"replay-name": "replay 1"}, "run 1"),
+        ({}, {"replay-name": "replay 1"}, "replay 1"),
+        ({}, {"replay-name": 3}, ""),
+        ({"resend": {"binaryValue": "eA=="}}, {}, ""),
+        (None, {}, ""),
+    ],
+)
+def test_delivery_has_the_id_of_its_resend(attributes: Any, changes: dict[str, Any], resend: str) -> None:
+    """The id of a resend is the message attribute `resend`, else the name of an EventBridge replay."""
+    target = Target()
+    body = json.dumps({**examples.event("ec2-portscan"), **changes})
+    route(target).run([{**record("a", body), "messageAttributes": attributes}], plenty)
+    assert [resend] == [delivery.resend for delivery in target.delivered]
+
+
 def test_calls_to_the_queue_are_bounded() -> None:
     """The SQS client must time out within the time that is reserved for a call."""
     queue = build(Settings(queue_url=QUEUE_URL, dead_letter_queue_url=f"{QUEUE_URL}-dead"))

@@ -111,7 +111,7 @@ def subject_of(mapping: AttackMapping, name: str, changes: str = "") -> str:
     """Return the subject of an example, with changes that an update made."""
     enriched = enrich(Finding.from_event(examples.event(name)), mapping)
     changed = enriched.with_alert(changes=changes)
-    return subject_line(enriched.finding, read_context(enriched.finding), changed.alert)
+    return subject_line(enriched.finding, enriched.context, changed.alert)
 
 
 def test_subject_has_account_call_outcome_and_caller(mapping: AttackMapping) -> None:
@@ -141,7 +141,7 @@ def test_subject_of_an_example_is_not_cut(name: str, mapping: AttackMapping) -> 
 def test_subject_of_any_finding_fits(mapping: AttackMapping, event: dict[str, Any]) -> None:
     """A subject must be one printable ASCII line within SNS's limit, and nothing in it a link."""
     enriched = enrich(Finding.from_event(event), mapping)
-    line = subject_line(enriched.finding, read_context(enriched.finding), enriched.alert)
+    line = subject_line(enriched.finding, enriched.context, enriched.alert)
     assert line.isascii()
     assert line.isprintable()
     assert len(line) <= SUBJECT_LIMIT

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord, dynamodb
-
-from enricher.delivery import pipeline
+from enricher.delivery import dedup_store, pipeline
 
 #: Start of a schedule, in seconds since the epoch.
 START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC).timestamp()
@@ -29,18 +27,7 @@ class Clock:
 
 @contextmanager
 def simulated_time(clock: Clock) -> Iterator[None]:
-    """Make Powertools Idempotency and the pipeline use the simulated time."""
-
-    class Datetime(dt.datetime):
-        @classmethod
-        def now(cls, tz: dt.tzinfo | None = None) -> Datetime:
-            return cls.fromtimestamp(clock.now, tz)
-
-    module = SimpleNamespace(datetime=Datetime, timedelta=dt.timedelta, date=dt.date, time=dt.time)
-    with (
-        patch.object(base, "dt", module),
-        patch.object(dynamodb, "dt", module),
-        patch.object(datarecord, "dt", module),
-        patch.object(pipeline, "time", SimpleNamespace(time=lambda: clock.now)),
-    ):
+    """Make the deduplication table and the pipeline use the simulated time."""
+    module = SimpleNamespace(time=lambda: clock.now, sleep=clock.advance)
+    with patch.object(dedup_store, "time", module), patch.object(pipeline, "time", module):
         yield

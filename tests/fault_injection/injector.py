@@ -66,6 +66,7 @@ SUCCESS_SECONDS, ERROR_SECONDS = 0.02, 1.0
 _EMPTY_ANSWERS = frozenset(
     (
         "GetFindings", "BatchUpdateFindings", "BatchImportFindings", "SendMessage", "ChangeMessageVisibility",
+        "BatchGetItem", "PutItem", "BatchWriteItem",
     )
 )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Fake, in-memory SNS and DynamoDB clients for the function.
 
 Only the operations and arguments that the function uses: another argument raises TypeError, another condition
-AssertionError. Limits: API_PublishBatch (ten entries, distinct ids, total size), API_PutItem (condition).
+AssertionError. Limits: API_PublishBatch (ten entries, distinct ids, total size), API_PutItem (condition),
+API_BatchGetItem (100 distinct keys) and API_BatchWriteItem (25 distinct items, no order).
 """
 
 # ruff: noqa: N803 - the argument names are those of the API
@@ -10,9 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
 
 from tests.fault_injection.injector import FaultInjector, client_error, do_nothing
 
@@ -73,8 +72,8 @@ def dedup_id(body: str) -> str:
 
 
 _CONDITION = (
-    "attribute_not_exists(#id) OR #expiry < :now OR (#status = :inprogress AND "
-    "attribute_exists(#in_progress_expiry) AND #in_progress_expiry < :now_in_millis)"
+    "attribute_not_exists(#id) OR #expiry < :now"
+    " OR (#status = :in_progress AND #claimed_until < :now_in_millis)"
 )
 _Item = dict[str, dict[str, str]]
 
@@ -87,7 +86,6 @@ class Table:
     down: Callable[[], bool]
     items: dict[str, _Item] = field(default_factory=dict)
     calls: int = 0
-    meta: Any = field(default_factory=lambda: SimpleNamespace(events=MagicMock()))
 
     def _call(self, operation: str, effect: Callable[[], Any]) -> Any:
         self.calls += 1
@@ -97,15 +95,47 @@ class Table:
         # Fewer faults than the destination's: the first one ends the use of the table for its batch.
         return self.injector.call(operation, effect, 10.0, "ThrottlingException", scale=0.05)
 
-    def get_item(self, *, TableName: str, Key: _Item, ConsistentRead: bool) -> dict[str, Any]:
+    def _split(self, requests: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Return what is processed and, as it is throttled, what is not."""
+        done, left = list[Any](), list[Any]()
+        for request in requests:
+            (left if self.injector.occurs(self.injector.rates.partial) else done).append(request)
+        return done, left
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
         """Fake the operation."""
-        assert (TableName, ConsistentRead) == (TABLE, True)
+        [(name, request)] = RequestItems.items()
+        ids = [key["id"]["S"] for key in request["Keys"]]
+        assert (name, request["ConsistentRead"]) == (TABLE, True)
+        assert 1 <= len(ids) == len(set(ids)) <= 100
 
         def get() -> dict[str, Any]:
-            item = self.items.get(Key["id"]["S"])
-            return {} if item is None else {"Item": dict(item)}
+            done, left = self._split(ids)
+            keys = {**request, "Keys": [{"id": {"S": item_id}} for item_id in left]}
+            found = [dict(self.items[item_id]) for item_id in done if item_id in self.items]
+            return {"Responses": {TABLE: found}, "UnprocessedKeys": {TABLE: keys} if left else {}}
 
-        response: dict[str, Any] = self._call("GetItem", get)
+        response: dict[str, Any] = self._call("BatchGetItem", get)
+        return response
+
+    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        """Fake the operation."""
+        [(name, requests)] = RequestItems.items()
+        assert name == TABLE
+        ids = [_id_of(request) for request in requests]
+        assert 1 <= len(ids) == len(set(ids)) <= 25
+
+        def write() -> dict[str, Any]:
+            done, left = self._split(requests)
+            # In no order.
+            for request in self.injector.random.sample(done, len(done)):
+                if "PutRequest" in request:
+                    self.items[_id_of(request)] = dict(request["PutRequest"]["Item"])
+                else:
+                    self.items.pop(_id_of(request), None)
+            return {"UnprocessedItems": {TABLE: left} if left else {}}
+
+        response: dict[str, Any] = self._call("BatchWriteItem", write)
         return response
 
     def put_item(  # noqa: D102
@@ -117,47 +147,32 @@ class Table:
         ExpressionAttributeNames: dict[str, str],
         ExpressionAttributeValues: _Item,
         ReturnValuesOnConditionCheckFailure: str,
-    ) -> None:
+        ReturnConsumedCapacity: str,
+    ) -> dict[str, Any]:
         assert (TableName, ReturnValuesOnConditionCheckFailure) == (TABLE, "ALL_OLD")
-        assert ConditionExpression == _CONDITION
+        assert (ConditionExpression, ReturnConsumedCapacity) == (_CONDITION, "TOTAL")
         names, values = ExpressionAttributeNames, ExpressionAttributeValues
 
-        def put() -> None:
+        def put() -> dict[str, Any]:
             old = self.items.get(Item["id"]["S"])
             if old is not None:
                 expired = int(old[names["#expiry"]]["N"]) < int(values[":now"]["N"])
-                until = old.get(names["#in_progress_expiry"])
+                until = old.get(names["#claimed_until"])
                 abandoned = (
-                    old[names["#status"]] == values[":inprogress"]
+                    old[names["#status"]] == values[":in_progress"]
                     and until is not None
                     and int(until["N"]) < int(values[":now_in_millis"]["N"])
                 )
                 if not expired and not abandoned:
                     raise client_error("PutItem", "ConditionalCheckFailedException", Item=dict(old))
             self.items[Item["id"]["S"]] = dict(Item)
+            return {"ConsumedCapacity": {"TableName": TABLE, "CapacityUnits": 1.0}}
 
-        self._call("PutItem", put)
+        response: dict[str, Any] = self._call("PutItem", put)
+        return response
 
-    def update_item(  # noqa: D102
-        self,
-        *,
-        TableName: str,
-        Key: _Item,
-        UpdateExpression: str,
-        ExpressionAttributeNames: dict[str, str],
-        ExpressionAttributeValues: _Item,
-    ) -> None:
-        assert TableName == TABLE
-        assert UpdateExpression == "SET #response_data = :response_data, #expiry = :expiry, #status = :status"
 
-        def update() -> None:
-            item = self.items.setdefault(Key["id"]["S"], dict(Key))
-            for name in ("response_data", "expiry", "status"):
-                item[ExpressionAttributeNames[f"#{name}"]] = ExpressionAttributeValues[f":{name}"]
-
-        self._call("UpdateItem", update)
-
-    def delete_item(self, *, TableName: str, Key: _Item) -> None:
-        """Fake the operation."""
-        assert TableName == TABLE
-        self._call("DeleteItem", lambda: self.items.pop(Key["id"]["S"], None))
+def _id_of(request: dict[str, Any]) -> str:
+    item = request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
+    item_id: str = item["id"]["S"]
+    return item_id

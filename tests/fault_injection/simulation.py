@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
-
 from enricher.delivery.dedup_store import table_opener
 from enricher.delivery.deduplication import DeduplicatingDestination
 from enricher.delivery.pipeline import Route
@@ -194,11 +192,9 @@ def build(configuration: Configuration, seed: int, rates: Rates) -> Simulation:
     sink: Any = {"sns": topic}.get(configuration.route, hub_client)
     target = _target(configuration.route, sink)
     if configuration.has_table and configuration.route != "annotate":
-        # Without moto: the fake table is the client.
-        layer = DynamoDBPersistenceLayer(TABLE, boto3_client=table)  # type: ignore[arg-type]
-        target = DeduplicatingDestination(
-            target, table_opener(layer, configuration.route), configuration.mode, telemetry, telemetry
-        )
+        client: Any = table  # without moto: the fake table is the client
+        open_table = table_opener(client, TABLE, configuration.route)
+        target = DeduplicatingDestination(target, open_table, configuration.mode, telemetry, telemetry)
     source: Any = queue
     route = Route(
         small_mapping(), None, target, SourceQueue(source, URL, DEAD_LETTER_URL), telemetry, telemetry

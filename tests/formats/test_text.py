@@ -164,7 +164,7 @@ def test_sections_are_removed_in_order(mapping: AttackMapping) -> None:
     whole = render(finding, LIMIT)
     smaller = render(finding, len(whole.encode()) - 1)
     assert smaller.splitlines()[-1].startswith("Removed to fit the size limit: facts")
-    smallest = render(finding, 820)
+    smallest = render(finding, 780)
     assert (
         "Removed to fit the size limit: facts, who, attack, what. See the console." in smallest.splitlines()
     )

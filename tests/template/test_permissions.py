@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency.persistence import dynamodb
 from botocore import xform_name
 from botocore.session import get_session
 from samtranslator.public.translator import ManagedPolicyLoader  # type: ignore[import-untyped]
@@ -78,8 +76,6 @@ def required_actions(mode: str) -> set[str]:
     """Return the IAM actions of the operations that the code of a route calls."""
     sources = {name: (CODE / name).read_text(encoding="utf-8") for name in MODULES[mode]}
     actions = {action for source in sources.values() for action in called(source)}
-    if "delivery/dedup_store.py" in sources:
-        actions |= called(inspect.getsource(dynamodb))
     if not any(sets_retry_delay(source) for source in sources.values()):
         actions.discard("sqs:ChangeMessageVisibility")
     return actions

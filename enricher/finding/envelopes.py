@@ -1,0 +1,100 @@
+"""Find the findings in what a service wraps around them: lists, SQS messages, SNS notifications."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from enricher.finding.event import Finding, MalformedEvent, read_json
+from enricher.finding.json_values import JsonValue, split_values
+
+#: Keys under which an answer lists findings (GetFindings) or messages (Lambda, `sqs receive-message`).
+_LISTS = ("Findings", "findings", "Records", "Messages")
+#: Wrappers around wrappers that are opened: a list of SQS messages with SNS notifications has three.
+_MAX_WRAPPERS = 6
+#: Purpose:Resource/Family, the form of every finding type; some sources write a blank for the slash.
+_TYPE = re.compile(r"[^\s:/]+:[^\s:/]+[/ ]\S+")
+
+
+def findings_of(value: JsonValue) -> Iterator[tuple[str, Finding | MalformedEvent]]:
+    """Yield each finding of one value of a stream with its place ("line 3, item 2"), or why it is not one."""
+    if value.error:
+        yield value.place, MalformedEvent(value.error)
+        return
+    try:
+        found = findings_in(_parse(value.text))
+    except MalformedEvent as error:
+        # A line may hold several values, or one that is damaged among others.
+        parts = [part._replace(line=value.line) for part in split_values([value.text])]
+        if len(parts) < 2:
+            yield value.place, error
+        for part in parts if len(parts) > 1 else ():
+            yield from findings_of(part)
+        return
+    for place, item in found:
+        yield ", ".join(filter(None, (value.place, place))), item
+
+
+def _parse(text: str) -> object:
+    if not text.isascii() and (bad := next((char for char in text if "\udc80" <= char <= "\udcff"), "")):
+        raise MalformedEvent(f"byte 0x{ord(bad) - 0xDC00:02x} is not UTF-8: save it as UTF-8")
+    return read_json(text)
+
+
+def findings_in(value: object) -> Iterator[tuple[str, Finding | MalformedEvent]]:
+    """Yield each finding in a JSON value with its place in it ("item 2", "" for the value itself).
+
+    What is not a finding is yielded as the error that says why, so that it costs none of its neighbours.
+    """
+    for place, item in _unwrap(value, "", 0):
+        if isinstance(item, MalformedEvent):
+            yield place, item
+            continue
+        try:
+            yield place, _finding(item)
+        except MalformedEvent as error:
+            yield place, error
+
+
+def _finding(value: object) -> Finding:
+    if isinstance(value, dict) and ("detail" in value or "detail-type" in value):
+        return Finding.from_event(value)
+    finding = Finding.from_detail(value)
+    if not _TYPE.fullmatch(finding.type):
+        # Without an envelope that says so, only the form of its type tells a finding from other JSON.
+        message = f"type is {finding.type!r:.80}, expected a finding type (Purpose:Resource/Family)"
+        raise MalformedEvent(message)
+    return finding
+
+
+def _unwrap(value: Any, place: str, wrappers: int) -> Iterator[tuple[str, Any]]:
+    inner = _inner(value) if wrappers < _MAX_WRAPPERS else None
+    if isinstance(inner, list):
+        for number, item in enumerate(inner, 1):
+            yield from _unwrap(item, ", ".join(filter(None, (place, f"item {number}"))), wrappers + 1)
+    elif isinstance(inner, str):
+        try:
+            yield from _unwrap(read_json(inner), place, wrappers + 1)
+        except MalformedEvent as error:
+            yield place, MalformedEvent(f"message body: {error}")
+    else:
+        yield place, value
+
+
+def _inner(value: Any) -> list[Any] | str | None:
+    """Return what a wrapper holds: a list, or JSON text; None if the value is not a wrapper."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict) or "detail" in value:
+        return None
+    for key in _LISTS:
+        if isinstance(value.get(key), list):
+            return list(value[key])
+    notification = value.get("Sns", value)
+    if isinstance(notification, dict) and notification.get("Type") == "Notification":
+        message = notification.get("Message")
+        return message if isinstance(message, str) else None
+    is_message = "messageId" in value or "MessageId" in value
+    body = value.get("body", value.get("Body"))
+    return body if is_message and isinstance(body, str) else None
