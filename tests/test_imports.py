@@ -34,7 +34,7 @@ ALLOWED = {
     "pages": ("authoring", "enrichment", "mapping", "attack", "finding"),
     "cli": ("pages", "authoring", "formats", "enrichment", "mapping", "attack", "finding"),
     "settings": (),
-    "handler": ("delivery", "mapping"),
+    "handler": ("delivery", "destinations", "mapping"),
     "__main__": ("cli",),
     "__init__": (),
 }

@@ -49,6 +49,7 @@ _LOOK_ALIKE = str.maketrans(
     }
 )
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+_OPEN_BRACKET = re.compile(r"\[[^\]]*\Z")
 _ICONS = {"CRITICAL": "🟣", "HIGH": "🔴", "MEDIUM": "🟠", "LOW": "🟡"}
 
 
@@ -117,7 +118,8 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
 def unmarked(text: str, limit: int = 200) -> str:
     """Return finding content as one line of at most `limit` characters without links, mentions or markup."""
     line = plain(text, limit).translate(_LOOK_ALIKE)
-    return defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit]
+    # A cut must not leave the beginning of a bracket pair that de-fanging made.
+    return _OPEN_BRACKET.sub("", defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit])
 
 
 def thread_id(finding: Finding) -> str:
@@ -152,7 +154,7 @@ def _description(enriched: EnrichedFinding, context: Context) -> str:
     lines += [f"*ATT&CK* {unmarked(f'{label} {value}'.strip(), 300)}" for label, value in rows]
     lines += [f"*Benign if* {alert['benign']}"] if alert["benign"] else []
     lines += [f"*Why* {unmarked(summary.why, 700)}"] if summary.why else []
-    lines += [f"*{label}* {unmarked(value)}" for label, value in summary.facts]
+    lines += [f"*{unmarked(label, 40)}* {unmarked(value)}" for label, value in summary.facts]
     lines += [f"*Seen* {unmarked(name, 80)} = {unmarked(value, 120)}" for name, value in summary.seen]
     # Remove whole lines only: a truncated line could start a style that is never closed.
     while len("\n".join(lines)) > DESCRIPTION_LIMIT:

@@ -120,6 +120,7 @@ def _who_rows(finding: Finding, context: Context) -> Rows:
         "addresses": len(context.connections) - _MAX_REMOTES,
         "resources": len(others) - _MAX_RESOURCES,
         "threats": len(context.threats) - _MAX_THREATS,
+        "containers": len(context.containers) - 1,
     }
     more = ", ".join(f"{count} more {name}" for name, count in left.items() if count > 0)
     return [(label, value) for label, value in (*rows, ("More", more)) if value]

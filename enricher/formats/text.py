@@ -141,8 +141,8 @@ def _link_lines(enriched: EnrichedFinding) -> list[str]:
     rows = (
         ("OPEN", alert["console"]),
         ("Type", f"{named(finding.type)}{score}"),
-        ("Related", plain(alert["related"], 1_024)),
-        ("Finding", plain(finding.arn or finding.text("id"), 512)),
+        ("Related", defang(alert["related"], 1_024)),
+        ("Finding", defang(finding.arn or finding.text("id"), 512)),
     )
     return [f"{label:<{_LABEL}}{value}" for label, value in rows if value]
 

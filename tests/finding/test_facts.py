@@ -86,6 +86,48 @@ def test_remote_account_says_whether_it_is_affiliated(details: dict[str, Any], t
     assert (text,) == facts(service={"action": action})["Remote account"]
 
 
+ACTION = "service.action."
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "label", "texts"),
+    [
+        (
+            f"{ACTION}awsApiCallAction.affectedResources",
+            {"AWS::S3::Bucket": "claims"},
+            "Affected",
+            ("AWS::S3::Bucket claims",),
+        ),
+        (
+            f"{ACTION}kubernetesRoleBindingDetails",
+            {"name": "b", "roleRefName": "admin", "uid": ""},
+            "Role binding",
+            ("name b", "roleRefName admin"),
+        ),
+        (
+            f"{ACTION}kubernetesPermissionCheckedDetails",
+            {"verb": "get", "allowed": False},
+            "Permission checked",
+            ("verb get", "allowed false"),
+        ),
+        (
+            "resource.bedrockGuardrailDetails",
+            {"guardrailAction": "INTERVENED", "guardrails": [{}]},
+            "Guardrail",
+            ("guardrailAction INTERVENED",),
+        ),
+        ("service.additionalInfo.portsScannedSample", [22, 80], "Ports scanned", ("22", "80")),
+    ],
+)
+def test_objects_of_an_action_are_shown_whole(
+    path: str, value: Any, label: str, texts: tuple[str, ...]
+) -> None:
+    """What a call acted on, a binding, a checked permission and a guardrail must be read whole."""
+    for step in reversed(path.split(".")):
+        value = {step: value}
+    assert texts == facts(**value)[label]
+
+
 def test_session_names_the_person() -> None:
     """The session of a role, as of IAM Identity Center, must be read from the principal's ID."""
     key = {"userName": "AWSReservedSSO_Admin_1", "principalId": "AROAEXAMPLE:m.weber@example.com"}
