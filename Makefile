@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test faults check lint types mapping template build readers readers-write splunk-addon golden
-.PHONY: matrix lock
+.PHONY: browser matrix lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -44,6 +44,9 @@ build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one ev
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
 	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
 
+browser: .venv-browser/ready ## Test the pages in the system's Chromium; screenshots in .build/screenshots
+	.venv-browser/bin/python -m pytest tests/browser
+
 readers: .venv-readers/ready tests/readers/node_modules/.ready ## Read the output with real readers: Arrow, DuckDB, ClickHouse, Sigma, Kusto, Splunk
 	@.venv-readers/bin/python -m tests.readers --check docs/formats.md
 
@@ -67,6 +70,12 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 .venv/ready: requirements-dev.txt
 	$(PYTHON) -m venv --clear .venv
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-browser/ready: requirements-browser.txt tests/browser/package-lock.json
+	$(PYTHON) -m venv --clear .venv-browser
+	.venv-browser/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .venv-sam/ready: requirements-sam.txt

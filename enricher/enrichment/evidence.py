@@ -258,10 +258,11 @@ def _rank_match(
 def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
     """Return each pair once with the evidence of all its matches; a sub-technique includes its parent."""
     merged: dict[tuple[str, str | None], Entry] = {}
-    ruled_out = tuple(dict.fromkeys(technique for entry in entries for technique in entry.rules_out))
-    # No limit on the entries may lose what one of them rules out.
-    entries = [replace(entry, rules_out=ruled_out) for entry in entries] if ruled_out else entries
-    for entry in entries:
+    # The surest evidence for a pair decides what it rules out: one public bucket outweighs a closed one. The
+    # limit on the entries must not lose it.
+    surest = {(entry.pair.tactic, entry.pair.technique): entry for entry in reversed(entries)}
+    ruled_out = tuple(dict.fromkeys(technique for entry in surest.values() for technique in entry.rules_out))
+    for entry in [replace(entry, rules_out=ruled_out) for entry in entries] if ruled_out else entries:
         key = (entry.pair.tactic, entry.pair.technique)
         if key in merged:
             evidence = tuple(dict.fromkeys(merged[key].evidence + entry.evidence))[:_MAX_EVIDENCE]

@@ -204,6 +204,18 @@ def test_effective_permission_decides_on_an_open_bucket(
     assert all(row[2] == "low" for row in found[1:])
 
 
+def test_one_public_bucket_outweighs_a_closed_one(mapping: AttackMapping) -> None:
+    """Of several buckets the public one must decide, whatever their order."""
+    kind = "Policy:S3/BucketPublicAccessGranted"
+    for order in (("PUBLIC", "NOT_PUBLIC"), ("NOT_PUBLIC", "PUBLIC")):
+        fields = {
+            f"resource.s3BucketDetails[{n}].publicAccess.effectivePermission": permission
+            for n, permission in enumerate(order)
+        }
+        found = rows(decide(mapping, mapping.record_for(kind), fields, kind))
+        assert [("T1685", "high"), ("T1530", "low")] == [row[1:3] for row in found]
+
+
 def test_override_leads_whatever_the_evidence(mapping: AttackMapping) -> None:
     """A team's override must lead with its own confidence, also where the call was refused."""
     own = replace(
