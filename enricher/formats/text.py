@@ -64,14 +64,15 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
     }
     room = MAX_SEQUENCE_WORDS if summary.signals else MAX_WORDS
     room -= sum(_words(lines) for name, lines in sections.items() if name != "link")
+    reserve = 6 if summary.facts else 0  # for the line that counts what is left out
+    room -= reserve
     while room < 0 and sections["who"]:
         # Only a finding with names of many words: what happened and what to do matter more than all of them.
         room += len(sections["who"].pop().split())
-    room -= 6 if summary.facts else 0  # for the line that counts what is left out
     told = _words(sections["what"])
     title = _cut(defang(summary.title, 300), max(room - max(told, 1), 0))
     sections["what"] = _row("WHAT", " ".join(filter(None, (title, outcome))))
-    room += told - _words(sections["what"]) + (6 if summary.facts else 0)
+    room += told - _words(sections["what"]) + reserve
     sections["facts"] = _fact_lines(summary.facts, room)
     room -= _words(sections["facts"])
     sections["why"] = _why_lines(summary, room)
