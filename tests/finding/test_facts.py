@@ -32,6 +32,17 @@ def test_runtime_context_is_read_whole(key: str, value: Any, label: str, texts: 
     assert texts == facts(service={"runtimeDetails": {"context": {key: value}}})[label]
 
 
+def test_hashes_of_processes_are_read() -> None:
+    """The hash of the process and of the one that modified its file must be facts."""
+    runtime = {
+        "process": {"name": "sh", "executableSha256": "ab" * 32},
+        "context": {"modifyingProcess": {"name": "dd", "executableSha256": "cd" * 32}},
+    }
+    found = facts(service={"runtimeDetails": runtime})
+    assert ("ab" * 32,) == found["Process hash"]
+    assert ("dd", "cd" * 32) == found["Modified by"]
+
+
 def test_command_line_is_the_process_s() -> None:
     """The command line must be available to the formats that have a field for it."""
     found = context(service={"runtimeDetails": {"context": {"commandLineExample": "id"}}})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 from botocore import xform_name
 from botocore.session import get_session
-from samtranslator.public.translator import ManagedPolicyLoader  # type: ignore[import-untyped]
-from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from tests.template.stack import ALL_ON, ROOT, ROUTES, Stack
+from build_tools.sam_template import expand
+from tests.template.stack import ALL_ON, ROOT, ROUTES, Stack, template
 
 CODE = ROOT / "enricher"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
@@ -221,33 +219,10 @@ def policies(expanded: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def test_sam_transform_adds_no_permission_and_drops_no_event_source() -> None:
     """After the SAM transform the template has no further role, and one event source mapping per function."""
-    plain = json.loads(json.dumps(_long_template()))
-    expanded = transform(plain, {}, _NoPolicies())
+    expanded = expand(template())
     kinds = [resource["Type"] for resource in expanded["Resources"].values()]
     assert {f"{route}Role" for route in ROUTES} == {name for name, _ in policies(expanded)}
     own = [("HasOverrides", "OverridesPolicy"), ("HasVpc", "VpcPolicy"), ("TracingIsOn", "TracingPolicy")]
     attached = [{"Fn::If": [condition, {"Ref": name}, {"Ref": "AWS::NoValue"}]} for condition, name in own]
     assert [attached] * 3 == [found for _, found in policies(expanded)]
     assert 3 == kinds.count("AWS::Lambda::EventSourceMapping")
-
-
-class _NoPolicies(ManagedPolicyLoader):  # type: ignore[misc]  # samtranslator has no types
-    """Loads no managed policy: the template uses none of the AWS managed policies."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
-def _long_template() -> dict[str, Any]:
-    from tests.template.stack import template
-
-    long: dict[str, Any] = dict(template())
-    long["Resources"] = {name: dict(row) for name, row in long["Resources"].items()}
-    for resource in long["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"] = {**resource["Properties"], "CodeUri": "s3://bucket/artifact.zip"}
-    long["Globals"] = {"Function": {k: v for k, v in long["Globals"]["Function"].items() if k != "CodeUri"}}
-    return long
