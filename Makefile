@@ -118,5 +118,5 @@ tests/readers/node_modules/.ready: tests/readers/package-lock.json
 	@touch $@
 
 # `sam build` runs one target per function; all functions share the same artifact.
-build-SiemFunction build-SecurityHubFunction build-NotificationFunction:
+build-SiemFunction build-SecurityHubFunction build-NotificationFunction build-DriftWatchFunction:
 	@python=$$(build_tools/find-python --exact) && "$$python" build_tools/artifact.py "$(ARTIFACTS_DIR)"
