@@ -77,7 +77,7 @@ def _entities(view: Block, account: str) -> Iterator[tuple[Kind, str]]:
         owner = text_at(user, "account.uid") or account
         yield "principal", _principal(owner, text_at(user, "type"), text_at(user, "name"))
     for kind, path, keys in _RESOURCES:
-        if block := value_at(resource, path):
+        if path.partition(".")[0] in resource and (block := value_at(resource, path)):
             for row in rows_at(resource, path) if isinstance(block, list) else [block]:
                 yield kind, next(filter(None, (text_at(row, key) for key in keys)), "")
     for row in rows_at(sequence, "resources"):

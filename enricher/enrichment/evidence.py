@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from enricher.attack.catalog import Pair, parent_id
 from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
-from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
+from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.tag import Entry, lowered
 from enricher.finding.api_calls import Call, calls_of
 from enricher.finding.event import Finding
@@ -31,6 +31,7 @@ from enricher.finding.fields import block_at, number_of, text_of
 from enricher.finding.kubernetes_call import read_request_uri
 from enricher.finding.paths import ANY_ITEM, MOST_ITEMS, Scalar, Shown, scalar, shown
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
+from enricher.mapping.type_name import TypeName, parse_type
 
 #: Maximum number of entries from evidence in one finding.
 MAX_ENTRIES = 5

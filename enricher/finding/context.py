@@ -178,11 +178,11 @@ def _call_facts(calls: Sequence[ApiCall]) -> Iterator[Fact]:
 
 
 def _domain(action: Block) -> str:
-    return (
-        text_at(action, "dnsRequestAction.domain")
-        or text_at(action, "dnsRequestAction.domainWithSuffix")
-        or text_at(action, "awsApiCallAction.domainDetails.domain")
-    )
+    if request := block_at(action, "dnsRequestAction"):
+        domain = text_at(request, "domain") or text_at(request, "domainWithSuffix")
+        if domain:
+            return domain
+    return text_at(action, "awsApiCallAction.domainDetails.domain")
 
 
 _CONTAINERS = (
@@ -192,10 +192,8 @@ _CONTAINERS = (
 
 
 def _containers(resource: Block) -> Iterator[Container]:
-    rows = [row for path in _CONTAINERS for row in rows_at(resource, path)]
-    for block in (block_at(resource, "containerDetails"), *rows):
-        if not block:
-            continue
+    blocks = [block_at(resource, "containerDetails")] if "containerDetails" in resource else []
+    for block in (*blocks, *(row for path in _CONTAINERS for row in rows_at(resource, path))):
         container = Container(*(text_at(block, key) for key in ("id", "name", "image", "containerRuntime")))
         if container.id or container.name or container.image:
             yield container

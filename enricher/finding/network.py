@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from enricher.finding.fields import (
     Block,
@@ -126,14 +127,22 @@ def _endpoint(block: object, side: str) -> Endpoint:
         ip=address_at(details, "ipAddressV4") or address_at(details, "ipAddressV6"),
         port=whole_at(port, "port", 65_535),
         port_name="" if port_name == "Unknown" else port_name,
-        city=text_at(details, "city.cityName"),
-        country=text_at(details, "country.countryName"),
-        country_code=text_at(details, "country.countryCode"),
-        latitude=_degrees(details, "geoLocation.lat", 90),
-        longitude=_degrees(details, "geoLocation.lon", 180),
-        asn=whole_at(details, "organization.asn", 2**32 - 1),
-        network=text_at(details, "organization.asnOrg"),
+        **(_place(details) if details else {}),
     )
+
+
+def _place(details: object) -> dict[str, Any]:
+    country, location = block_at(details, "country"), block_at(details, "geoLocation")
+    organization = block_at(details, "organization")
+    return {
+        "city": text_at(details, "city.cityName"),
+        "country": text_at(country, "countryName"),
+        "country_code": text_at(country, "countryCode"),
+        "latitude": _degrees(location, "lat", 90),
+        "longitude": _degrees(location, "lon", 180),
+        "asn": whole_at(organization, "asn", 2**32 - 1),
+        "network": text_at(organization, "asnOrg"),
+    }
 
 
 def _sequence_endpoint(row: Block) -> Endpoint:
