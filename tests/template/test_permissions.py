@@ -141,6 +141,16 @@ def test_only_the_overrides_are_readable(overrides: str, expected: list[tuple[st
         assert expected == [(row["Action"], row["Resource"]) for row in own]
 
 
+def test_account_names_need_one_action() -> None:
+    """With AccountNames each function may describe accounts of the organization, and without it may not."""
+    for names, expected in (("on", ["organizations:DescribeAccount"]), ("off", [])):
+        stack = Stack(**ALL_ON, AccountNames=names)
+        for route in ROUTES:
+            own = [row for row in stack.statements(route) if row["Sid"] == "ReadAccountNames"]
+            assert expected == [row["Action"] for row in own]
+            assert all("organizations::*:account/o-*/*" in row["Resource"] for row in own)
+
+
 @pytest.mark.parametrize("mode", MODULES)
 def test_functions_may_use_the_customer_managed_key(mode: str) -> None:
     """With a customer managed key, a function may use that key only, to receive, store and publish."""
@@ -221,8 +231,14 @@ def test_sam_transform_adds_no_permission_and_drops_no_event_source() -> None:
     """After the SAM transform the template has no further role, and one event source mapping per function."""
     expanded = expand(template())
     kinds = [resource["Type"] for resource in expanded["Resources"].values()]
-    assert {f"{route}Role" for route in ROUTES} == {name for name, _ in policies(expanded)}
-    own = [("HasOverrides", "OverridesPolicy"), ("HasVpc", "VpcPolicy"), ("TracingIsOn", "TracingPolicy")]
+    roles = {*(f"{route}Role" for route in ROUTES), "DriftWatchRole"}
+    assert roles == {name for name, _ in policies(expanded)}
+    own = [
+        ("HasOverrides", "OverridesPolicy"),
+        ("HasAccountNames", "AccountNamesPolicy"),
+        ("HasVpc", "VpcPolicy"),
+        ("TracingIsOn", "TracingPolicy"),
+    ]
     attached = [{"Fn::If": [condition, {"Ref": name}, {"Ref": "AWS::NoValue"}]} for condition, name in own]
-    assert [attached] * 3 == [found for _, found in policies(expanded)]
+    assert [attached] * 3 == [found for name, found in policies(expanded) if name != "DriftWatchRole"]
     assert 3 == kinds.count("AWS::Lambda::EventSourceMapping")
