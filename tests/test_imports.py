@@ -33,6 +33,7 @@ ALLOWED = {
     "authoring": ("enrichment", "mapping", "attack", "finding"),
     "pages": ("authoring", "enrichment", "mapping", "attack", "finding"),
     "cli": ("pages", "authoring", "formats", "enrichment", "mapping", "attack", "finding"),
+    "lines": ("formats", "enrichment", "mapping", "finding"),
     "settings": (),
     "handler": ("delivery", "mapping"),
     "__main__": ("cli",),
