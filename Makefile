@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults check lint types mapping template build golden lock
+.PHONY: help demo test faults check lint types mapping template build golden matrix lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -42,6 +42,9 @@ template: .venv-sam/ready ## Check the SAM template
 build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one event through it
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
 	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
+
+matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
+	$(VENV)/python -m enricher matrix --html .build/matrix.html
 
 golden: .venv/ready ## Regenerate the golden files and the evidence reference from the mapping
 	$(VENV)/python -m enricher golden

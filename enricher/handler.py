@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
+from enricher.delivery.log_lines import ascii_text, log_line
 from enricher.delivery.pipeline import Route
 from enricher.mapping.model import AttackMapping
 from enricher.settings import read_settings
@@ -23,16 +24,37 @@ if TYPE_CHECKING:
 #: Execution time kept free after the last call to a destination, in seconds: to log and return.
 RESERVE_SECONDS = 2.0
 
-_mapping = AttackMapping.load()
-_settings = read_settings(os.environ, _mapping.catalogue.versions)
 _service = os.environ.get("POWERTOOLS_SERVICE_NAME", "guardduty-attack-enricher")
-logger = Logger(service=_service)
+logger = Logger(service=_service, json_serializer=log_line)
 metrics = Metrics(
     namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "GuardDutyAttackEnricher"),
     service=_service,
 )
-metrics.set_default_dimensions(route=_settings.route)
-_route = Route.build(_settings, _mapping, logger, metrics)
+
+
+class InitError(RuntimeError):
+    """The function cannot start; the message is ASCII and begins with the class of the error."""
+
+
+def _build_route() -> Route:
+    """Build the route; raise InitError in place of an error whose message is not ASCII.
+
+    Lambda's runtime client (awslambdaric 4.2.2) does not report an error at init beyond Latin-1, and reports
+    one beyond ASCII as invalid UTF-8: the function would fail without a reason.
+    """
+    try:
+        mapping = AttackMapping.load()
+        settings = read_settings(os.environ, mapping.catalogue.versions)
+        metrics.set_default_dimensions(route=settings.route)
+        return Route.build(settings, mapping, logger, metrics)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        if message.isascii():
+            raise
+        raise InitError(ascii_text(message)) from None
+
+
+_route = _build_route()
 
 
 @metrics.log_metrics(raise_on_empty_metrics=False)

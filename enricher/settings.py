@@ -65,6 +65,7 @@ class Settings:
     account_id: str = ""
     attack_version: str = ""
     mapping_overrides: str = ""
+    mapping_overrides_owner: str = ""
     message_limit: int = DEFAULT_LIMIT
 
 
@@ -84,9 +85,9 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
     def prefixed(name: str, prefix: str, *, required: bool) -> str:
         value = environment.get(name, "")
         if required and not value:
-            problems.append(f"{name} is not set: expected {prefix}…")
+            problems.append(f"{name} is not set: expected {prefix}...")
         elif value and not value.startswith(prefix):
-            problems.append(f"{name} is {value!r}: expected {prefix}…")
+            problems.append(f"{name} is {value!r}: expected {prefix}...")
         return value
 
     def account(*, required: bool) -> str:
@@ -109,6 +110,7 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
         deduplication_table=environment.get("DEDUPLICATION_TABLE", ""),
         account_id=account(required=needs.account),
         attack_version=choose("ATTACK_VERSION", "", ("", *attack_versions)),
+        mapping_overrides_owner=_owner(environment.get("MAPPING_OVERRIDES_OWNER", ""), problems),
         mapping_overrides=_overrides(environment.get("MAPPING_OVERRIDES", ""), problems),
         message_limit=_limit(environment.get("MESSAGE_LIMIT", ""), problems),
     )
@@ -126,6 +128,14 @@ def _account_of_queue(url: str) -> str:
 def _overrides(value: str, problems: list[str]) -> str:
     if value and not value.startswith(("s3://", "ssm:/")):
         problems.append(f"MAPPING_OVERRIDES is {value!r}: expected s3://BUCKET/KEY or ssm:/PARAMETER/NAME")
+    return value
+
+
+def _owner(value: str, problems: list[str]) -> str:
+    if value and not _ACCOUNT.fullmatch(value):
+        problems.append(
+            f"MAPPING_OVERRIDES_OWNER is {value!r}: expected the bucket owner's account ID, 12 digits"
+        )
     return value
 
 

@@ -83,8 +83,13 @@ def test_unknown_format_or_version_is_an_error_at_once() -> None:
 def test_mapping_is_loaded_once(mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process must load the mapping once, however many lines it is given."""
     monkeypatch.undo()
-    loads = []
-    monkeypatch.setattr(AttackMapping, "load", lambda: loads.append(1) or mapping)
+    loads: list[int] = []
+
+    def load() -> AttackMapping:
+        loads.append(1)
+        return mapping
+
+    monkeypatch.setattr(AttackMapping, "load", load)
     lines._mapping.cache_clear()
     for _ in range(3):
         list(enrich_lines('{"type": "Recon:EC2/One"}'))

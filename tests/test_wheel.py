@@ -52,8 +52,8 @@ def enricher(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin" / "python"
-    command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", wheel]
-    subprocess.run(command, check=True)
+    install = ["-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)]
+    subprocess.run([sys.executable, *install], check=True)
     return environment / "bin" / "enricher"
 
 
@@ -77,7 +77,7 @@ def test_installed_command_explains_validates_and_enriches(enricher: Path, tmp_p
 
 
 def test_package_works_from_a_zip(wheel: Path, tmp_path: Path) -> None:
-    """From a zip on the path, as Spark's --py-files has it, the mapping must be found and findings enriched."""
+    """From a zip on the path, as Spark's --py-files has it, findings must be enriched."""
     event = (EVENTS / "ec2-portscan.json").read_text("utf-8")
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); from enricher.lines import enrich_lines\n"

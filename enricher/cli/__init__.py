@@ -24,6 +24,7 @@ COMMANDS = {
     "coverage": "count the known finding types that the mapping covers",
     "export": "write the mapping as a lookup table for a SIEM",
     "layer": "write an ATT&CK Navigator layer: coverage of the mapping, or observed findings",
+    "matrix": "write the ATT&CK matrix of the mapping, or of observed findings, as a page and a picture",
     "attack": "update the pinned ATT&CK release",
     "evidence": "write or check docs/evidence.md, the reference of the evidence rules",
     "golden": "write or check the golden files: the expected output for the example events",

@@ -14,8 +14,11 @@ from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding, MalformedEvent
 from enricher.mapping.model import AttackMapping
+from enricher.pages.picture import matrix_picture
 
 EVENTS = ROOT.parent / "events"
+#: The picture in README; it is regenerated and checked with the golden files.
+PICTURE = ROOT.parent / "docs" / "coverage.svg"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns 1 if --check found one, 2 if there are no events, else 0.
     """
-    expected = dict(golden_files(arguments.events, read_mapping()))
+    mapping = read_mapping()
+    expected = dict(golden_files(arguments.events, mapping))
     if not expected:
         print(f"enricher: {arguments.events}: no events found (*.json)", file=sys.stderr)
         return 2
@@ -41,10 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
         for path in folder.glob("*")
         if path.name != "README.md"
     }
-    stale = [
-        path for path, text in expected.items() if path not in present or path.read_text("utf-8") != text
-    ]
     surplus = sorted(present - expected.keys())
+    if arguments.events == EVENTS:
+        expected[PICTURE] = matrix_picture(mapping)
+    stale = [path for path, text in expected.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in [*stale, *surplus] if arguments.check else []:
         print(f"enricher: {path}: out of date: run enricher golden and review the diff", file=sys.stderr)
     if arguments.check:

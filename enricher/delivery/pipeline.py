@@ -203,7 +203,7 @@ def _build_overrides(
         return None
     from enricher.delivery.overrides import build
 
-    return build(settings.mapping_overrides, mapping, logger, metrics)
+    return build(settings, mapping, logger, metrics)
 
 
 def _replay_name(finding: Finding) -> str:

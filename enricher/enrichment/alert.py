@@ -10,8 +10,10 @@ from urllib.parse import quote
 from enricher.enrichment.attack_block import Attack
 from enricher.enrichment.entities import Entity, entities_of
 from enricher.finding.activity import activity_of
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.fields import rows_at, text_at
+from enricher.finding.resources import main_resource
 from enricher.finding.safe_text import single_line
 
 SeverityLabel = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -60,7 +62,7 @@ def severity_label(severity: float | None) -> SeverityLabel:
     return next((label for floor, label in _LABELS if severity >= floor), "LOW")
 
 
-def alert_block(finding: Finding, attack: Attack, check: str) -> Alert:
+def alert_block(finding: Finding, context: Context, attack: Attack, check: str) -> Alert:
     """Return the `alert` object of a finding, as docs/enriched-event.md describes it.
 
     attack: the finding's `attack` object; its first technique or tactic appears in the headline;
@@ -68,7 +70,7 @@ def alert_block(finding: Finding, attack: Attack, check: str) -> Alert:
     """
     label = severity_label(finding.number("severity"))
     return {
-        "headline": headline(finding, attack, label),
+        "headline": headline(finding, context, attack, label),
         "severity": label,
         "occurrence": "repeat" if (finding.number("service.count") or 1) > 1 else "first",
         "sample": finding.flag("service.additionalInfo.sample"),
@@ -85,11 +87,11 @@ def alert_block(finding: Finding, attack: Attack, check: str) -> Alert:
     }
 
 
-def headline(finding: Finding, attack: Attack, label: str) -> str:
+def headline(finding: Finding, context: Context, attack: Attack, label: str) -> str:
     """Return one line: severity label, technique, activity, resource; safe to use as an e-mail subject."""
-    subject = subject_of(finding)
+    subject = subject_of(finding, context)
     place = "/".join(filter(None, map(single_line, (finding.account, finding.region))))
-    parts = [*map(single_line, (label, _what(finding, attack), activity_of(finding, subject)))]
+    parts = [*map(single_line, (label, _what(finding, attack), activity_of(context, subject)))]
     # Truncated part by part, not as a whole: a long name must not displace the account.
     parts.append(f"{subject} in {place}" if place else subject)
     return " · ".join(filter(None, parts))
@@ -104,44 +106,15 @@ def _what(finding: Finding, attack: Attack) -> str:
     return finding.type
 
 
-def subject_of(finding: Finding) -> str:
+def subject_of(finding: Finding, context: Context) -> str:
     """Return the name of the affected resource, in the shortest form that a console search finds."""
-    for path in _SUBJECTS.get(finding.text("resource.resourceType"), ()) + _ANY_SUBJECT:
-        name = finding.text(path) or _first_name(finding, path)
-        if name:
-            return single_line(name)
-    return single_line(finding.text("resource.resourceType")) or "unnamed resource"
-
-
-def _first_name(finding: Finding, path: str) -> str:
-    head, _, key = path.rpartition(".")
-    return next((text_at(row, key) for row in rows_at(finding.view, head)), "")
-
-
-_SUBJECTS: dict[str, tuple[str, ...]] = {
-    "AccessKey": ("resource.accessKeyDetails.userName", "resource.accessKeyDetails.principalId"),
-    "S3Bucket": ("resource.s3BucketDetails.name",),
-    "S3Object": ("resource.s3BucketDetails.name",),
-    "EKSCluster": ("resource.eksClusterDetails.name",),
-    "Lambda": ("resource.lambdaDetails.functionName",),
-    "RDSDBInstance": ("resource.rdsDbInstanceDetails.dbInstanceIdentifier",),
-    "RDSLimitlessDB": ("resource.rdsLimitlessDbDetails.dbShardGroupIdentifier",),
-    "ECSCluster": ("resource.ecsClusterDetails.name",),
-    "Container": ("resource.containerDetails.name",),
-}
-_ANY_SUBJECT = (
-    "resource.instanceDetails.instanceId",
-    "resource.eksClusterDetails.name",
-    "resource.ecsClusterDetails.name",
-    "resource.containerDetails.name",
-    "resource.s3BucketDetails.name",
-    "resource.lambdaDetails.functionName",
-    "resource.rdsDbInstanceDetails.dbInstanceIdentifier",
-    "resource.accessKeyDetails.userName",
-    "resource.accessKeyDetails.principalId",
-    "service.detection.sequence.resources.name",
-    "service.detection.sequence.resources.uid",
-)
+    resource = main_resource(finding.view, context.resources)
+    names = [principal.name or principal.uid for principal in context.principals]
+    if resource is None or (resource.kind == "AWS::IAM::AccessKey" and not resource.name):
+        return (
+            single_line(next(iter(names), "") or finding.text("resource.resourceType")) or "unnamed resource"
+        )
+    return single_line(resource.short_name)
 
 
 def dedup_id(finding: Finding) -> str:

@@ -10,6 +10,7 @@ from enricher.enrichment.attack_block import Attack, attack_block
 from enricher.enrichment.precedence import decide_entries
 from enricher.enrichment.response import check_of
 from enricher.enrichment.tag import Entry
+from enricher.finding.context import Context, read_context
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
 
@@ -18,10 +19,12 @@ from enricher.mapping.model import AttackMapping
 class EnrichedFinding:
     """One finding with its ATT&CK entries (primary first) and the two objects added to the event.
 
-    attack, alert: the objects of the enriched event, as docs/enriched-event.md describes them.
+    context: who, what and where, read once for the headline, deduplication and every format; attack, alert:
+    the objects of the enriched event, as docs/enriched-event.md describes them.
     """
 
     finding: Finding
+    context: Context = field(repr=False)
     entries: tuple[Entry, ...]
     attack: Attack = field(repr=False)
     alert: Alert = field(repr=False)
@@ -40,5 +43,6 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     record = mapping.record_for(finding.type)
     entries = decide_entries(finding, record, mapping)
     attack = attack_block(entries, record, mapping, release, finding.type)
-    alert = alert_block(finding, attack, check_of(finding, record, mapping))
-    return EnrichedFinding(finding, entries, attack, alert)
+    context = read_context(finding)
+    alert = alert_block(finding, context, attack, check_of(finding, record, mapping))
+    return EnrichedFinding(finding, context, entries, attack, alert)

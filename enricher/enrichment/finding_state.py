@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from enricher.enrichment.enrich import EnrichedFinding
+from enricher.finding.context import Context
 
 #: From low to high; a label that is not listed ranks below all others.
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
@@ -40,14 +41,14 @@ class FindingState:
     @classmethod
     def of(cls, enriched: EnrichedFinding) -> FindingState:
         """Return the state of an enriched finding."""
-        detail = enriched.finding.view
+        context = enriched.context
         return cls(
             updated_at=enriched.finding.updated_at,
             severity=enriched.alert["severity"],
             archived=enriched.finding.flag("service.archived"),
             techniques=_distinct(row["id"] for row in enriched.attack["techniques"]),
-            addresses=_distinct(_texts(detail, _ADDRESSES)),
-            principals=_distinct((*_key_owner(detail), *_texts(detail, _PRINCIPALS))),
+            addresses=_distinct(_addresses(context)),
+            principals=_distinct(_principals(context)),
         )
 
     @classmethod
@@ -158,64 +159,15 @@ def _short(text: str) -> str:
     return f"{text[: MAX_FACT_LENGTH - 17]}#{digest}"
 
 
-_IP = ("ipAddressV4", "ipAddressV6")
-#: Paths under `detail`; a list on the path stands for each of its items.
-_ADDRESSES = tuple(
-    tuple(path.split("."))
-    for path in (
-        *(
-            f"service.action.{action}.remoteIpDetails.{ip}"
-            for action in (
-                "awsApiCallAction",
-                "networkConnectionAction",
-                "portProbeAction.portProbeDetails",
-                "kubernetesApiCallAction",
-                "rdsLoginAttemptAction",
-            )
-            for ip in _IP
-        ),
-        "service.action.kubernetesApiCallAction.sourceIPs",
-        "service.action.awsApiCallAction.domainDetails.domain",
-        "service.action.dnsRequestAction.domain",
-        "service.detection.sequence.endpoints.ip",
-        "service.detection.sequence.endpoints.domain",
-    )
-)
-_PRINCIPALS = tuple(
-    tuple(path.split("."))
-    for path in (
-        "service.action.awsApiCallAction.remoteAccountDetails.accountId",
-        "service.action.rdsLoginAttemptAction.LoginAttributes.user",
-        "resource.kubernetesDetails.kubernetesUserDetails.username",
-        "resource.rdsDbUserDetails.user",
-        "service.detection.sequence.actors.user.name",
-    )
-)
-_Detail = Mapping[str, Any]
+def _addresses(context: Context) -> Iterable[str]:
+    for connection in context.connections:
+        yield from (connection.remote.ip, connection.remote.domain)
+    yield context.domain
 
 
-def _key_owner(detail: _Detail) -> tuple[str, ...]:
-    """Return the user or role that owns the access key; session names and temporary keys vary."""
-    resource = detail.get("resource")
-    keys = resource.get("accessKeyDetails") if isinstance(resource, dict) else None
-    if not isinstance(keys, dict):
-        return ()
-    names = [keys.get(key) for key in ("userType", "userName")]
-    owner = ":".join(name for name in names if isinstance(name, str) and name)
-    principal = keys.get("principalId")
-    return (owner or (principal.partition(":")[0] if isinstance(principal, str) else ""),)
-
-
-def _texts(detail: _Detail, paths: Iterable[tuple[str, ...]]) -> list[str]:
-    return [text for path in paths for text in _walk(detail, path)]
-
-
-def _walk(value: Any, path: tuple[str, ...]) -> Iterable[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _walk(item, path)
-    elif not path:
-        if isinstance(value, str):
-            yield value
-    elif isinstance(value, dict) and path[0] in value:
-        yield from _walk(value[path[0]], path[1:])
+def _principals(context: Context) -> Iterable[str]:
+    """Yield the users and roles that the finding names; session names and temporary keys vary."""
+    for principal in context.principals:
+        owner = principal.name or principal.uid.partition(":")[0]
+        yield f"{principal.kind}:{owner}" if principal.kind else owner
+    yield context.remote_account

@@ -2,118 +2,95 @@
 
 from __future__ import annotations
 
-from enricher.finding.event import Finding
-from enricher.finding.fields import Block, rows_at, text_at, value_at, whole_at
+from collections.abc import Iterable
 
-_ACTION = "service.action."
-_CALL = f"{_ACTION}awsApiCallAction."
-_KUBERNETES = f"{_ACTION}kubernetesApiCallAction."
-_NETWORK = f"{_ACTION}networkConnectionAction."
-_LOGIN = f"{_ACTION}rdsLoginAttemptAction."
-_USER = "resource.kubernetesDetails.kubernetesUserDetails.username"
+from enricher.finding.context import Context
+
 _MAX_PARTS = 2
 
 
-def activity_of(finding: Finding, subject: str = "") -> str:
+def activity_of(context: Context, subject: str = "") -> str:
     """Return the observed activity in a few words, such as "CreateUser by eve from 203.0.113.9"; "" if none.
 
-    subject: the actor or resource already shown next to this text, left out here. Parts of the text are
-    attacker-controlled: sanitise it for the place where it is shown (see `safe_text`).
+    subject: the actor or resource already shown next to this text, left out here. What does not fit is
+    counted ("and 3 more"). Parts of the text are attacker-controlled: sanitise it where it is shown.
     """
     parts = []
     for describe in _DESCRIBERS:
-        if part := describe(finding, subject):
+        if part := describe(context, subject):
             parts.append(part)
         if len(parts) == _MAX_PARTS:
             break
     return ", ".join(parts)
 
 
-def _api_call(finding: Finding, subject: str) -> str:
-    api = finding.text(f"{_CALL}api")
-    if not api:
+def _call(context: Context, subject: str) -> str:
+    call, listed = context.call, list(dict.fromkeys(call.api for call in context.calls))
+    if context.signals or not (call or listed):
         return ""
-    who = finding.text("resource.accessKeyDetails.userName") or finding.text(
-        "resource.accessKeyDetails.principalId"
-    )
-    outcome = "failed " if finding.text(f"{_CALL}errorCode") else ""
-    return f"{outcome}{api}{_by(who, subject)}{_from(finding, _CALL)}"
+    name = call.operation if call else listed[0]
+    failed = "failed " if call and call.error else ""
+    more = _more(len(listed) - 1, "call") if name in listed else ""
+    where = f" in {call.namespace}" if call and call.namespace else ""
+    return f"{failed}{name}{more}{where}{_by(context, subject)}{_from(context)}"
 
 
-def _kubernetes_call(finding: Finding, subject: str) -> str:
-    verb, resource, below, namespace = (
-        finding.text(f"{_KUBERNETES}{key}") for key in ("verb", "resource", "subresource", "namespace")
-    )
-    if not verb:
+def _login_attempts(context: Context, subject: str) -> str:
+    if context.logins is None:
         return ""
-    what = f"{verb} {resource}/{below}" if below else f"{verb} {resource}"
-    where = f" in {namespace}" if namespace else ""
-    return f"{what.strip()}{where}{_by(finding.text(_USER), subject)}{_from(finding, _KUBERNETES)}"
+    users = context.logins.users
+    who = f" as {users[0]}{_more(len(users) - 1)}" if users and users[0] != subject else ""
+    return f"{context.logins}{who}{_from(context)}"
 
 
-def _login_attempts(finding: Finding, subject: str) -> str:
-    action = finding.at(_LOGIN[:-1])
-    if not isinstance(action, dict):
+def _process(context: Context, _: str) -> str:
+    process = context.process
+    if process is None:
         return ""
-    row = _first(action, "LoginAttributes") or _first(action, "loginAttributes")
-    failed, succeeded = (whole_at(row, f"{how}LoginAttempts") or 0 for how in ("failed", "successful"))
-    user = text_at(row, "user")
-    who = f" as {user}" if user and user != subject else ""
-    return f"{failed} failed and {succeeded} successful log-ins{who}{_from(finding, _LOGIN)}"
+    return f"{process.path or process.name}{f' as {process.user}' if process.user else ''}"
 
 
-def _process(finding: Finding, _: str) -> str:
-    process = "service.runtimeDetails.process."
-    path = finding.text(f"{process}executablePath") or finding.text(f"{process}name")
-    user = finding.text(f"{process}user")
-    return f"{path}{f' as {user}' if user else ''}" if path else ""
+def _network_connection(context: Context, _: str) -> str:
+    for connection in context.connections:
+        if connection.action == "networkConnectionAction":
+            inbound = connection.outbound is False
+            port = (connection.local if inbound else connection.remote).port
+            named = f"{' to' if inbound else ''} port {port}" if port else ""
+            return f"{'from' if inbound else 'to'} {connection.remote.ip}{named}"
+    return ""
 
 
-def _network_connection(finding: Finding, _: str) -> str:
-    address = _address(finding.view, _NETWORK)
-    if not address:
+def _port_probe(context: Context, _: str) -> str:
+    probes = [it for it in context.connections if it.action == "portProbeAction" and it.local.port]
+    if not probes:
         return ""
-    if finding.text(f"{_NETWORK}connectionDirection") == "INBOUND":
-        port = finding.text(f"{_NETWORK}localPortDetails.port")
-        return f"from {address}{f' to port {port}' if port else ''}"
-    port = finding.text(f"{_NETWORK}remotePortDetails.port")
-    return f"to {address}{f' port {port}' if port else ''}"
+    port, addresses = probes[0].local.port, _distinct(it.remote.ip for it in probes)
+    return f"port {port} probed from {addresses[0]}{_more(len(addresses) - 1)}"
 
 
-def _port_probe(finding: Finding, _: str) -> str:
-    row = _first(finding.view, f"{_ACTION}portProbeAction.portProbeDetails")
-    port, address = whole_at(row, "localPortDetails.port"), _address(row, "")
-    return f"port {port} probed from {address}" if port and address else ""
+def _dns_request(context: Context, _: str) -> str:
+    return f"looked up {context.domain}" if context.domain and not context.call else ""
 
 
-def _dns_request(finding: Finding, _: str) -> str:
-    domain = finding.text(f"{_ACTION}dnsRequestAction.domain")
-    return f"looked up {domain}" if domain else ""
+def _malware(context: Context, _: str) -> str:
+    for threat in context.threats:
+        text = (
+            f"{threat.name} in {threat.path}" if threat.name and threat.path else threat.name or threat.path
+        )
+        return f"{text}{_more(len(context.threats) - 1)}"
+    return ""
 
 
-def _malware(finding: Finding, _: str) -> str:
-    by_name = "service.ebsVolumeScanDetails.scanDetections.threatDetectedByName.threatNames"
-    threat = _first(finding.view, by_name) or _first(finding.view, "service.malwareScanDetails.threats")
-    file = _first(threat, "filePaths") or _first(threat, "itemPaths")
-    name, path = text_at(threat, "name"), text_at(file, "filePath") or text_at(file, "nestedItemPath")
-    return f"{name} in {path}" if name and path else name
-
-
-def _attack_sequence(finding: Finding, subject: str) -> str:
-    sequence = finding.at("service.detection.sequence")
-    signals = value_at(sequence, "signals")
-    if not isinstance(signals, list) or not signals:
+def _attack_sequence(context: Context, subject: str) -> str:
+    signals = context.signals
+    if not signals:
         return ""
-    names = (text_at(actor, "user.name") for actor in rows_at(sequence, "actors"))
-    only = text_at(_first(sequence, "signals"), "name") if len(signals) == 1 else ""
-    address = text_at(_first(sequence, "endpoints"), "ip")
-    where = f" from {address}" if address else ""
-    return f"{only or f'{len(signals)} signals'}{_by(next(filter(None, names), ''), subject)}{where}"
+    what = signals[0] if len(signals) == 1 and signals[0] else f"{len(signals)} signals"
+    return f"{what}{_by(context, subject)}{_from(context)}"
 
 
 _DESCRIBERS = (
-    _api_call,
-    _kubernetes_call,
+    _call,
     _login_attempts,
     _process,
     _network_connection,
@@ -124,20 +101,20 @@ _DESCRIBERS = (
 )
 
 
-def _by(who: str, subject: str) -> str:
-    return f" by {who}" if who and who != subject else ""
+def _by(context: Context, subject: str) -> str:
+    names = [principal.name or principal.uid for principal in context.principals]
+    return f" by {names[0]}{_more(len(set(names)) - 1)}" if names and names[0] != subject else ""
 
 
-def _from(finding: Finding, action: str) -> str:
-    address = _address(finding.view, action)
-    return f" from {address}" if address else ""
+def _from(context: Context) -> str:
+    found = _distinct(it.remote.ip or it.remote.domain for it in context.connections)
+    return f" from {found[0]}{_more(len(found) - 1)}" if found else ""
 
 
-def _address(block: Block, action: str) -> str:
-    return text_at(block, f"{action}remoteIpDetails.ipAddressV4") or text_at(
-        block, f"{action}remoteIpDetails.ipAddressV6"
-    )
+def _more(count: int, noun: str = "") -> str:
+    plural = f" {noun}{'' if count == 1 else 's'}" if noun else ""
+    return f" and {count} more{plural}" if count > 0 else ""
 
 
-def _first(block: Block, path: str) -> Block:
-    return next(iter(rows_at(block, path)), {})
+def _distinct(values: Iterable[str]) -> list[str]:
+    return [value for value in dict.fromkeys(values) if value]

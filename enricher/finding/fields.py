@@ -71,15 +71,20 @@ def whole_at(block: object, path: str, maximum: int = 2**53) -> int | None:
     return int(number) if number is not None and 0 <= number <= maximum and number == int(number) else None
 
 
-def rows_at(block: object, path: str) -> list[Block]:
-    """Return the objects of the list at a path, at most ROW_LIMIT; [] if there is no list."""
+def rows_at(block: object, path: str, limit: int = ROW_LIMIT) -> list[Block]:
+    """Return the objects of the list at a path, at most `limit`; [] if there is no list."""
     value = value_at(block, path)
-    return [row for row in value[:ROW_LIMIT] if isinstance(row, dict)] if isinstance(value, list) else []
+    return [row for row in value[:limit] if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def address_at(block: object, path: str) -> str:
     """Return the IP address at a path in canonical form; "" for anything else."""
-    text = text_at(block, path)
+    return address_of(value_at(block, path))
+
+
+def address_of(value: object) -> str:
+    """Return a text that is an IP address in canonical form; "" for anything else."""
+    text = value if isinstance(value, str) and len(value) < 64 else ""
     try:
         return "" if "%" in text else str(ipaddress.ip_address(text))
     except ValueError:

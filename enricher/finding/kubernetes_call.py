@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from enricher.finding.fields import Block, text_at
+
 #: A request path longer than this is not read.
 _MAX_LENGTH = 2048
 
@@ -22,6 +24,15 @@ class KubernetesPath(NamedTuple):
     subresource: str
     namespace: str
     name: str
+
+
+def request_of(view: Block) -> KubernetesPath:
+    """Return what a finding's call was about: as the finding states it, else from the URI."""
+    action = "service.action.kubernetesApiCallAction"
+    read = read_request_uri(text_at(view, f"{action}.requestUri")) or KubernetesPath("", "", "", "")
+    keys = ("resource", "subresource", "namespace", "resourceName")
+    stated = (text_at(view, f"{action}.{key}") for key in keys)
+    return KubernetesPath(*(part or other for part, other in zip(stated, read, strict=True)))
 
 
 def read_request_uri(uri: str) -> KubernetesPath | None:

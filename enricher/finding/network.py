@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from enricher.finding.fields import Block, address_at, number_at, rows_at, text_at, value_at, whole_at
+from enricher.finding.fields import (
+    Block,
+    address_at,
+    address_of,
+    number_at,
+    rows_at,
+    text_at,
+    value_at,
+    whole_at,
+)
+
+#: Maximum number of endpoints of a sequence (GuardDuty's own) and of sources of a Kubernetes call.
+_MAX_ENDPOINTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +39,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection between a local (AWS) and a remote endpoint; outbound: None if not stated."""
+    """A connection between a local (AWS) and a remote endpoint.
+
+    outbound: None if not stated; action: the member of `service.action` that has it, "" in a sequence.
+    """
 
     remote: Endpoint
     local: Endpoint = Endpoint()
     outbound: bool | None = None
     transport: str = ""
+    action: str = ""
 
 
 _OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
@@ -43,23 +60,58 @@ def read_connections(view: Block) -> list[Connection]:
     network = value_at(action, "networkConnectionAction")
     callers = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
     found = [
-        *(Connection(_endpoint(value_at(action, name), "remote"), outbound=False) for name in callers),
+        *(
+            Connection(_endpoint(value_at(action, name), "remote"), outbound=False, action=name)
+            for name in callers
+        ),
         Connection(
             _endpoint(network, "remote"),
             _endpoint(network, "local"),
             _OUTBOUND.get(text_at(network, "connectionDirection")),
             text_at(network, "protocol"),
+            "networkConnectionAction",
         ),
         *(
-            Connection(_endpoint(probe, "remote"), _endpoint(probe, "local"), outbound=False)
+            Connection(
+                _endpoint(probe, "remote"),
+                _endpoint(probe, "local"),
+                outbound=False,
+                action="portProbeAction",
+            )
             for probe in rows_at(action, "portProbeAction.portProbeDetails")
         ),
         *(
             Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
-            for row in rows_at(view, "service.detection.sequence.endpoints")
+            for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
         ),
     ]
-    return [connection for connection in found if connection.remote.ip or connection.remote.domain]
+    found = [connection for connection in found if connection.remote.ip or connection.remote.domain]
+    known = {connection.remote.ip for connection in found}
+    sources = value_at(action, "kubernetesApiCallAction.sourceIPs")
+    for source in sources[:_MAX_ENDPOINTS] if isinstance(sources, list) else ():
+        # Findings as they arrive often state the caller's address only here.
+        if (ip := address_of(source)) and ip not in known:
+            known.add(ip)
+            found.append(Connection(Endpoint(ip), outbound=False, action="kubernetesApiCallAction"))
+    return found
+
+
+def instance_addresses(instance: object) -> list[str]:
+    """List the distinct addresses of an instance: per interface private, secondary, IPv6 and public ones."""
+    return [
+        *dict.fromkeys(
+            address for row in rows_at(instance, "networkInterfaces") for address in _of_interface(row)
+        )
+    ]
+
+
+def _of_interface(interface: Block) -> Iterator[str]:
+    found = [address_at(interface, "privateIpAddress")]
+    found += [address_at(row, "privateIpAddress") for row in rows_at(interface, "privateIpAddresses")]
+    others = value_at(interface, "ipv6Addresses")
+    found += [address_of(item) for item in others[:_MAX_ENDPOINTS]] if isinstance(others, list) else []
+    found.append(address_at(interface, "publicIp"))
+    yield from filter(None, found)
 
 
 def _endpoint(block: object, side: str) -> Endpoint:

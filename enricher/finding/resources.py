@@ -1,10 +1,151 @@
-"""Read the resources of a finding: the affected resource, and those of an attack sequence."""
+"""Read the resources of a finding: the affected resource, and those of an attack sequence.
+
+`KINDS` is the one table of resource kinds: headline, text, ECS, OCSF and ASFF all read it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from enricher.finding.fields import Block, rows_at, text_at, value_at
+
+#: Maximum number of resources of an attack sequence that are read.
+_MAX_RESOURCES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of resource.
+
+    name: its CloudFormation type if there is one; asff: its type in ASFF; sequence: its `resourceType` in an
+    attack sequence; block: path under `resource` of an object or a list of objects, "" if only sequences have
+    it; uid, label: keys of the id or ARN and of the name; types: values of `resource.resourceType` for it.
+    """
+
+    name: str
+    asff: str = "Other"
+    sequence: str = ""
+    block: str = ""
+    uid: str = ""
+    label: str = ""
+    types: tuple[str, ...] = ()
+
+
+KINDS = (
+    Kind(
+        "AWS::EC2::Instance",
+        "AwsEc2Instance",
+        "EC2_INSTANCE",
+        "instanceDetails",
+        "instanceId",
+        "",
+        ("Instance",),
+    ),
+    Kind(
+        "AWS::IAM::AccessKey",
+        "AwsIamAccessKey",
+        "ACCESS_KEY",
+        "accessKeyDetails",
+        "accessKeyId",
+        "userName",
+        ("AccessKey",),
+    ),
+    Kind(
+        "AWS::S3::Bucket",
+        "AwsS3Bucket",
+        "S3_BUCKET",
+        "s3BucketDetails",
+        "arn",
+        "name",
+        ("S3Bucket", "S3Object"),
+    ),
+    Kind("AWS::S3::Object", "AwsS3Object", "S3_OBJECT"),
+    Kind(
+        "AWS::EKS::Cluster",
+        "AwsEksCluster",
+        "EKS_CLUSTER",
+        "eksClusterDetails",
+        "arn",
+        "name",
+        ("EKSCluster", "KubernetesCluster"),
+    ),
+    Kind(
+        "Kubernetes workload",
+        "Other",
+        "KUBERNETES_WORKLOAD",
+        "kubernetesDetails.kubernetesWorkloadDetails",
+        "uid",
+        "name",
+    ),
+    Kind(
+        "AWS::ECS::Cluster",
+        "AwsEcsCluster",
+        "ECS_CLUSTER",
+        "ecsClusterDetails",
+        "arn",
+        "name",
+        ("ECSCluster",),
+    ),
+    Kind("AWS::ECS::Task", "AwsEcsTask", "ECS_TASK", "ecsClusterDetails.taskDetails", "arn"),
+    Kind("Container", "Container", "CONTAINER", "containerDetails", "id", "name", ("Container",)),
+    Kind(
+        "AWS::Lambda::Function",
+        "AwsLambdaFunction",
+        "",
+        "lambdaDetails",
+        "functionArn",
+        "functionName",
+        ("Lambda",),
+    ),
+    Kind(
+        "AWS::RDS::DBInstance",
+        "AwsRdsDbInstance",
+        "",
+        "rdsDbInstanceDetails",
+        "dbInstanceArn",
+        "dbInstanceIdentifier",
+        ("RDSDBInstance",),
+    ),
+    Kind(
+        "AWS::RDS::DBShardGroup",
+        "Other",
+        "",
+        "rdsLimitlessDbDetails",
+        "dbShardGroupArn",
+        "dbShardGroupIdentifier",
+        ("RDSLimitlessDB",),
+    ),
+    Kind("AWS::EC2::Snapshot", "Other", "", "ebsSnapshotDetails", "snapshotArn", "", ("EBSSnapshot",)),
+    Kind("AWS::EC2::Image", "Other", "EC2_IMAGE", "ec2ImageDetails", "imageArn", "", ("EC2Image", "AMI")),
+    Kind(
+        "AWS::Backup::RecoveryPoint",
+        "Other",
+        "",
+        "recoveryPointDetails",
+        "recoveryPointArn",
+        "backupVaultName",
+    ),
+    Kind("AWS::Bedrock::Guardrail", "Other", "BEDROCK_GUARDRAIL", "bedrockGuardrailDetails", "guardrailArn"),
+    Kind("Bedrock model", "Other", "", "modelDetails", "modelId"),
+    Kind("AWS::EC2::Volume", "AwsEc2Volume", "", "ebsVolumeDetails.scannedVolumeDetails", "volumeArn"),
+    Kind("AWS::EC2::NetworkInterface", "AwsEc2NetworkInterface", "EC2_NETWORK_INTERFACE"),
+    Kind("AWS::EC2::VPC", "AwsEc2Vpc", "EC2_VPC"),
+    Kind("AWS::EC2::LaunchTemplate", "AwsEc2LaunchTemplate", "EC2_LAUNCH_TEMPLATE"),
+    Kind(
+        "AWS::AutoScaling::AutoScalingGroup",
+        "AwsAutoScalingAutoScalingGroup",
+        "AUTOSCALING_AUTO_SCALING_GROUP",
+    ),
+    Kind("AWS::IAM::InstanceProfile", "Other", "IAM_INSTANCE_PROFILE"),
+    Kind("AWS::CloudFormation::Stack", "AwsCloudFormationStack", "CLOUDFORMATION_STACK"),
+    Kind("AWS::Bedrock::ApplicationInferenceProfile", "Other", "BEDROCK_APPLICATION_INFERENCE_PROFILE"),
+    Kind("AWS::Bedrock::Prompt", "Other", "BEDROCK_PROMPT"),
+    Kind("AWS::SageMaker::Endpoint", "Other", "SAGEMAKER_ENDPOINT"),
+)
+_BY_SEQUENCE = {kind.sequence: kind for kind in KINDS if kind.sequence}
+_BY_NAME = {kind.name: kind for kind in KINDS}
+_OBJECT = _BY_NAME["AWS::S3::Object"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,46 +156,71 @@ class Resource:
     uid: str
     name: str
 
+    @property
+    def asff_type(self) -> str:
+        """Return the type of the resource in ASFF."""
+        kind = _BY_NAME.get(self.kind)
+        return kind.asff if kind else "Other"
 
-#: path under `resource` of an object or a list of objects, type, keys of the id and of the name.
-_KINDS = (
-    ("instanceDetails", "AWS::EC2::Instance", "instanceId", ""),
-    ("accessKeyDetails", "AWS::IAM::AccessKey", "accessKeyId", "userName"),
-    ("s3BucketDetails", "AWS::S3::Bucket", "arn", "name"),
-    ("eksClusterDetails", "AWS::EKS::Cluster", "arn", "name"),
-    ("kubernetesDetails.kubernetesWorkloadDetails", "Kubernetes workload", "uid", "name"),
-    ("ecsClusterDetails", "AWS::ECS::Cluster", "arn", "name"),
-    ("ecsClusterDetails.taskDetails", "AWS::ECS::Task", "arn", ""),
-    ("containerDetails", "Container", "id", "name"),
-    ("lambdaDetails", "AWS::Lambda::Function", "functionArn", "functionName"),
-    ("rdsDbInstanceDetails", "AWS::RDS::DBInstance", "dbInstanceArn", "dbInstanceIdentifier"),
-    ("rdsLimitlessDbDetails", "AWS::RDS::DBShardGroup", "dbShardGroupArn", "dbShardGroupIdentifier"),
-    ("ebsSnapshotDetails", "AWS::EC2::Snapshot", "snapshotArn", ""),
-    ("ec2ImageDetails", "AWS::EC2::Image", "imageArn", ""),
-    ("recoveryPointDetails", "AWS::Backup::RecoveryPoint", "recoveryPointArn", "backupVaultName"),
-    ("bedrockGuardrailDetails", "AWS::Bedrock::Guardrail", "guardrailArn", ""),
-    ("modelDetails", "Bedrock model", "modelId", ""),
-)
+    @property
+    def short_name(self) -> str:
+        """Return what a console search finds: an instance's id, else the name, else the end of the ARN."""
+        if self.kind == "AWS::EC2::Instance" and self.uid:
+            return self.uid
+        parts = self.uid.split(":", 5)
+        is_generic = self.kind == "AWS::Backup::RecoveryPoint"
+        own = parts[5] if len(parts) == 6 and parts[0] == "arn" else self.uid
+        return own if is_generic and own else self.name or own
 
 
 def read_resources(view: Block) -> list[Resource]:
     """List the affected resources, then those of an attack sequence, without those that lack id and name."""
     found = []
-    for path, kind, uid, name in _KINDS:
-        block = value_at(view, f"resource.{path}")
-        for row in rows_at(view, f"resource.{path}") if isinstance(block, list) else [block] if block else []:
-            found.append(Resource(kind, text_at(row, uid), text_at(row, name) if name else name_tag(row)))
+    for kind in KINDS:
+        for row in _rows(view, kind):
+            name = text_at(row, kind.label) if kind.label else name_tag(row)
+            found.append(Resource(kind.name, text_at(row, kind.uid), name))
             found += [
-                Resource("AWS::S3::Object", text_at(item, "objectArn"), text_at(item, "key"))
+                Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
                 for item in rows_at(row, "s3ObjectDetails")
             ]
-    found += [
-        Resource(text_at(row, "resourceType"), text_at(row, "uid"), text_at(row, "name"))
-        for row in rows_at(view, "service.detection.sequence.resources")
-    ]
+    found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", _MAX_RESOURCES))
     return [resource for resource in found if resource.uid or resource.name]
+
+
+def main_resource(view: Block, resources: tuple[Resource, ...]) -> Resource | None:
+    """Return the resource that the finding is about: of the kind of `resourceType`, else the first one."""
+    stated = text_at(view, "resource.resourceType")
+    names = {kind.name for kind in KINDS if stated in kind.types}
+    # The access key is the caller's in most findings: what it acted on comes first, if the finding names it.
+    others = sorted(resources, key=lambda resource: resource.kind == "AWS::IAM::AccessKey")
+    of_kind = (resource for resource in resources if resource.kind in names)
+    return next(of_kind, None) or next(iter(others), None)
 
 
 def name_tag(block: object) -> str:
     """Return the value of the resource's Name tag; "" if it has none."""
     return next((text_at(tag, "value") for tag in rows_at(block, "tags") if tag.get("key") == "Name"), "")
+
+
+def _rows(view: Block, kind: Kind) -> Iterator[Block]:
+    if kind.block:
+        block = value_at(view, f"resource.{kind.block}")
+        yield from (
+            rows_at(view, f"resource.{kind.block}") if isinstance(block, list) else [block] if block else []
+        )
+
+
+def _of_sequence(row: Block) -> Resource:
+    """Return a resource of an attack sequence with the kind and the id that it has in other findings."""
+    stated, uid, name = text_at(row, "resourceType"), text_at(row, "uid"), text_at(row, "name")
+    kind = _BY_SEQUENCE.get(stated)
+    if kind is None:
+        return Resource(stated, uid, name)
+    if kind.uid in ("instanceId", "accessKeyId") and uid.startswith("arn:"):
+        uid = uid.rpartition("/")[2]
+    if kind.name == "AWS::IAM::AccessKey":
+        name = text_at(row, "data.accessKey.userName") or name
+    if kind.name == "AWS::EC2::Instance":
+        name = name_tag(row) or ("" if name == uid else name)
+    return Resource(kind.name, uid, name)

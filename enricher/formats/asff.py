@@ -14,7 +14,6 @@ from typing import Any
 from enricher.enrichment.alert import UNKNOWN
 from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.fields import iso_time, time_at
 from enricher.finding.safe_text import single_line
@@ -151,7 +150,7 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
         "RecordState": "ARCHIVED" if finding.flag("service.archived") else "ACTIVE",
         "Sample": alert["sample"],
     }
-    return _with_activity(asff, activity_fields(finding, read_context(finding)))
+    return _with_activity(asff, activity_fields(finding, enriched.context))
 
 
 def _with_activity(asff: dict[str, Any], activity: dict[str, Any]) -> dict[str, Any]:

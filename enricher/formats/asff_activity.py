@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from enricher.finding.context import Context, Process
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.fields import iso_time
 from enricher.finding.network import Connection, Endpoint
+from enricher.finding.runtime import Process
 from enricher.finding.safe_text import single_line
 
 #: ASFF's limits in items, and in characters of names and paths; the limit of Threats is 32, of which a

@@ -10,7 +10,7 @@ from typing import Any
 
 from enricher.enrichment.attack_block import finding_evidence, is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import Context, moment_of, read_context
+from enricher.finding.context import Context, moment_of
 from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
 from enricher.formats.ecs_entities import cloud_fields, entity_fields, outcome_of
 from enricher.formats.ecs_labels import resource_labels
@@ -44,7 +44,7 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     Above the limit parts of event.original are removed, then event.original, then field sets in
     TRUNCATION_ORDER; labels.truncated lists them. Raise TooLarge if the required fields exceed the limit.
     """
-    context = read_context(enriched.finding)
+    context = enriched.context
     document = _document(enriched, context)
     about = filled(resource_labels(enriched.finding, context))
     present = document.keys() | ({"labels.resource"} if about else set())
@@ -74,7 +74,7 @@ def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     return filled(
         {
             "@timestamp": iso_time(moment_of(finding)),
-            "message": _message(enriched),
+            "message": _message(enriched, context),
             "ecs": {"version": ECS_VERSION},
             "event": _event_fields(enriched, context),
             "threat": _threat_fields(enriched.attack) | _software(context),
@@ -92,9 +92,10 @@ def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     )
 
 
-def _message(enriched: EnrichedFinding) -> str:
+def _message(enriched: EnrichedFinding, context: Context) -> str:
     view = enriched.finding.view
-    parts = (enriched.alert["headline"], text_at(view, "title"), text_at(view, "description"))
+    parts = [enriched.alert["headline"], text_at(view, "title"), text_at(view, "description")]
+    parts += [f"{fact.label}: {', '.join(fact.values)}" for fact in context.facts]
     return "\n".join(part for part in parts if part)
 
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from enricher.finding.context import Container, Context, Process, Threat
+from enricher.finding.context import Container, Context
 from enricher.finding.event import Finding
 from enricher.finding.fields import (
     ROW_LIMIT,
     TEXT_LIMIT,
     Block,
-    address_at,
     iso_time,
     rows_at,
     text_at,
     value_at,
     whole_at,
 )
-from enricher.finding.network import Connection, Endpoint
+from enricher.finding.logins import read_logins
+from enricher.finding.malware import Threat
+from enricher.finding.network import Connection, Endpoint, instance_addresses
 from enricher.finding.resources import name_tag
+from enricher.finding.runtime import Process
 from enricher.formats.container_image import split_image
 
 
@@ -35,7 +37,7 @@ def entity_fields(finding: Finding, context: Context) -> dict[str, Any]:
         "service": {"target": {"name": context.call.service if context.call else ""}},
         "user_agent": {"original": context.call.user_agent if context.call else ""},
         "host": host,
-        "process": _process_fields(context.process, context.parent) if context.process else {},
+        "process": _process_fields(context.process, context) if context.process else {},
         "container": _container_fields(context.container) if context.container else {},
         "orchestrator": _orchestrator_fields(view, context),
         "faas": {
@@ -116,9 +118,7 @@ def _host_fields(instance: Block | None) -> dict[str, Any]:
         "id": identity,
         "name": name_tag(instance) or identity,
         "hostname": next((text_at(interface, "privateDnsName") for interface in interfaces), ""),
-        "ip": _distinct(
-            address_at(interface, key) for interface in interfaces for key in ("privateIpAddress", "publicIp")
-        ),
+        "ip": instance_addresses(instance),
         "type": text_at(instance, "instanceType"),
         "os": _os_fields(text_at(instance, "platform")),
     }
@@ -150,12 +150,8 @@ def outcome_of(finding: Finding) -> str:
         return "failure"
     if status := whole_at(view, "service.action.kubernetesApiCallAction.statusCode"):
         return "failure" if status >= 400 else "success"
-    login = "service.action.rdsLoginAttemptAction.LoginAttributes"
-    rows = rows_at(view, login)
-    failed, succeeded = (
-        sum(whole_at(row, f"{how}LoginAttempts") or 0 for row in rows) for how in ("failed", "successful")
-    )
-    return "success" if succeeded else "failure" if failed else ""
+    logins = read_logins(view)
+    return "success" if logins.successful else "failure" if logins.failed else ""
 
 
 def _user_fields(view: Block, context: Context) -> dict[str, Any]:
@@ -167,8 +163,10 @@ def _user_fields(view: Block, context: Context) -> dict[str, Any]:
     return {"name": context.principals[0].name, "id": context.principals[0].uid, "roles": roles}
 
 
-def _process_fields(process: Process, parent: Process | None) -> dict[str, Any]:
+def _process_fields(process: Process, context: Context) -> dict[str, Any]:
+    parent = context.parent
     return {
+        "command_line": context.command_line,
         "name": process.name,
         "executable": process.path,
         "hash": {"sha256": process.sha256},

@@ -13,7 +13,7 @@ from typing import Any
 from enricher.attack.catalog import archived_url
 from enricher.enrichment.attack_block import is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import Context, moment_of, read_context
+from enricher.finding.context import Context, moment_of
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds, text_at, time_at, whole_at
 from enricher.formats.json_text import dump_json, filled, utf8_size
@@ -65,7 +65,7 @@ def render(enriched: EnrichedFinding, limit: int, version: str = OCSF_VERSIONS[0
 
 def _event(enriched: EnrichedFinding) -> dict[str, Any]:
     finding, alert = enriched.finding, enriched.alert
-    view, context = finding.view, read_context(finding)
+    view, context = finding.view, enriched.context
     number = finding.number("severity")
     event = filled(
         {
@@ -100,6 +100,7 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
                 }
             ],
             "unmapped": {
+                **{fact.path: ", ".join(fact.values) for fact in context.facts},
                 "customDetectionRuleName": text_at(view, "customDetectionRuleName"),
                 "service.action.actionType": text_at(view, "service.action.actionType"),
                 "service.featureName": text_at(view, "service.featureName"),

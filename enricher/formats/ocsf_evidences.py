@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from enricher.finding.context import Container, Context, Principal, Process
+from enricher.finding.context import Container, Context, Principal
 from enricher.finding.event import Finding
 from enricher.finding.fields import TEXT_LIMIT, epoch_milliseconds
 from enricher.finding.network import Connection, Endpoint
+from enricher.finding.runtime import Process
 from enricher.formats.container_image import split_image
 from enricher.formats.json_text import filled
 
@@ -25,7 +26,7 @@ def evidences_of(finding: Finding, context: Context) -> list[dict[str, Any]]:
     first, *others = [_connection(connection) for connection in context.connections] or [{}]
     activity = {
         "actor": _actor(finding, context.principals[:1]),
-        "process": _process(context.process, context.parent),
+        "process": _process(context.process, context.parent, context.command_line),
         "container": _container(context.container),
         "query": {"hostname": context.domain} if context.domain else {},
     }
@@ -98,13 +99,14 @@ def account_of(account: str, name: str = "") -> dict[str, Any]:
     return {"uid": account, "name": name, "type_id": 10, "type": "AWS Account"} if account else {}
 
 
-def _process(process: Process | None, parent: Process | None) -> dict[str, Any]:
+def _process(process: Process | None, parent: Process | None, command: str = "") -> dict[str, Any]:
     if process is None or (process.pid is None and not process.uid):
         return {}
     name = process.path.rpartition("/")[2]
     return {
         "name": process.name,
         "path": process.path,
+        "cmd_line": command,
         "pid": process.pid,
         "uid": process.uid,
         "working_directory": process.directory,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from enricher.enrichment.attack_block import full_name, other_release
-from enricher.finding.context import Call, Context, Principal, Process
+from enricher.finding.context import Call, Context, Principal
 from enricher.finding.event import Finding
 from enricher.finding.fields import text_at, time_at, whole_at
 from enricher.finding.network import Endpoint
@@ -14,6 +14,8 @@ from enricher.finding.resources import Resource
 
 #: Maximum number of resources listed; the remaining ones are counted.
 _MAX_RESOURCES = 3
+#: Maximum number of further facts, and of values of one fact.
+_MAX_FACTS, _MAX_VALUES = 12, 5
 
 Rows = list[tuple[str, str]]
 
@@ -30,13 +32,36 @@ def context_rows(finding: Finding, context: Context) -> Rows:
         rows += zip(("From", "To"), map(_place, ends if connection.outbound else ends[::-1]), strict=True)
     rows += [("Domain", context.domain), ("Blocked", "yes" if context.blocked else "")]
     rows += [
-        (label, _process(it))
-        for label, it in (("Process", context.process), ("Parent", context.parent))
-        if it
+        (label, str(it)) for label, it in (("Process", context.process), ("Parent", context.parent)) if it
     ]
-    rows += [("Malware", join_filled((threat.name, threat.path))) for threat in context.threats[:2]]
+    rows += [("Malware", join_filled((it.name, it.path, it.sha256))) for it in context.threats[:2]]
     rows += [("Resource", _resource(resource)) for resource in _other_resources(context)[:_MAX_RESOURCES]]
+    rows.append(("More", _left_out(context)))
     return _filled(rows)
+
+
+def fact_rows(context: Context) -> Rows:
+    """Return the further facts as (label, value) rows, at most _MAX_FACTS; the remaining ones are counted."""
+    rows = [(fact.label, _some(fact.values)) for fact in context.facts[:_MAX_FACTS]]
+    if (more := len(context.facts) - _MAX_FACTS) > 0:
+        rows.append(("Further", f"{more} more in the finding"))
+    return rows
+
+
+def _some(values: tuple[str, ...]) -> str:
+    shown = ", ".join(values[:_MAX_VALUES])
+    return f"{shown} ({len(values) - _MAX_VALUES} more)" if len(values) > _MAX_VALUES else shown
+
+
+def _left_out(context: Context) -> str:
+    counts = (
+        ("principals", len(context.principals) - 2),
+        ("connections", len(context.connections) - 3),
+        ("threats", len(context.threats) - 2),
+        ("resources", len(_other_resources(context)) - _MAX_RESOURCES),
+    )
+    listed = ", ".join(f"{count} more {kind}" for kind, count in counts if count > 0)
+    return f"{listed} in the finding" if listed else ""
 
 
 def minor_rows(context: Context) -> Rows:
@@ -46,8 +71,6 @@ def minor_rows(context: Context) -> Rows:
         rows.append(("Agent", context.call.user_agent))
     if context.container:
         rows.append(("Container", join_filled((context.container.name, context.container.image))))
-    if (hidden := len(_other_resources(context)) - _MAX_RESOURCES) > 0:
-        rows.append(("More", f"{hidden} more resources in the finding"))
     return _filled(rows)
 
 
@@ -121,9 +144,3 @@ def _place(endpoint: Endpoint) -> str:
             join_filled((endpoint.city, endpoint.country, network)),
         )
     )
-
-
-def _process(process: Process) -> str:
-    pid = f"pid {process.pid}" if process.pid is not None else ""
-    user = f"user {process.user}" if process.user else ""
-    return join_filled((process.path or process.name, pid, user))

@@ -9,10 +9,9 @@ from typing import Any
 
 from enricher.enrichment.attack_block import finding_evidence
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.summary import Rows, context_rows, id_and_name, minor_rows, other_names
+from enricher.formats.summary import Rows, context_rows, fact_rows, id_and_name, minor_rows, other_names
 from enricher.formats.truncation import fit
 
 WIDTH = 78
@@ -31,11 +30,11 @@ def render(enriched: EnrichedFinding, limit: int) -> str:
     Above the limit whole sections are removed in a fixed order and a line lists them. Raise TooLarge if the
     headline, the link and the IDs alone exceed the limit. URLs in finding content are defanged.
     """
-    context = read_context(enriched.finding)
+    context = enriched.context
     parts = {
         "headline": _headline(enriched),
         "description": _description_lines(enriched.finding),
-        "context": _row_lines(context_rows(enriched.finding, context)),
+        "context": _row_lines(context_rows(enriched.finding, context) + fact_rows(context)),
         "attack": _attack_lines(enriched),
         "link": ["OPEN IN THE CONSOLE", console] if (console := enriched.alert["console"]) else [],
         "detail": _row_lines(minor_rows(context)),
@@ -119,7 +118,7 @@ def _row_lines(rows: Rows) -> list[str]:
     lines: list[str] = []
     for label, value in rows:
         first, *more = _wrapped(defang(value, 160), " " * _LABEL) or [""]
-        lines += [f"{label:<{_LABEL}}{first.lstrip()}", *more]
+        lines += [f"{label:<{_LABEL - 1}} {first.lstrip()}", *more]
     return lines
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from enricher.attack.catalog import Pair
+from enricher.attack.catalog import Pair, parent_id
 from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
 from enricher.enrichment.attack_block import attack_block
 from enricher.enrichment.evidence import Rule, choose_reading
@@ -15,6 +15,8 @@ from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Confidence
 
+#: What a pair rests on.
+Kind = Literal["type", "rule", "retired"]
 #: (technique, tactic), as ids of the chosen release.
 Key = tuple[str, str]
 
@@ -33,7 +35,7 @@ class Cell:
     through: dict[str, list[str]] = field(default_factory=dict)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """Return what the pair rests on: "type" (an active finding type), "rule" alone, or "retired"."""
         return "type" if self.active else "rule" if self.rules else "retired"
 
@@ -75,6 +77,39 @@ def kinds(cells: Mapping[Key, Cell]) -> dict[str, int]:
     for cell in cells.values():
         counts[cell.kind] += 1
     return counts
+
+
+class Folded(NamedTuple):
+    """One technique under one tactic, with its sub-techniques folded into it.
+
+    types: the distinct finding types of the kind; cells: the pairs folded together.
+    """
+
+    technique: str
+    kind: Kind
+    confidence: Confidence
+    types: int
+    cells: tuple[Key, ...]
+
+
+def fold(cells: Mapping[Key, Cell], tactic: str) -> list[Folded]:
+    """Return the techniques of a tactic that an active type or a rule gives, the best covered first."""
+    families: dict[str, list[Key]] = {}
+    for key, cell in cells.items():
+        if key[1] == tactic and cell.kind != "retired":
+            families.setdefault(parent_id(key[0]) or key[0], []).append(key)
+    folded = [_fold(technique, keys, cells) for technique, keys in families.items()]
+    return sorted(
+        folded,
+        key=lambda row: (row.kind == "rule", -row.types, CONFIDENCES.index(row.confidence), row.technique),
+    )
+
+
+def _fold(technique: str, keys: list[Key], cells: Mapping[Key, Cell]) -> Folded:
+    kind: Kind = "type" if any(cells[key].kind == "type" for key in keys) else "rule"
+    best = surest(cells[key].confidence for key in keys if cells[key].kind == kind)
+    types = {name for key in keys for name in cells[key].active}
+    return Folded(technique, kind, best, len(types), tuple(sorted(keys)))
 
 
 def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, list[Any]]]:

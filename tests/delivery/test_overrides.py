@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 import boto3
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from enricher.delivery import overrides as module
@@ -22,6 +23,7 @@ from enricher.settings import Settings
 from tests import examples
 from tests.tiny_mapping import record
 
+ACCOUNT = "123456789012"  # moto's
 BUCKET, KEY, NAME = "example-overrides", "own/mapping.toml", "/enricher/overrides"
 SOURCES = (f"s3://{BUCKET}/{KEY}", f"ssm:{NAME}")
 PORTSCAN = "Recon:EC2/Portscan"
@@ -76,7 +78,13 @@ def _put(text: str) -> None:
 
 def _build(source: str, mapping: AttackMapping, telemetry: RecordingTelemetry) -> Overrides:
     both: Any = telemetry
-    return build(source, mapping, both, both)
+    settings = Settings(mapping_overrides=source, account_id=ACCOUNT)
+    return build(settings, mapping, both, both)
+
+
+def expire(overrides: Overrides) -> None:
+    """Make the loaded overrides older than MAX_AGE."""
+    overrides._read_at = 0.0
 
 
 def _confidence(mapping: AttackMapping) -> str:
@@ -92,8 +100,14 @@ def test_override_is_applied_from_either_source(
     _put(LOW)
     current = _build(source, mapping, telemetry).current()
     assert (_confidence(mapping), _confidence(current)) == ("high", "low")
-    assert telemetry.logged == [("info", "overrides loaded", {"source": source, "types": [PORTSCAN]})]
-    assert telemetry.counted == []
+    [(level, message, extra)] = telemetry.logged
+    assert (level, message) == ("info", "overrides loaded")
+    assert ({"source": source, "records": 1, "types": [PORTSCAN]}) == {
+        key: value for key, value in extra.items() if key != "version"
+    }
+    expected = boto3.client("s3").head_object(Bucket=BUCKET, Key=KEY)["ETag"] if "s3" in source else "1"
+    assert expected == extra["version"]
+    assert telemetry.counted == [("OverrideRecords", 1)]
 
 
 @pytest.mark.usefixtures("aws")
@@ -109,14 +123,15 @@ def test_invalid_override_is_logged_and_counted_and_the_others_are_applied(
     assert current.records[invalid] == mapping.records[invalid]
     logged = [extra["override"] for level, _, extra in telemetry.logged if level == "error"]
     assert logged == [invalid, invalid]
-    assert telemetry.counted == [("InvalidOverride", 1)]
+    assert telemetry.counted == [("InvalidOverride", 1), ("OverrideRecords", 1)]
 
 
 @pytest.mark.usefixtures("aws")
 def test_byte_order_mark_is_accepted(mapping: AttackMapping, telemetry: RecordingTelemetry) -> None:
     """An object with a UTF-8 byte order mark must be read like one without it."""
     _put("\ufeff" + LOW)
-    assert (_confidence(_build(SOURCES[0], mapping, telemetry).current()), []) == ("low", telemetry.counted)
+    assert "low" == _confidence(_build(SOURCES[0], mapping, telemetry).current())
+    assert telemetry.counted == [("OverrideRecords", 1)]
 
 
 @pytest.mark.usefixtures("aws")
@@ -126,7 +141,7 @@ def test_invalid_toml_leaves_the_bundled_mapping(
     """Overrides that are not TOML must be counted as invalid, and the bundled mapping used unchanged."""
     _put("confidence: low")
     assert _build(SOURCES[0], mapping, telemetry).current().records == mapping.records
-    assert telemetry.counted == [("InvalidOverride", 1)]
+    assert telemetry.counted == [("InvalidOverride", 1), ("OverrideRecords", 0)]
 
 
 @pytest.mark.usefixtures("aws")
@@ -166,9 +181,7 @@ def test_warm_function_applies_a_change_within_five_minutes(
     overrides = _build(source, mapping, telemetry)
     _put(record(PORTSCAN, confidence='"medium"'))
     assert _confidence(overrides.current()) == "low"
-    provider = overrides.read.func.__self__  # type: ignore[attr-defined]
-    for key, cached in provider.store.items():
-        provider.store[key] = cached._replace(ttl=cached.ttl.min)
+    expire(overrides)
     assert MAX_AGE == 300
     assert _confidence(overrides.current()) == "medium"
 
@@ -180,23 +193,79 @@ def test_last_overrides_stay_when_the_source_fails(
     """Overrides that were loaded once must stay applied when their source fails later."""
     _put(LOW)
     overrides = _build(SOURCES[0], mapping, telemetry)
-    overrides.read.func.__self__.clear_cache()  # type: ignore[attr-defined]
+    expire(overrides)
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=KEY)
     assert _confidence(overrides.current()) == "low"
-    assert telemetry.counted == [("OverridesUnavailable", 1)]
+    assert telemetry.counted == [("OverrideRecords", 1), ("OverridesUnavailable", 1)]
 
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize(
-    ("size", "counted"), [(MAX_BYTES, []), (MAX_BYTES + 1, [("OverridesUnavailable", 1)])]
+    ("size", "counted"),
+    [(MAX_BYTES, "OverrideRecords"), (MAX_BYTES + 1, "OverridesUnavailable")],
 )
 def test_object_size_is_limited(
-    size: int, counted: list[tuple[str, float]], mapping: AttackMapping, telemetry: RecordingTelemetry
+    size: int, counted: str, mapping: AttackMapping, telemetry: RecordingTelemetry
 ) -> None:
     """An object above the limit must not be read; one of exactly the limit must."""
     _put_object(LOW + "#" * (size - len(LOW.encode())))
     _build(SOURCES[0], mapping, telemetry)
-    assert telemetry.counted == counted
+    assert telemetry.counted == [(counted, 1)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "owner"),
+    [
+        (Settings(mapping_overrides=SOURCES[0], account_id="111122223333"), "111122223333"),
+        (
+            Settings(
+                mapping_overrides=SOURCES[0],
+                account_id="111122223333",
+                mapping_overrides_owner="444455556666",
+            ),
+            "444455556666",
+        ),
+    ],
+)
+def test_owner_of_the_bucket_is_checked(
+    settings: Settings,
+    owner: str,
+    mapping: AttackMapping,
+    telemetry: RecordingTelemetry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S3 must be told the account that owns the bucket: the function's, unless another one is set."""
+    client = boto3.client("s3")
+    monkeypatch.setattr("enricher.delivery.overrides.boto3.client", lambda *_, **__: client)
+    both: Any = telemetry
+    with Stubber(client) as stub:
+        request = {"Bucket": BUCKET, "Key": KEY, "ExpectedBucketOwner": owner}
+        stub.add_client_error("get_object", "AccessDenied", expected_params=request)
+        assert build(settings, mapping, both, both).current() is mapping
+        stub.assert_no_pending_responses()
+    assert telemetry.counted == [("OverridesUnavailable", 1)]
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(("dots", "counted"), [(100, ("InvalidOverride", 1)), (101, ("InvalidOverride", 1))])
+def test_dots_of_a_line_are_limited(
+    dots: int,
+    counted: tuple[str, float],
+    mapping: AttackMapping,
+    telemetry: RecordingTelemetry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line with more dots than any record needs must be rejected before the TOML parser reads it."""
+    parsed: list[str] = []
+
+    def loads(text: str) -> dict[str, Any]:
+        parsed.append(text)
+        return {"unknown": 1}
+
+    monkeypatch.setattr("enricher.mapping.records.tomllib.loads", loads)
+    _put_object("." * dots + "\nx = 1\n" + "." * 50)
+    _build(SOURCES[0], mapping, telemetry)
+    assert (counted, dots <= 100) == (telemetry.counted[0], bool(parsed))
 
 
 def _put_object(text: str) -> None:

@@ -146,7 +146,7 @@ def test_truncated_names_stay_distinct() -> None:
     [
         ("ec2-ssh-brute-force-inbound", ("198.51.100.23",), ()),
         ("awkward-archived", ("203.0.113.214",), ("IAMUser:m.weber",)),
-        ("attack-sequence-compromised-s3-data", ("203.0.113.9",), ("analytics",)),
+        ("attack-sequence-compromised-s3-data", ("203.0.113.9",), ("AssumedRole:analytics",)),
     ],
 )
 def test_state_of_an_example(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enricher.finding.kubernetes_call import KubernetesPath, read_request_uri
+from tests.finding.findings import context
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,22 @@ def test_path_is_split_into_its_parts(uri: str, parts: tuple[str, ...]) -> None:
 def test_path_without_a_resource_is_not_read(uri: str) -> None:
     """A path that names no resource must not be read as one."""
     assert read_request_uri(uri) is None
+
+
+ACTION = {"actionType": "KUBERNETES_API_CALL"}
+
+
+def test_call_is_named_by_its_uri() -> None:
+    """A call whose finding has only verb and URI must be named with its resource and namespace."""
+    action = {"verb": "create", "requestUri": "/api/v1/namespaces/shop/pods/web-1/exec"}
+    call = context(service={"action": {**ACTION, "kubernetesApiCallAction": action}}).call
+    assert call is not None
+    assert ("create pods/exec", "shop") == (call.operation, call.namespace)
+
+
+def test_stated_parts_come_before_those_of_the_uri() -> None:
+    """What the finding states itself must not be replaced by what its URI says."""
+    action = {"verb": "get", "requestUri": "/api/v1/namespaces/shop/pods/web-1", "namespace": "till"}
+    call = context(service={"action": {**ACTION, "kubernetesApiCallAction": action}}).call
+    assert call is not None
+    assert ("get pods", "till") == (call.operation, call.namespace)

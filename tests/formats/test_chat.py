@@ -58,9 +58,11 @@ def test_evidence_and_rationale_follow_the_primary_technique(mapping: AttackMapp
     ]
     lines = notification(mapping, "runtime-reverse-shell")["content"]["description"].splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith(f"*ATT&CK* {first['id']} "))
-    assert lines[place + 1].startswith("evidence: name bash, executablePath /usr/bin/bash")
+    assert lines[place + 1].startswith("evidence: name bash")
     assert unmarked(first["rationale"], 600) == lines[place + 2]
-    assert [row["id"] for row in others] == [line.split()[1] for line in lines[place + 3 :]]
+    assert [row["id"] for row in others] == [
+        line.split()[1] for line in lines[place + 3 : place + 3 + len(others)]
+    ]
 
 
 def test_updates_share_a_thread(mapping: AttackMapping) -> None:

@@ -81,7 +81,9 @@ FIELDS = {
     **{f"host.{name}": "keyword" for name in ("id", "name", "hostname", "type", "os.platform", "os.type")},
     "host.ip": "*ip",
     **{f"process.{name}": "keyword" for name in ("name", "executable", "hash.sha256", "entity_id")},
-    **{f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory")},
+    **{
+        f"process.{name}": "keyword" for name in ("user.name", "user.id", "working_directory", "command_line")
+    },
     **{f"process.parent.{name}": "keyword" for name in ("name", "executable", "entity_id")},
     "process.pid": "long",
     "process.parent.pid": "long",
@@ -98,6 +100,7 @@ FIELDS = {
     **{
         f"labels.{name}": "keyword"
         for name in (
+            "archived",
             "attack_version",
             "attack_mapping",
             "attack_status",

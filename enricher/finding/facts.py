@@ -1,0 +1,185 @@
+"""Read the further facts that decide what to do about a finding: threat list, owner, what is unusual.
+
+A fact is shown in every format, whether or not a rule of the mapping uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from enricher.finding.fields import TEXT_LIMIT, Block, rows_at, text_at, text_of, value_at
+from enricher.finding.network import instance_addresses
+
+#: Tags that say whose resource it is; tag keys are compared without case.
+_TAGS = frozenset(("name", "owner", "environment", "env", "team", "stage"))
+_MAX_VALUES = 20
+_WORD = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z](?![a-z])|[A-Z]?[a-z0-9]+")
+#: Keys of what is unusual, such as unusualASNsUserIdentityProfiling: ASNs, for the user identity.
+_PROFILED = re.compile(
+    r"(?:is)?[uU]nusual(?P<what>\w+?)(?P<whose>UserIdentity|Account|Bucket|Cluster|Database)?(?:Profiling)?"
+)
+_DETAILS = ("instanceDetails", "eksClusterDetails", "ecsClusterDetails", "ecsClusterDetails.taskDetails",
+            "lambdaDetails", "rdsDbInstanceDetails", "rdsLimitlessDbDetails")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact of a finding; path: where it is under `detail`; values: unescaped, none is empty."""
+
+    path: str
+    label: str
+    values: tuple[str, ...]
+
+
+def label_of(key: str) -> str:
+    """Return a camelCase key as a label: mountSource -> Mount source."""
+    words = " ".join(word if word[:2].isupper() else word.lower() for word in _WORD.findall(key))
+    return words[:1].upper() + words[1:] if words[:1].isalpha() else f"Detail {words}".strip()
+
+
+def texts_of(value: object) -> tuple[str, ...]:
+    """Return a value, or the items of a list, as texts of at most TEXT_LIMIT characters; none is empty."""
+    items = value[:_MAX_VALUES] if isinstance(value, list) else [value]
+    texts = (str(item).lower() if isinstance(item, bool) else text_of(item) for item in items)
+    return tuple(dict.fromkeys(text[:TEXT_LIMIT] for text in texts if text.strip()))
+
+
+def read_facts(view: Block) -> list[Fact]:
+    """List the facts of a finding's detail other than its runtime context, most important first."""
+    extra, user = "service.additionalInfo", "resource.kubernetesDetails.kubernetesUserDetails"
+    intelligence = "service.evidence.threatIntelligenceDetails"
+    rows = rows_at(view, intelligence)
+    found = [
+        Fact(
+            f"{intelligence}.threatNames",
+            "Threat",
+            _distinct(_each(rows, "threatNames"), [value_at(view, f"{extra}.threatName")]),
+        ),
+        Fact(
+            f"{intelligence}.threatListName",
+            "Threat list",
+            _distinct(_each(rows, "threatListName"), [value_at(view, f"{extra}.threatListName")]),
+        ),
+        Fact(
+            f"{intelligence}.threatFileSha256",
+            "Threat hash",
+            _distinct(_each(rows, "threatFileSha256"), [value_at(view, f"{extra}.threatFileSha256")]),
+        ),
+        Fact(
+            "resource.s3BucketDetails.publicAccess.effectivePermission",
+            "Bucket access",
+            tuple(_permissions(view)),
+        ),
+        Fact("service.action.awsApiCallAction.remoteAccountDetails", "Remote account", _remote_account(view)),
+        Fact("resource.accessKeyDetails.sessionName", "Session", tuple(_sessions(view))),
+        Fact(
+            f"{user}.impersonatedUser",
+            "Impersonates",
+            texts_of(value_at(view, f"{user}.impersonatedUser.username")),
+        ),
+        Fact(f"{extra}.unusualBehavior", "Unusual", tuple(_unusual(view))),
+        Fact(
+            "resource.instanceDetails.iamInstanceProfile",
+            "Profile",
+            texts_of(value_at(view, "resource.instanceDetails.iamInstanceProfile.arn")),
+        ),
+        Fact("resource.lambdaDetails.role", "Role", texts_of(value_at(view, "resource.lambdaDetails.role"))),
+        Fact(
+            "resource.instanceDetails.networkInterfaces",
+            "Addresses",
+            tuple(instance_addresses(value_at(view, "resource.instanceDetails"))),
+        ),
+        Fact("resource.tags", "Tags", tuple(_tags(view))),
+        Fact(
+            "service.ebsVolumeScanDetails.triggerFindingId",
+            "Scan for finding",
+            texts_of(value_at(view, "service.ebsVolumeScanDetails.triggerFindingId")),
+        ),
+        Fact(
+            "associatedAttackSequenceArn",
+            "Part of sequence",
+            texts_of(view.get("associatedAttackSequenceArn")),
+        ),
+    ]
+    return [fact for fact in found if fact.values]
+
+
+def _each(rows: Iterable[Block], key: str) -> Iterator[object]:
+    for row in rows:
+        value = row.get(key)
+        yield from value if isinstance(value, list) else [value]
+
+
+def _distinct(*values: Iterable[object]) -> tuple[str, ...]:
+    return texts_of([item for part in values for item in part])
+
+
+def _permissions(view: Block) -> Iterator[str]:
+    for row in rows_at(view, "resource.s3BucketDetails"):
+        if permission := text_at(row, "publicAccess.effectivePermission"):
+            yield f"{permission} ({text_at(row, 'name')})" if row.get("name") else permission
+    for row in rows_at(view, "service.detection.sequence.resources"):
+        if permission := text_at(row, "data.s3Bucket.effectivePermission"):
+            yield f"{permission} ({text_at(row, 'name') or text_at(row, 'uid')})"
+
+
+def _remote_account(view: Block) -> tuple[str, ...]:
+    details = value_at(view, "service.action.awsApiCallAction.remoteAccountDetails")
+    account, affiliated = text_at(details, "accountId"), value_at(details, "affiliated")
+    stated = (
+        {True: "affiliated", False: "not affiliated"}.get(affiliated)
+        if isinstance(affiliated, bool)
+        else None
+    )
+    service = text_at(details, "awsServiceName")
+    notes = ", ".join(note for note in (stated, f"AWS service {service}" if service else "") if note)
+    text = f"{account} ({notes})" if account and notes else account or notes
+    return (text,) if text else ()
+
+
+def _sessions(view: Block) -> Iterator[str]:
+    # The principal ID of a role is ROLE-ID:SESSION; that of IAM Identity Center has the user as its session.
+    if session := text_at(view, "resource.accessKeyDetails.principalId").partition(":")[2]:
+        yield session
+    yield from texts_of(value_at(view, "resource.kubernetesDetails.kubernetesUserDetails.sessionName"))
+
+
+def _tags(view: Block) -> Iterator[str]:
+    blocks = [value_at(view, f"resource.{path}") for path in _DETAILS]
+    blocks += [
+        *rows_at(view, "resource.s3BucketDetails"),
+        *rows_at(view, "service.detection.sequence.resources"),
+    ]
+    seen = set()
+    for block in blocks:
+        for tag in rows_at(block, "tags"):
+            key, value = text_at(tag, "key"), text_at(tag, "value")
+            if key.lower() in _TAGS and value and (text := f"{key}={value}") not in seen:
+                seen.add(text)
+                yield text
+
+
+def _unusual(view: Block) -> Iterator[str]:
+    """Yield what GuardDuty's model finds unusual: "APIs for the user identity: CreateAccessKey"."""
+    for block in ("unusualBehavior", "unusual"):
+        stated = value_at(view, f"service.additionalInfo.{block}")
+        for key, value in list(stated.items())[:_MAX_VALUES] if isinstance(stated, dict) else ():
+            texts = texts_of([*value.values()] if isinstance(value, dict) else value)
+            if texts and texts != ("false",):
+                yield _unusual_text(key, "" if texts == ("true",) else ", ".join(texts))
+    behavior = value_at(view, "service.detection.anomaly.unusual.behavior")
+    for whose, features in list(behavior.items())[:_MAX_VALUES] if isinstance(behavior, dict) else ():
+        for key, feature in list(features.items())[:_MAX_VALUES] if isinstance(features, dict) else ():
+            observed = value_at(feature, "observations")
+            numbers = texts_of(value_at(observed, "number")) if isinstance(observed, dict) else ()
+            if texts := (*texts_of(value_at(observed, "text")), *numbers):
+                yield f"{label_of(key)} for {label_of(whose).lower()}: {', '.join(texts)}"
+
+
+def _unusual_text(key: str, values: str) -> str:
+    match = _PROFILED.fullmatch(key)
+    what, whose = (match["what"], match["whose"] or "") if match else (key, "")
+    head = f"{label_of(what)} for the {label_of(whose).lower()}" if whose else label_of(what)
+    return f"{head}: {values}" if values else head

@@ -1,0 +1,43 @@
+"""Read the log-in attempts at a database: how many failed and succeeded, and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from enricher.finding.fields import Block, rows_at, text_at, whole_at
+
+_ROWS = "service.action.rdsLoginAttemptAction.LoginAttributes"
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """The log-in attempts of a finding, all rows added up; failed, successful: None if no row states it."""
+
+    users: tuple[str, ...]
+    failed: int | None
+    successful: int | None
+
+    def __str__(self) -> str:
+        """Return the counts, such as "37 failed and 1 successful log-ins"; "log-in" if none is stated."""
+        counts = [
+            f"{count} {how}"
+            for count, how in ((self.failed, "failed"), (self.successful, "successful"))
+            if count is not None
+        ]
+        if not counts:
+            return "log-in"
+        total = (self.failed or 0) + (self.successful or 0)
+        return f"{' and '.join(counts)} log-in{'' if total == 1 else 's'}"
+
+
+def read_logins(view: Block) -> Logins:
+    """Return the log-in attempts that a finding's detail states, which may be none."""
+    rows = rows_at(view, _ROWS) or rows_at(view, _ROWS.replace(".Login", ".login"))
+    user = text_at(view, "resource.rdsDbUserDetails.user")
+    users = dict.fromkeys([*(text_at(row, "user") for row in rows), user])
+    return Logins(tuple(filter(None, users)), _total(rows, "failed"), _total(rows, "successful"))
+
+
+def _total(rows: list[Block], how: str) -> int | None:
+    counts = [count for row in rows if (count := whole_at(row, f"{how}LoginAttempts")) is not None]
+    return sum(counts) if counts else None

