@@ -1,7 +1,8 @@
 # `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults check lint types mapping template build golden matrix lock
+.PHONY: help demo test faults check lint types mapping template build readers readers-write splunk-addon golden
+.PHONY: browser matrix lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -20,7 +21,7 @@ test: .venv/ready ## Run the tests
 faults: .venv/ready ## Run 640 schedules of injected faults, other than those of the tests
 	$(VENV)/python -m tests.fault_injection --first 1000 --schedules 640 --events 2000
 
-check: lint types mapping template build test ## Run everything that CI runs, the tests last
+check: lint types mapping template build readers test ## Run everything that CI runs, the tests last
 
 lint: .venv/ready ## Check style and formatting
 	$(VENV)/ruff check .
@@ -43,6 +44,19 @@ build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one ev
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
 	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
 
+browser: .venv-browser/ready ## Test the pages in the system's Chromium; screenshots in .build/screenshots
+	.venv-browser/bin/python -m pytest tests/browser
+
+readers: .venv-readers/ready tests/readers/node_modules/.ready ## Read the output with real readers: Arrow, DuckDB, ClickHouse, Sigma, Kusto, Splunk
+	@.venv-readers/bin/python -m tests.readers --check docs/formats.md
+
+readers-write: .venv-readers/ready tests/readers/node_modules/.ready ## Write what make readers generates: queries, templates, table
+	@.venv-readers/bin/python -m tests.readers --write docs/formats.md
+
+splunk-addon: ## Build the Splunk add-on with its lookup in .build/splunk
+	@rm -rf .build/splunk
+	@$(PYTHON) siem/splunk/build_addon.py .build/splunk
+
 matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
 	$(VENV)/python -m enricher matrix --html .build/matrix.html
 
@@ -58,9 +72,25 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
+.venv-browser/ready: requirements-browser.txt tests/browser/package-lock.json
+	$(PYTHON) -m venv --clear .venv-browser
+	.venv-browser/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 .venv-sam/ready: requirements-sam.txt
 	$(PYTHON) -m venv --clear .venv-sam
 	$(SAM)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-readers/ready: requirements-readers.txt
+	$(PYTHON) -m venv --clear .venv-readers
+	.venv-readers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+tests/readers/node_modules/.ready: tests/readers/package-lock.json
+	@command -v npm >/dev/null || { echo "make readers needs node and npm (Node.js 20 or later)" >&2; exit 1; }
+	npm ci --silent --prefix tests/readers
 	@touch $@
 
 # `sam build` runs one target per function; all functions share the same artifact.

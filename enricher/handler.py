@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from enricher.delivery.log_lines import ascii_text, log_line
 from enricher.delivery.pipeline import Route
+from enricher.destinations.tls import share_roots
 from enricher.mapping.model import AttackMapping
 from enricher.settings import read_settings
 
@@ -45,6 +46,7 @@ def _build_route() -> Route:
     try:
         mapping = AttackMapping.load()
         settings = read_settings(os.environ, mapping.catalogue.versions)
+        share_roots()
         metrics.set_default_dimensions(route=settings.route)
         return Route.build(settings, mapping, logger, metrics)
     except Exception as error:
@@ -70,10 +72,10 @@ def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     def time_left() -> float:
         return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
-    # An EventBridge event always has `detail`; an SQS batch has `Records` and nothing else.
-    if isinstance(event, dict) and isinstance(event.get("Records"), list) and "detail" not in event:
-        return {
-            "batchItemFailures": [{"itemIdentifier": key} for key in _route.run(event["Records"], time_left)]
-        }
-    _route.run_one(event, time_left)
+    # An EventBridge event always has `detail`; a batch of SQS or SNS has `Records` and nothing else.
+    records = event.get("Records") if isinstance(event, dict) and "detail" not in event else None
+    if isinstance(records, list) and not any(isinstance(it, dict) and "Sns" in it for it in records):
+        return {"batchItemFailures": [{"itemIdentifier": key} for key in _route.run(records, time_left)]}
+    for single in records if isinstance(records, list) else [event]:
+        _route.run_one(single, time_left)
     return {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -49,8 +51,11 @@ class Server:
 
 
 @contextmanager
-def serve(*answers: Answer) -> Iterator[Server]:
-    """Serve the answers in turn, the last one again and again, within the block."""
+def serve(*answers: Answer, certificate: Path | None = None) -> Iterator[Server]:
+    """Serve the answers in turn, the last one again and again, within the block.
+
+    certificate: file with certificate and private key, for a TLS server.
+    """
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,7 +79,11 @@ def serve(*answers: Answer) -> Iterator[Server]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         http.daemon_threads = True
-        server = Server(f"http://127.0.0.1:{http.server_port}")
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            http.socket = context.wrap_socket(http.socket, server_side=True)
+        server = Server(f"http{'s' if certificate else ''}://127.0.0.1:{http.server_port}")
         thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -35,7 +35,7 @@ ALLOWED = {
     "cli": ("pages", "authoring", "formats", "enrichment", "mapping", "attack", "finding"),
     "lines": ("formats", "enrichment", "mapping", "finding"),
     "settings": (),
-    "handler": ("delivery", "mapping"),
+    "handler": ("delivery", "destinations", "mapping"),
     "__main__": ("cli",),
     "__init__": (),
 }

@@ -16,10 +16,12 @@ TECHNIQUES_1: Techniques = {
     "T1006": ("Passing Fad", ["taking"]),
 }
 #: Changes in 2.0: a tactic added and one renamed, T1002 and its sub-technique revoked (the latter through a
-#: chain), T1003 removed from a tactic, T1005 renamed, T1006 deprecated, T1012 added.
+#: chain), T1003 removed from a tactic, T1005 renamed, T1006 deprecated, T1012 and
+#: T1001.001 added.
 TACTICS_2 = {"TA0001": "Entry Way", "TA0005": "Lurking", "TA0112": "Breaking", "TA0009": "Taking"}
 TECHNIQUES_2: Techniques = {
     "T1001": ("Open Door", ["entry-way"]),
+    "T1001.001": ("Ajar", ["entry-way"]),
     "T1003": ("Long Arm", ["entry-way"]),
     "T1005": ("New Name", ["taking"]),
     "T1010": ("Broken Lamp", ["breaking"]),

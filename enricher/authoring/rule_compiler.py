@@ -51,7 +51,6 @@ class _Compiler:
     seen_in: dict[str, list[str]] = field(default_factory=dict)
     purposes: dict[str, list[str]] = field(default_factory=dict)
     families: dict[str, list[str]] = field(default_factory=dict)
-    caller_families: list[str] = field(default_factory=list)
 
     def tables(self) -> dict[str, Any]:
         """Return the tables as in `AttackMapping.evidence` and in the bundle."""
@@ -68,8 +67,7 @@ class _Compiler:
             "tree": self.tree,
             "seen_in": self.seen_in,
             "purposes": self.purposes,
-            "family_tactics": self.families,
-            "caller_families": self.caller_families,
+            **self.families,
         }
 
 
@@ -235,28 +233,24 @@ def _field(path: str, compiler: _Compiler) -> int:
 
 def _read_purposes(data: dict[str, Any], compiler: _Compiler) -> None:
     place = f"evidence/{PURPOSES}"
-    families = data.get("caller_families", [])
-    if is_texts(families):
-        compiler.caller_families = families
-    else:
-        message = "`caller_families` must be a list of families as in finding types"
-        compiler.problems.append(Problem(place, "", message))
-    _read_tactics(data.get("purpose", []), "purpose", compiler.purposes, compiler)
-    _read_tactics(data.get("family", []), "family", compiler.families, compiler)
-
-
-def _read_tactics(rows: object, kind: str, table: dict[str, list[str]], compiler: _Compiler) -> None:
-    """Read the tables that say which tactics a purpose or a family stands for."""
-    place, known = f"evidence/{PURPOSES}", compiler.catalogue.pinned.tactics
+    for key in ("caller_families", "act_families"):
+        families = data.get(key, [])
+        if is_texts(families):
+            compiler.families[key] = families
+        else:
+            message = f"`{key}` must be a list of families as in finding types"
+            compiler.problems.append(Problem(place, "", message))
+    known = compiler.catalogue.pinned.tactics
+    rows = data.get("purpose", [])
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
         name, tactics = (row.get("name"), row.get("tactics")) if isinstance(row, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(row.get("why"), str):
             message = "must have `name`, `tactics` and `why`"
-            compiler.problems.append(Problem(place, f"{kind} {number}", message))
+            compiler.problems.append(Problem(place, f"purpose {number}", message))
         elif not isinstance(tactics, list) or not all(isinstance(x, str) and x in known for x in tactics):
             expected = f"expected a list of tactic ids, got {tactics!r:.80}"
             compiler.problems.append(Problem(place, name, f"invalid value for `tactics`: {expected}"))
-        elif name in table:
+        elif name in compiler.purposes:
             compiler.problems.append(Problem(place, name, "is listed twice: remove one"))
         else:
-            table[name] = tactics
+            compiler.purposes[name] = tactics

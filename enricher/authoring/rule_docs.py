@@ -17,6 +17,8 @@ _VERBS = {
     "contains": "contains",
     "words": "has the word",
     "above": "is above",
+    "below": "is or is below",
+    "network": "is in",
 }
 #: Resources in finding types whose findings are about API calls.
 _CALL_RESOURCES = ("IAMUser", "IAM", "S3")

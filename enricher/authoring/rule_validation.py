@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network
 from typing import Any
 
 from enricher.attack.catalog import Catalogue
@@ -14,17 +15,21 @@ from enricher.mapping.records import read_pair
 _FIELD = re.compile(r"[A-Za-z]\w*(\[\])?(\.[A-Za-z]\w*(\[\])?)*")
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?", re.ASCII)
 _NAME_WORD = re.compile(r"[A-Z]+[a-z]*")
+#: A path that a prefix would continue in the middle of a name.
+_UNCLOSED = re.compile(r"/[^:]*[^/:]")
 SCOPE = ("purposes", "resources", "families")
 #: Fields with attacker-controlled text, which alone do not justify high confidence.
 _ATTACKER_CONTROLLED = ("commandLineExample",)
 
 _EXPECTED = {
     "in": "a non-empty list of strings, integers or booleans",
-    "prefix": "a non-empty list of non-empty strings",
+    "prefix": "a non-empty list of non-empty strings, a path with / at its end (or use `below`)",
     "suffix": "a non-empty list of non-empty strings",
     "contains": "a non-empty list of non-empty strings",
     "words": "a non-empty list of single words in lower-case letters and digits",
     "above": "a number",
+    "below": "a non-empty list of paths without a slash at the end",
+    "network": "a non-empty list of IPv4 networks, such as 10.0.0.0/8",
     "present": "true, or false in any condition but the first",
 }
 
@@ -74,18 +79,36 @@ def _check_condition(condition: object, *, first: bool) -> Iterator[str]:
         return
     kind = kinds.pop()
     operand = condition[kind]
-    if kind == "present":
-        good = operand is True or (operand is False and not first)
-    elif kind == "above":
-        good = isinstance(operand, (int, float)) and not isinstance(operand, bool)
-    elif kind == "in":
-        good = isinstance(operand, list) and bool(operand) and all(isinstance(x, (str, int)) for x in operand)
-    else:
-        good = is_texts(operand) and bool(operand) and all(operand)
-    if good and kind == "words":
-        good = all(words_of(word) == {word} for word in operand)
-    if not good:
+    if not _is_operand(kind, operand, first=first):
         yield f"invalid value for `{kind}`: expected {_EXPECTED[kind]}, got {operand!r:.80}"
+
+
+def _is_operand(kind: str, operand: object, *, first: bool) -> bool:
+    if kind == "present":
+        return operand is True or (operand is False and not first)
+    if kind == "above":
+        return isinstance(operand, (int, float)) and not isinstance(operand, bool)
+    if not isinstance(operand, list) or not operand:
+        return False
+    if kind == "in":
+        return all(isinstance(item, (str, int)) for item in operand)
+    return is_texts(operand) and all(operand) and all(map(_TEXT_CHECKS.get(kind, bool), operand))
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return "/" in text and IPv4Network(text) is not None
+    except ValueError:
+        return False
+
+
+#: What each text of a kind must be, besides not empty.
+_TEXT_CHECKS: dict[str, Callable[[str], bool]] = {
+    "words": lambda text: words_of(text) == {text},
+    "below": lambda text: not text.endswith("/"),
+    "network": _is_network,
+    "prefix": lambda text: not _UNCLOSED.fullmatch(text),
+}
 
 
 def read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> list[list[Any]]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from enricher.attack.catalog import Catalogue
+from enricher.authoring.attack_additions import added_techniques, find_openings, technique_lines
 from enricher.authoring.attack_import import (
     ReleaseFacts,
     UnreadableRelease,
@@ -18,7 +19,7 @@ from enricher.authoring.attack_import import (
     read_release,
 )
 from enricher.authoring.attack_upgrade import find_moves, tactic_changes
-from enricher.authoring.authored_entries import read_authored
+from enricher.authoring.authored_entries import read_authored, read_gaps
 from enricher.authoring.loader import ROOT, read_catalogue_json
 
 
@@ -57,10 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     data = catalogue_json(release, former)
     old, new = Catalogue.from_json(pinned), Catalogue.from_json(data)
-    moves = list(find_moves(read_authored(arguments.root), old, new))
+    entries = list(read_authored(arguments.root))
+    moves = list(find_moves(entries, old, new))
+    added = added_techniques(old, new)
+    moves += find_openings(entries, read_gaps(arguments.root), added, new)
     if not arguments.dry_run:
         (arguments.root / "attack.json").write_text(format_catalogue(data), encoding="utf-8")
-    for line in tactic_changes(old, new):
+    for line in (*tactic_changes(old, new), *technique_lines(added, new)):
         print(f"attack.json: {line}")
     for move in moves:
         print(move)

@@ -8,7 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from enricher.authoring.loader import ROOT, KnownType, read_all_records, read_catalogue, read_known_types
+from enricher.authoring.call_coverage import coverage_lines, measure, service_lines
+from enricher.authoring.loader import (
+    ROOT,
+    KnownType,
+    read_all_records,
+    read_catalogue,
+    read_known_types,
+    read_mapping,
+)
 from enricher.mapping.model import Record
 from enricher.mapping.problems import Problem
 
@@ -22,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "root", nargs="?", type=Path, default=ROOT, help="mapping folder (default: the bundled one)"
     )
     form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--calls",
+        nargs="?",
+        const="",
+        metavar="SERVICE",
+        help="count the API calls of AWS that have a rule, by service, or list those of one (needs botocore)",
+    )
     form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     form.add_argument("--check", metavar="FILE", type=Path, help="check that the table in FILE is up to date")
     form.add_argument("--write", metavar="FILE", type=Path, help="update the table in FILE")
@@ -32,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns 1 if a type has no record, a record is invalid or the checked table is out of date, else 0.
     """
+    if arguments.calls is not None:
+        return print_calls(arguments.root, arguments.calls)
     listed = read_known_types(arguments.root)
     known = [row for row in listed if row.status != "alias"]
     problems: list[Problem] = []
@@ -53,6 +70,25 @@ def run(arguments: argparse.Namespace) -> int:
         print(text_table(rows))
         print(summary(known, records, len(listed) - len(known)))
     return code
+
+
+def print_calls(root: Path, service: str) -> int:
+    """Print which API calls of botocore have a rule; return 2 if there is nothing to compare."""
+    try:
+        rows = measure(read_mapping(root))
+    except ImportError:
+        print("enricher: coverage --calls needs botocore: pip install botocore", file=sys.stderr)
+        return 2
+    if not service:
+        print("\n".join(coverage_lines(rows)))
+        return 0
+    name = service.removesuffix(".amazonaws.com")
+    row = next((row for row in rows if row.service == name), None)
+    if row is None:
+        print(f"enricher: {service}: no such event source in botocore, such as iam or ec2", file=sys.stderr)
+        return 2
+    print("\n".join(service_lines(row)))
+    return 0
 
 
 def count_coverage(known: list[KnownType], records: Mapping[str, Record]) -> dict[str, Counter[str]]:

@@ -49,6 +49,8 @@ entries is a decision that evidence does not change.
   in the finding failed, the entries of the record are lowered by one step too.
 * Evidence for the type's aim is listed by confidence, then by how well it matches the finding type, then with
   the call that the finding is about first; then other evidence in the same way. At most five are kept.
+* Where the family says what was done (stolen credentials of a workload), the calls in the finding are what
+  followed and never lead.
 * Evidence may rule out a technique of the record: who did not log in used no valid account.
 * A command line is text that anybody can choose: on its own it never gives high confidence.
 * A value that every finding of a type has is no evidence, and no rule reads it.

@@ -1,4 +1,4 @@
-"""Check the mapping and report every problem."""
+"""Check the mapping, or a file of overrides, and report every problem."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from enricher.authoring.loader import ROOT, read_mapping
+from enricher.cli.source import load_mapping
 from enricher.mapping.problems import InvalidMapping
 
 
@@ -15,10 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "root", nargs="?", type=Path, default=ROOT, help="mapping folder (default: the bundled one)"
     )
+    parser.add_argument(
+        "--overrides", metavar="FILE", help="check this file instead, as the function reads MAPPING_OVERRIDES"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was checked and return 0, or print every problem on stderr and return 1."""
+    if arguments.overrides:
+        _, code = load_mapping(arguments)
+        if not code:
+            print(f"overrides {Path(arguments.overrides).name}: no problems")
+        return code
     try:
         mapping = read_mapping(arguments.root)
     except InvalidMapping as error:

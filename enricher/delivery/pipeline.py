@@ -15,7 +15,7 @@ from enricher.delivery.deduplication import with_deduplication
 from enricher.destinations import load_destination
 from enricher.destinations.base import Delivery, Destination, Failure, Remedy, TimeLeft
 from enricher.enrichment.enrich import EnrichedFinding, enrich
-from enricher.finding.event import Finding, MalformedEvent
+from enricher.finding.event import Finding, MalformedEvent, read_json
 from enricher.finding.fields import time_at
 from enricher.mapping.model import AttackMapping
 
@@ -77,7 +77,7 @@ class Route:
         for record in records:
             key, attempt = record["messageId"], _attempt(record)
             try:
-                finding = Finding.from_json(record["body"])
+                finding = _read_finding(read_json(record["body"]))
                 resend = source_queue.resend_id(record)
                 deliveries.append(self._enrich(key, finding, attempt, _elapsed(record), resend))
             except MalformedEvent as error:
@@ -96,13 +96,13 @@ class Route:
         ]
 
     def run_one(self, event: object, time_left: TimeLeft) -> None:
-        """Deliver one EventBridge event.
+        """Deliver one EventBridge event, or one SNS notification that holds one.
 
         Raise MalformedEvent if it is not a GuardDuty finding, Undelivered if it was not delivered.
         """
         key = event["id"] if isinstance(event, dict) and isinstance(event.get("id"), str) else "event"
         try:
-            delivery = self._enrich(key, Finding.from_event(event), attempt=1, elapsed=0)
+            delivery = self._enrich(key, _read_finding(event), attempt=1, elapsed=0)
         except MalformedEvent as error:
             self._reject(key, error, attempt=1)
             raise
@@ -221,3 +221,12 @@ def _elapsed(record: Mapping[str, Any]) -> float:
     """Return the seconds since the first receive of a message, infinite if unknown."""
     first = str(record.get("attributes", {}).get("ApproximateFirstReceiveTimestamp", ""))
     return time.time() - int(first) / 1000 if first.isdecimal() else math.inf
+
+
+def _read_finding(event: object) -> Finding:
+    """Parse an EventBridge event, or what SNS or SQS wrapped around one; raise MalformedEvent."""
+    if isinstance(event, dict) and not event.keys() & {"detail", "detail-type"}:
+        from enricher.finding.envelopes import read_message
+
+        return read_message(event)
+    return Finding.from_event(event)

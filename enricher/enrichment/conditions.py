@@ -44,6 +44,33 @@ def _number_above(value: Scalar, operand: float) -> bool:
     return not isinstance(value, bool) and value > operand
 
 
+def _is_below(value: Scalar, operand: list[str]) -> bool:
+    """Return whether a path is one of these, or inside one of these folders."""
+    return isinstance(value, str) and any(
+        value == path or value.startswith(f"{path.rstrip('/')}/") for path in operand
+    )
+
+
+def _is_in_network(value: Scalar, operand: list[str]) -> bool:
+    """Return whether an IPv4 address is in one of these networks, written as 10.0.0.0/8."""
+    address = _ipv4(value)
+    if address is None:
+        return False
+    for network in operand:
+        base, _, length = network.partition("/")
+        first = _ipv4(base)
+        if first is not None and (address ^ first) >> (32 - int(length)) == 0:
+            return True
+    return False
+
+
+def _ipv4(value: Scalar) -> int | None:
+    parts = value.split(".") if isinstance(value, str) else []
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and int(part) < 256 for part in parts):
+        return None
+    return int.from_bytes(bytes(map(int, parts)), "big")
+
+
 #: The kinds of conditions except `present`: each returns whether a field's value satisfies the operand.
 _TESTS: dict[str, Any] = {
     "in": lambda value, operand: key_of(value) in operand,
@@ -52,6 +79,8 @@ _TESTS: dict[str, Any] = {
     "contains": lambda value, operand: isinstance(value, str) and any(part in value for part in operand),
     "words": lambda value, operand: isinstance(value, str) and not words_of(value).isdisjoint(operand),
     "above": _number_above,
+    "below": _is_below,
+    "network": _is_in_network,
 }
 KINDS = (*_TESTS, "present")
 

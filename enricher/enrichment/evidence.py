@@ -11,7 +11,7 @@ fields: one row for each field that a rule tests, as its steps: ["service", "act
 tree: the fields that rules test, as nested keys, so that only the relevant parts of a finding are walked.
     The tables of a field are under "=": `in` by exact value, `words` by word, `try` for all other rules.
 purposes: threat purpose -> the tactics it may stand for, none for a purpose that implies no tactic.
-family_tactics: family -> the tactics it stands for where the purpose implies none.
+caller_families, act_families: families that say who called, and those that say what was done.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ def _evaluate(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Show
             hits.append(hit)
     for number in rule.show:
         hits += reader.places(number, key[0])[:1]
-    return tuple(field for hit in dict.fromkeys(hits) if (field := shown(*hit)))
+    # The type is in every finding: a rule may test it, but it shows nothing.
+    return tuple(field for hit in dict.fromkeys(hits) if hit[0] != "type" and (field := shown(*hit)))
 
 
 def choose_reading(rule: Rule, meaning: TypeMeaning) -> list[Any]:
@@ -247,18 +248,21 @@ def _rank_match(
         steps, rationale = steps + 1, f"{rationale} {ON_BEHALF}"
     confidence = lowered(confidence, steps)
     pair = Pair(tactic, technique, *former)
-    entry = Entry(pair, confidence, "evidence", rationale, evidence, tuple(rule.rules_out))
+    of_call = match.call is not None
+    entry = Entry(pair, confidence, "evidence", rationale, evidence, tuple(rule.rules_out), of_call)
     rank = CONFIDENCES.index(confidence)
-    return (not meaning.is_aim(tactic), rank, -score, not rule.scope), entry
+    leads = meaning.is_aim(tactic) and not (meaning.is_act and of_call)
+    return (not leads, rank, -score, not rule.scope), entry
 
 
 def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
     """Return each pair once with the evidence of all its matches; a sub-technique includes its parent."""
     merged: dict[tuple[str, str | None], Entry] = {}
-    ruled_out = tuple(dict.fromkeys(technique for entry in entries for technique in entry.rules_out))
-    # No limit on the entries may lose what one of them rules out.
-    entries = [replace(entry, rules_out=ruled_out) for entry in entries] if ruled_out else entries
-    for entry in entries:
+    # The surest evidence for a pair decides what it rules out: one public bucket outweighs a closed one. The
+    # limit on the entries must not lose it.
+    surest = {(entry.pair.tactic, entry.pair.technique): entry for entry in reversed(entries)}
+    ruled_out = tuple(dict.fromkeys(technique for entry in surest.values() for technique in entry.rules_out))
+    for entry in [replace(entry, rules_out=ruled_out) for entry in entries] if ruled_out else entries:
         key = (entry.pair.tactic, entry.pair.technique)
         if key in merged:
             evidence = tuple(dict.fromkeys(merged[key].evidence + entry.evidence))[:_MAX_EVIDENCE]

@@ -34,25 +34,25 @@ def parse_type(finding_type: str) -> TypeName:
 class TypeMeaning:
     """The tactics of a finding type.
 
-    purpose_tactics: of the threat purpose, or of the family where the purpose names none, the most common one
-    first; tactics: those and the record's; primary: the record's primary pair, None without a record.
+    purpose_tactics: of the threat purpose, the most common one first; tactics: those and the record's;
+    primary: the record's primary pair, None without a record; is_act: whether the family says what was done,
+    so that a call in the finding is only what followed.
     """
 
     purpose_tactics: tuple[str, ...]
     tactics: frozenset[str]
     primary: Pair | None
+    is_act: bool
 
     @classmethod
     def of(cls, finding_type: str, record: Record | None, tables: Mapping[str, Any]) -> TypeMeaning:
         """Return the tactics of a type from its name, its record and the tables of purposes and families."""
         name = parse_type(finding_type)
-        of_purpose = tuple(
-            tables.get("purposes", {}).get(name.purpose)
-            or tables.get("family_tactics", {}).get(name.family, ())
-        )
+        of_purpose = tuple(tables.get("purposes", {}).get(name.purpose, ()))
         pairs = record.pairs if record else ()
         tactics = frozenset([*of_purpose, *(pair.tactic for pair in pairs)])
-        return cls(of_purpose, tactics, pairs[0] if pairs else None)
+        is_act = name.family in tables.get("act_families", ())
+        return cls(of_purpose, tactics, pairs[0] if pairs else None, is_act)
 
     def is_aim(self, tactic: str) -> bool:
         """Return whether a tactic is one of the purpose's or that of the record's first entry."""

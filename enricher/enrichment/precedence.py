@@ -37,6 +37,7 @@ def decide_entries(finding: Finding, record: Record | None, mapping: AttackMappi
         own = tuple(_attempted(entry) for entry in own)
     ruled_out = {technique for entry in evidence for technique in entry.rules_out}
     own = tuple(entry for entry in own if not _is_ruled_out(entry.pair, ruled_out))
+    evidence = tuple(entry for entry in evidence if not _is_ruled_out(entry.pair, ruled_out))
     meaning = TypeMeaning.of(record.type if record else finding.type, record, mapping.evidence)
     entries = combine_entries(_lead_of(stated, own), _order(evidence, own, meaning))
     return _with_reason(entries, own) if record else entries
@@ -80,10 +81,17 @@ def _order(evidence: Sequence[Entry], own: Sequence[Entry], meaning: TypeMeaning
     rest: list[Entry] = []
     for entry in evidence:
         known = next((n for n, item in enumerate(later) if covers(entry.pair, item.pair)), None)
-        if meaning.is_aim(entry.pair.tactic):
-            follows = first and covers(entry.pair, first[0].pair) and surer(first[0], entry)
-            refines = follows and entry.pair.technique != first[0].pair.technique
-            (less_sure if refines else on_aim).append(entry)
+        if first and meaning.is_act and entry.of_call:
+            rest.append(entry)
+        elif meaning.is_aim(entry.pair.tactic):
+            is_less_sure = bool(first) and covers(entry.pair, first[0].pair) and surer(first[0], entry)
+            if is_less_sure and entry.pair.technique != first[0].pair.technique:
+                less_sure.append(entry)
+            elif is_less_sure and entry.of_call:
+                # A call says what was done, not that the finding is less certain than others of its type.
+                on_aim.append(replace(entry, confidence=first[0].confidence))
+            else:
+                on_aim.append(entry)
         elif known is not None:
             later[known] = _raised(later[known], entry)
         elif not first or surer(entry, first[0]):

@@ -19,7 +19,8 @@ class Entry:
     """One (tactic, technique) pair of a finding with its rationale.
 
     evidence: the fields of the finding that support the pair; () for the sources "finding-type" and
-    "threat-purpose"; rules_out: techniques of the record that this evidence contradicts.
+    "threat-purpose"; rules_out: techniques that this evidence contradicts;
+    of_call: it rests on an AWS API call.
     """
 
     pair: Pair
@@ -28,6 +29,7 @@ class Entry:
     rationale: str
     evidence: tuple[Shown, ...] = ()
     rules_out: tuple[str, ...] = ()
+    of_call: bool = False
 
 
 def surer(entry: Entry, other: Entry) -> bool:

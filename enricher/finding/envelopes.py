@@ -11,6 +11,8 @@ from enricher.finding.json_values import JsonValue, split_values
 
 #: Keys under which an answer lists findings (GetFindings) or messages (Lambda, `sqs receive-message`).
 _LISTS = ("Findings", "findings", "Records", "Messages")
+#: Keys of which a wrapped or bare finding has one.
+_WRAPPED = frozenset((*_LISTS, "Sns", "Type", "type", "body", "Body"))
 #: Wrappers around wrappers that are opened: a list of SQS messages with SNS notifications has three.
 _MAX_WRAPPERS = 6
 #: Purpose:Resource/Family, the form of every finding type; some sources write a blank for the slash.
@@ -55,6 +57,21 @@ def findings_in(value: object) -> Iterator[tuple[str, Finding | MalformedEvent]]
             yield place, _finding(item)
         except MalformedEvent as error:
             yield place, error
+
+
+def read_message(value: object) -> Finding:
+    """Return the one finding of a message that is not an EventBridge event itself.
+
+    Raise MalformedEvent, which says why it is not a finding or how many it holds.
+    """
+    if not isinstance(value, dict) or not value.keys() & _WRAPPED:
+        return Finding.from_event(value)
+    found = [item for _, item in findings_in(value)]
+    if len(found) != 1:
+        raise MalformedEvent(f"the message holds {len(found)} findings, expected one")
+    if isinstance(found[0], MalformedEvent):
+        raise found[0]
+    return found[0]
 
 
 def _finding(value: object) -> Finding:

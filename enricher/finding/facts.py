@@ -41,6 +41,8 @@ def label_of(key: str) -> str:
 
 def texts_of(value: object) -> tuple[str, ...]:
     """Return a value, or the items of a list, as texts of at most TEXT_LIMIT characters; none is empty."""
+    if value is None:
+        return ()
     items = value[:_MAX_VALUES] if isinstance(value, list) else [value]
     texts = (str(item).lower() if isinstance(item, bool) else text_of(item) for item in items)
     return tuple(dict.fromkeys(text[:TEXT_LIMIT] for text in texts if text.strip()))
@@ -73,6 +75,7 @@ def read_facts(view: Block) -> list[Fact]:
             tuple(_permissions(view)),
         ),
         Fact("service.action.awsApiCallAction.remoteAccountDetails", "Remote account", _remote_account(view)),
+        *_members(view),
         Fact("resource.accessKeyDetails.sessionName", "Session", tuple(_sessions(view))),
         Fact(
             f"{user}.impersonatedUser",
@@ -106,6 +109,27 @@ def read_facts(view: Block) -> list[Fact]:
     return [fact for fact in found if fact.values]
 
 
+#: Label and path of objects that are shown whole: each member with a value, as "roleRefName cluster-admin".
+_OBJECTS = (
+    ("Affected", "service.action.awsApiCallAction.affectedResources"),
+    ("Role binding", "service.action.kubernetesRoleBindingDetails"),
+    ("Cluster role", "service.action.kubernetesRoleDetails"),
+    ("Permission checked", "service.action.kubernetesPermissionCheckedDetails"),
+    ("Guardrail", "resource.bedrockGuardrailDetails"),
+    ("Ports scanned", "service.additionalInfo.portsScannedSample"),
+)
+
+
+def _members(view: Block) -> Iterator[Fact]:
+    for label, path in _OBJECTS:
+        value = value_at(view, path)
+        if isinstance(value, dict):
+            pairs = ((key, texts_of(item)) for key, item in list(value.items())[:_MAX_VALUES])
+            yield Fact(path, label, tuple(f"{key} {', '.join(texts)}" for key, texts in pairs if texts))
+        else:
+            yield Fact(path, label, texts_of(value))
+
+
 def _each(rows: Iterable[Block], key: str) -> Iterator[object]:
     for row in rows:
         value = row.get(key)
@@ -113,7 +137,8 @@ def _each(rows: Iterable[Block], key: str) -> Iterator[object]:
 
 
 def _distinct(*values: Iterable[object]) -> tuple[str, ...]:
-    return texts_of([item for part in values for item in part])
+    found = [item for part in values for item in part if item is not None]
+    return texts_of(found) if found else ()
 
 
 def _permissions(view: Block) -> Iterator[str]:
@@ -147,7 +172,8 @@ def _sessions(view: Block) -> Iterator[str]:
 
 
 def _tags(view: Block) -> Iterator[str]:
-    blocks = [value_at(view, f"resource.{path}") for path in _DETAILS]
+    resource = value_at(view, "resource")
+    blocks = [value_at(resource, path) for path in _DETAILS]
     blocks += [
         *rows_at(view, "resource.s3BucketDetails"),
         *rows_at(view, "service.detection.sequence.resources"),

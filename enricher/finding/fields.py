@@ -6,6 +6,7 @@ import ipaddress
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 #: Maximum length of a text field, in characters; the original finding keeps the full value.
@@ -13,6 +14,7 @@ from typing import Any
 TEXT_LIMIT = 1024
 #: Maximum number of items read from one list of a finding.
 ROW_LIMIT = 20
+_LONGEST_ADDRESS = 64
 
 Block = Mapping[str, Any]
 
@@ -84,7 +86,12 @@ def address_at(block: object, path: str) -> str:
 
 def address_of(value: object) -> str:
     """Return a text that is an IP address in canonical form; "" for anything else."""
-    text = value if isinstance(value, str) and len(value) < 64 else ""
+    return _canonical(value) if isinstance(value, str) and len(value) < _LONGEST_ADDRESS else ""
+
+
+# The same few addresses occur in many places of a finding.
+@lru_cache(maxsize=256)
+def _canonical(text: str) -> str:
     try:
         return "" if "%" in text else str(ipaddress.ip_address(text))
     except ValueError:

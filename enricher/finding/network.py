@@ -61,8 +61,9 @@ def read_connections(view: Block) -> list[Connection]:
     callers = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
     found = [
         *(
-            Connection(_endpoint(value_at(action, name), "remote"), outbound=False, action=name)
-            for name in callers
+            Connection(_endpoint(action[name], "remote"), outbound=False, action=name)
+            for name in (callers if isinstance(action, dict) else ())
+            if name in action
         ),
         Connection(
             _endpoint(network, "remote"),

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from enricher.finding.fields import Block, rows_at, text_at, value_at
 
 #: Maximum number of resources of an attack sequence that are read.
-_MAX_RESOURCES = 100
+MAX_RESOURCES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +175,16 @@ class Resource:
 def read_resources(view: Block) -> list[Resource]:
     """List the affected resources, then those of an attack sequence, without those that lack id and name."""
     found = []
-    for kind in KINDS:
-        for row in _rows(view, kind):
+    resource = value_at(view, "resource")
+    for kind in KINDS if isinstance(resource, dict) else ():
+        for row in _rows(resource, kind):
             name = text_at(row, kind.label) if kind.label else name_tag(row)
             found.append(Resource(kind.name, text_at(row, kind.uid), name))
             found += [
                 Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
                 for item in rows_at(row, "s3ObjectDetails")
             ]
-    found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", _MAX_RESOURCES))
+    found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", MAX_RESOURCES))
     return [resource for resource in found if resource.uid or resource.name]
 
 
@@ -203,12 +203,11 @@ def name_tag(block: object) -> str:
     return next((text_at(tag, "value") for tag in rows_at(block, "tags") if tag.get("key") == "Name"), "")
 
 
-def _rows(view: Block, kind: Kind) -> Iterator[Block]:
-    if kind.block:
-        block = value_at(view, f"resource.{kind.block}")
-        yield from (
-            rows_at(view, f"resource.{kind.block}") if isinstance(block, list) else [block] if block else []
-        )
+def _rows(resource: Block, kind: Kind) -> list[Block]:
+    if not kind.block or kind.block.partition(".")[0] not in resource:
+        return []
+    block = value_at(resource, kind.block)
+    return rows_at(resource, kind.block) if isinstance(block, list) else [block] if block else []
 
 
 def _of_sequence(row: Block) -> Resource:

@@ -11,6 +11,7 @@ from enricher.finding.facts import Fact, label_of, texts_of
 from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
 
 CONTEXT = "service.runtimeDetails.context"
+_MAX_KEYS = 50
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 #: Labels of the keys of the context whose words do not say enough; the other keys are their own labels.
 _LABELS = {
@@ -79,13 +80,18 @@ def read_parent(block: object) -> Process | None:
 
 
 def read_runtime_facts(view: Block) -> Iterator[Fact]:
-    """Yield one fact for each key of the runtime context, whether or not this project knows the key."""
+    """Yield the process's hash and each key of the runtime context, whether or not it is known here."""
+    process = "service.runtimeDetails.process.executableSha256"
+    if sha256 := sha256_at(view, process):
+        yield Fact(process, "Process hash", (sha256,))
     context = value_at(view, CONTEXT)
-    for key, value in list(context.items())[:50] if isinstance(context, dict) else ():
+    items = list(context.items())[:_MAX_KEYS] if isinstance(context, dict) else []
+    # Keys with a label of their own say most: they come first.
+    for key, value in sorted(items, key=lambda item: item[0] not in _LABELS):
         if key == "threatFilePath":  # see malware.py
             continue
-        process = read_process(value)
-        texts = (str(process),) if process else texts_of(value)
+        read = read_process(value)
+        texts = tuple(filter(None, (str(read), read.sha256))) if read else texts_of(value)
         if texts:
             yield Fact(f"{CONTEXT}.{key}", _LABELS.get(key) or label_of(key), texts)
 

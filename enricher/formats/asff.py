@@ -146,7 +146,7 @@ def to_asff(enriched: EnrichedFinding) -> dict[str, Any]:
             "Types": types_of(enriched),
         },
         "ProductFields": _product_fields(enriched),
-        "Resources": resources_of(finding),
+        "Resources": resources_of(finding, enriched.context),
         "RecordState": "ARCHIVED" if finding.flag("service.archived") else "ACTIVE",
         "Sample": alert["sample"],
     }

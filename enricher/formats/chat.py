@@ -17,7 +17,7 @@ from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.json_text import dump_json, filled
-from enricher.formats.summary import context_rows, fact_rows, id_and_name, other_names
+from enricher.formats.summary import context_rows, fact_rows, id_and_name, minor_rows, other_names
 from enricher.formats.truncation import fit
 
 #: This project's own limits, in characters. A section of a Slack message holds 3,000 characters
@@ -143,7 +143,7 @@ def _description(enriched: EnrichedFinding, context: Context) -> str:
     lines += [line for line in dict.fromkeys((title, description)) if line]
     lines += [f"*{label}* {unmarked(value)}" for label, value in context_rows(finding, context)]
     lines += _attack_lines(enriched)
-    lines += [f"*{label}* {unmarked(value)}" for label, value in fact_rows(context)]
+    lines += [f"*{label}* {unmarked(value)}" for label, value in fact_rows(context) + minor_rows(context)]
     # Remove whole lines only: a truncated line could start a style that is never closed.
     while len("\n".join(lines)) > DESCRIPTION_LIMIT:
         lines.pop()

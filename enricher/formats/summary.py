@@ -59,6 +59,7 @@ def _left_out(context: Context) -> str:
         ("connections", len(context.connections) - 3),
         ("threats", len(context.threats) - 2),
         ("resources", len(_other_resources(context)) - _MAX_RESOURCES),
+        ("containers", len(context.containers) - 1),
     )
     listed = ", ".join(f"{count} more {kind}" for kind, count in counts if count > 0)
     return f"{listed} in the finding" if listed else ""

@@ -98,7 +98,9 @@ def _explained(row: Mapping[str, Any], explained: set[str]) -> Iterator[str]:
         explained.add(row["rationale"])
         yield from _wrapped(plain(row["rationale"], 600), "    ")
     for shown in finding_evidence(row)[:3]:
-        yield f"    evidence: {plain(shown['field'])} = {defang(shown['value'], 120)}"
+        # The last step is enough, and a mail program links a whole path that ends in .name or .id.
+        name = shown["field"].rpartition(".")[2].partition("[")[0]
+        yield f"    evidence: {plain(name)} = {defang(shown['value'], 120)}"
     yield from (f"    {line}" for line in other_names(row))
 
 
@@ -107,9 +109,9 @@ def _id_lines(enriched: EnrichedFinding) -> list[str]:
     severity = finding.number("severity")
     score = f", severity {severity:g}" if severity is not None else ""
     rows = (
-        ("Type", f"{plain(finding.type)}{score}"),
-        ("Account", plain(f"{finding.account} {finding.region}")),
-        ("Finding", plain(finding.arn or finding.text("id"), 512)),
+        ("Type", f"{(plain if _TYPE.fullmatch(finding.type) else defang)(finding.type)}{score}"),
+        ("Account", defang(f"{finding.account} {finding.region}")),
+        ("Finding", defang(finding.arn or finding.text("id"), 512)),
     )
     return [f"{label:<{_LABEL}}{value}" for label, value in rows if value]
 

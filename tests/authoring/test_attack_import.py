@@ -25,6 +25,7 @@ SECOND = ReleaseFacts(
     tactics={"TA0001": "Entry Way", "TA0005": "Lurking", "TA0112": "Breaking", "TA0009": "Taking"},
     techniques={
         "T1001": ["Open Door", "TA0001"],
+        "T1001.001": ["Ajar", "TA0001"],
         "T1003": ["Long Arm", "TA0001"],
         "T1005": ["New Name", "TA0009"],
         "T1010": ["Broken Lamp", "TA0112"],
@@ -114,7 +115,7 @@ def test_catalogue_keeps_of_the_former_release_only_what_differs() -> None:
             "T1005": ["Old Name", "TA0009"],
             "T1006": ["Passing Fad", "TA0009"],
         },
-        "absent": ["T1010", "T1010.001", "T1012"],
+        "absent": ["T1001.001", "T1010", "T1010.001", "T1012"],
     }
 
 

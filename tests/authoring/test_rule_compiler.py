@@ -76,6 +76,10 @@ def test_missing_folder_gives_no_tables(tmp_path: Path, mapping: AttackMapping) 
         (', in = ["TARGET"]', "", "found none"),
         ('in = ["TARGET"]', 'in = ["TARGET"], prefix = ["T"]', "found in, prefix"),
         ('in = ["TARGET"]', 'matches = "T.*"', "must have exactly one of"),
+        ('in = ["TARGET"]', 'prefix = ["/root"]', "a path with / at its end"),
+        ('in = ["TARGET"]', 'below = ["/root/"]', "without a slash at the end"),
+        ('in = ["TARGET"]', 'network = ["10.0.0.1/8"]', "expected a non-empty list of IPv4 networks"),
+        ('in = ["TARGET"]', 'network = ["10.0.0.1"]', "expected a non-empty list of IPv4 networks"),
         ('in = ["TARGET"]', "in = []", "invalid value for `in`: expected a non-empty list"),
         ('in = ["TARGET"]', 'in = "TARGET"', "invalid value for `in`: expected a non-empty list"),
         (
@@ -165,7 +169,7 @@ def test_every_problem_is_collected(tmp_path: Path, mapping: AttackMapping) -> N
         ("[[purpose]]\nname = 3", "must have `name`, `tactics` and `why`"),
         ("purpose = 3", "must have `name`, `tactics` and `why`"),
         ('caller_families = "X"', "`caller_families` must be a list"),
-        ('[[family]]\nname = "A"\nwhy = "b"\ntactics = ["TA9"]', "expected a list of tactic ids"),
+        ('act_families = "X"', "`act_families` must be a list"),
         ('[[purpose]]\nname = "A"\nwhy = "b"\ntactics = []\n' * 2, "is listed twice"),
     ],
 )

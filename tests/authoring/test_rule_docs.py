@@ -51,7 +51,7 @@ def test_long_lists_are_cut(mapping: AttackMapping) -> None:
 
 def test_limits_are_described(mapping: AttackMapping) -> None:
     """The limits of a rule must be named with their kind."""
-    rule = next(rule for rule in rules_of(mapping) if rule.id == "flood-direct")
+    rule = next(rule for rule in rules_of(mapping) if rule.id == "flood-amplified")
     assert "family DenialOfService" == scope_of(rule)
 
 
@@ -59,7 +59,7 @@ def test_limits_are_described(mapping: AttackMapping) -> None:
     ("finding_type", "technique"),
     [
         ("Persistence:IAMUser/AnomalousBehavior", "T1098.001"),
-        ("UnauthorizedAccess:EC2/SSHBruteForce", "T1110.001"),
+        ("UnauthorizedAccess:EC2/SSHBruteForce", "T1021.004"),
         ("Execution:Runtime/ReverseShell", "T1059.006"),
         ("PrivilegeEscalation:Kubernetes/AnomalousBehavior.RoleBindingCreated", "T1098.006"),
         ("Execution:EC2/MaliciousFile", "T1496.001"),

@@ -20,6 +20,7 @@ ENTRIES = {
     "Entry:EC2/LeftTactic": '{ tactic = "TA0009", technique = "T1003" }',
     "Entry:EC2/Renamed": '{ tactic = "TA0009", technique = "T1005" }',
     "Entry:EC2/Deprecated": '{ tactic = "TA0009", technique = "T1006" }',
+    "Entry:EC2/LatestFashion.Custom": "",
 }
 RULE = """
 [[rule]]
@@ -32,6 +33,11 @@ attack = [{ tactic = "TA0005", technique = "T1002", confidence = "high" }]
 REPORT = [
     "attack.json: TA0005 was renamed from Hiding to Lurking",
     "attack.json: TA0112 Breaking was added",
+    "attack.json: T1001.001 Open Door: Ajar was added, under TA0001 Entry Way",
+    "attack.json: T1010 Broken Lamp was added, under TA0112 Breaking; replaces T1002",
+    "attack.json: T1010.001 Broken Lamp: Broken Lamp Post was added, under TA0005 Lurking, TA0112 Breaking; "
+    "replaces T1002.001, T1011",
+    "attack.json: T1012 Latest Fashion was added, under TA0009 Taking",
     "ec2.toml: Entry:EC2/Revoked: T1002 was revoked by T1010 Broken Lamp, under TA0112 Breaking",
     "ec2.toml: Entry:EC2/RevokedTwice: T1002.001 was revoked by T1010.001 Broken Lamp Post, "
     "under TA0005 Lurking",
@@ -40,6 +46,8 @@ REPORT = [
     "check the rationale for the old name",
     "ec2.toml: Entry:EC2/Deprecated: T1006 is not in ATT&CK 2.0 and has no replacement: re-map",
     "evidence/calls.toml: lamp-broken: T1002 was revoked by T1010 Broken Lamp, under TA0112 Breaking",
+    "ec2.toml: Entry:EC2/LatestFashion.Custom: T1012 Latest Fashion was added: does it close this gap?",
+    "ec2.toml: Entry:EC2/Stays: T1001 got the sub-techniques T1001.001 Ajar: does the finding prove one?",
 ]
 
 
@@ -70,7 +78,7 @@ def test_import_reports_every_affected_entry_and_pins_the_release(
     assert main(["attack", "import", str(second), "--root", str(root)]) == 1
     assert capsys.readouterr().out.splitlines() == [
         *REPORT,
-        "ATT&CK 1.0 -> 2.0, former release 1.0: 5 entries to edit, 1 to review",
+        "ATT&CK 1.0 -> 2.0, former release 1.0: 5 entries to edit, 3 to review",
     ]
     releases = [
         read_release(bundle) for bundle in (tiny_attack.second_release(), tiny_attack.first_release())
@@ -180,3 +188,16 @@ def test_importing_the_pinned_release_affects_no_bundled_record(
         "ATT&CK 19.2 -> 19.2, former release 18.1: 0 entries to edit, 0 to review\n"
     )
     assert (root / "attack.json").read_bytes() == before
+
+
+def test_technique_that_is_new_can_be_used(
+    root: Path, second: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A technique that the former release does not have must be valid in a record after the import."""
+    entries = '[{ tactic = "TA0009", technique = "T1012" }]'
+    text = "".join(record(key, attack=entries) for key in ENTRIES)
+    (root / "ec2.toml").write_text(text, encoding="utf-8")
+    (root / "evidence" / "calls.toml").write_text("", encoding="utf-8")
+    assert main(["attack", "import", str(second), "--root", str(root)]) == 0
+    capsys.readouterr()
+    assert main(["validate", str(root)]) == 0

@@ -39,6 +39,27 @@ def test_every_problem_is_reported_with_file_and_type(
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "printed"),
+    [
+        (record("Recon:EC2/Portscan"), 0, "overrides own.toml: no problems\n"),
+        (record("Recon:EC2/Portscan", confidence='"sure"'), 1, "got 'sure'"),
+        ("x" + ".x" * 101 + " = 1", 1, "line 1 has more than 100 dots"),
+    ],
+    ids=["valid", "invalid", "dots"],
+)
+def test_overrides_are_checked_as_the_function_reads_them(
+    text: str, code: int, printed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of overrides must be checked before it is uploaded, each problem named."""
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    assert code == main(["validate", "--overrides", str(path)])
+    captured = capsys.readouterr()
+    assert printed in (captured.err if code else captured.out)
+    assert not (captured.out if code else captured.err)
+
+
 def test_invalid_mapping_is_not_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For an invalid mapping the exit code must be 1 and no bundle be written: it cannot be deployed."""
     root = write_mapping(tmp_path / "mapping", INVALID, TYPES)

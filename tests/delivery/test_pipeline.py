@@ -157,6 +157,50 @@ def test_single_event_is_delivered(mapping: AttackMapping) -> None:
     assert [event["id"]] == target.delivered
 
 
+def notification(message: str) -> dict[str, Any]:
+    """Return an SNS notification of a message, as a subscribed queue receives it."""
+    return {"Type": "Notification", "MessageId": "m", "TopicArn": "arn:t", "Message": message}
+
+
+@pytest.mark.parametrize("wrap", [json.dumps, lambda it: json.dumps(it["detail"])], ids=["event", "finding"])
+def test_notification_in_a_queue_is_unwrapped(mapping: AttackMapping, wrap: Any) -> None:
+    """A finding that reaches the queue through SNS must be delivered, with or without its event."""
+    target, body = FakeDestination(), wrap(examples.event("ec2-portscan"))
+    assert [] == route(mapping, target).run([record("a", json.dumps(notification(body)))], plenty)
+    assert ["a"] == target.delivered
+
+
+def test_notification_that_invokes_the_function_is_unwrapped(mapping: AttackMapping) -> None:
+    """A finding with which SNS invokes the function must be delivered."""
+    target, text = FakeDestination(), examples.text_of("ec2-portscan")
+    route(mapping, target).run_one({"EventSource": "aws:sns", "Sns": notification(text)}, plenty)
+    assert 1 == len(target.delivered)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (notification("hello"), "not JSON"),
+        (notification('{"type": "Notification"}'), "expected a finding type"),
+        ({"Type": "Notification", "Message": 3}, "expected a finding type"),
+        ({"Records": []}, "holds 0 findings"),
+        ({"type": "Notification"}, "expected a finding type"),
+    ],
+)
+def test_message_that_wraps_no_finding_is_rejected(mapping: AttackMapping, body: Any, reason: str) -> None:
+    """No message may be taken for a finding of the type Notification."""
+    with pytest.raises(MalformedEvent, match=reason):
+        route(mapping, FakeDestination()).run_one(body, plenty)
+
+
+@pytest.mark.parametrize("kind", ["Notification", "", "any text"])
+def test_event_of_guardduty_is_delivered_whatever_its_type(mapping: AttackMapping, kind: str) -> None:
+    """An event of GuardDuty is delivered whatever its type says: a finding must never be dropped."""
+    target, event = FakeDestination(), examples.event("ec2-portscan", type=kind)
+    route(mapping, target).run_one(event, plenty)
+    assert [event["id"]] == target.delivered
+
+
 def test_failed_single_event_raises(mapping: AttackMapping) -> None:
     """A single event that was not delivered must raise, so that Lambda retries the invocation."""
     event = examples.event("ec2-portscan")

@@ -193,3 +193,29 @@ def test_severity_sent_after_a_suppressed_archiving_is_stored() -> None:
     assert [] == material_changes(
         merged, replace(sent_late, archived=True, updated_at="2026-11-02T00:00:00Z")
     )
+
+
+@pytest.mark.parametrize(
+    ("action", "addresses", "principals"),
+    [
+        (
+            {"kubernetesApiCallAction": {"verb": "get", "sourceIPs": ["198.51.100.7", "192.0.2.44"]}},
+            ("198.51.100.7", "192.0.2.44"),
+            (),
+        ),
+        (
+            {"awsApiCallAction": {"remoteAccountDetails": {"accountId": "777788889999"}}},
+            (),
+            ("777788889999",),
+        ),
+        ({"rdsLoginAttemptAction": {"LoginAttributes": [{"user": "a"}, {"user": "b"}]}}, (), ("a", "b")),
+        ({"dnsRequestAction": {"domain": "c2.example.net"}}, ("c2.example.net",), ()),
+    ],
+)
+def test_state_has_what_the_formats_show(
+    action: dict[str, Any], addresses: tuple[str, ...], principals: tuple[str, ...], mapping: AttackMapping
+) -> None:
+    """Whatever names a remote party or a principal in the formats must count for a material change."""
+    event = {"detail": {"type": "Recon:EC2/Portscan", "service": {"action": action}}}
+    state = FindingState.of(enrich(Finding.from_event(event), mapping))
+    assert (addresses, principals) == (state.addresses, state.principals)

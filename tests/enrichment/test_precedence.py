@@ -127,6 +127,95 @@ def test_record_stays_where_one_call_succeeded(mapping: AttackMapping) -> None:
     assert ("TA0003", "T1136.003", "high", "finding-type") in rows(entries)
 
 
+@pytest.mark.parametrize("call", ["secretsmanager:GetSecretValue", "iam:CreateAccessKey", "s3:GetObject"])
+@pytest.mark.parametrize("family", ["InstanceCredentialExfiltration", "ResourceCredentialExfiltration"])
+@pytest.mark.parametrize("side", ["InsideAWS", "OutsideAWS"])
+@pytest.mark.parametrize("affiliated", [None, True, False])
+def test_stolen_workload_credentials_lead_whatever_they_called(
+    call: str, family: str, side: str, affiliated: bool | None, mapping: AttackMapping
+) -> None:
+    """Unsecured Credentials must lead a finding on a workload's credentials, whatever call they made."""
+    service, _, api = call.partition(":")
+    fields = {f"{CALL}.api": api, f"{CALL}.serviceName": f"{service}.amazonaws.com"}
+    if affiliated is not None:
+        fields[f"{CALL}.remoteAccountDetails.affiliated"] = affiliated  # type: ignore[assignment]
+    kind = f"UnauthorizedAccess:IAMUser/{family}.{side}"
+    entries = decide(mapping, mapping.record_for(kind), fields, kind)
+    assert str(entries[0].pair.technique).startswith("T1552")
+    assert any(entry.of_call for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("server", "purpose"),
+    [("nginx", "Persistence"), ("php-fpm8.2", "Discovery"), ("mongod", "DefenseEvasion")],
+)
+def test_ancestor_is_no_more_than_a_guess(server: str, purpose: str, mapping: AttackMapping) -> None:
+    """A command below a server must be headed by its purpose, with the exploited application as a guess."""
+    kind = f"{purpose}:Runtime/SuspiciousCommand"
+    fields = {"service.runtimeDetails.process.lineage[0].name": server}
+    entries = decide(mapping, mapping.record_for(kind), fields, kind)
+    assert "T1190" != entries[0].pair.technique
+    assert ("TA0001", "T1190", "low", "evidence") in rows(entries)
+
+
+@pytest.mark.parametrize(
+    ("port", "technique"), [(22, "T1133"), (3389, "T1133"), (443, "T1190"), (5432, "T1190")]
+)
+def test_listed_address_that_came_in_is_no_command_and_control(
+    port: int, technique: str, mapping: AttackMapping
+) -> None:
+    """A connection from a listed address must be Initial Access, without the record's outward reading."""
+    action = "service.action.networkConnectionAction"
+    fields = {f"{action}.connectionDirection": "INBOUND", f"{action}.localPortDetails.port": port}
+    kind = "UnauthorizedAccess:EC2/MaliciousIPCaller.Custom"
+    entries = decide(mapping, own := mapping.record_for(kind), fields, kind)
+    assert own is not None
+    assert [("TA0001", technique, "low", "evidence")] == rows(entries)
+    assert own.rationale not in entries[0].rationale
+
+
+@pytest.mark.parametrize("field", ["username", "groups[0]"])
+def test_anonymous_caller_used_no_valid_account(field: str, mapping: AttackMapping) -> None:
+    """Where the caller did not log in, Valid Accounts must not be among the techniques."""
+    name = "system:anonymous" if field == "username" else "system:unauthenticated"
+    for purpose in ("Discovery", "CredentialAccess", "Impact", "Persistence", "DefenseEvasion"):
+        kind = f"{purpose}:Kubernetes/MaliciousIPCaller"
+        fields = {f"resource.kubernetesDetails.kubernetesUserDetails.{field}": name}
+        entries = decide(mapping, mapping.record_for(kind), fields, kind)
+        assert "T1133" in {entry.pair.technique for entry in entries}
+        assert "T1078" not in {entry.pair.technique for entry in entries}
+
+
+@pytest.mark.parametrize(
+    ("permission", "confidence", "second"),
+    [("PUBLIC", "high", "T1530"), ("UNKNOWN", "medium", "T1530"), ("NOT_PUBLIC", "low", None)],
+)
+def test_effective_permission_decides_on_an_open_bucket(
+    permission: str, confidence: str, second: str | None, mapping: AttackMapping
+) -> None:
+    """A bucket that is public, perhaps public and not public must be three different alerts."""
+    kind = "Policy:S3/BucketAnonymousAccessGranted"
+    access = "resource.s3BucketDetails[0].publicAccess"
+    policy = f"{access}.permissionConfiguration.bucketLevelPermissions.bucketPolicy.allowsPublicReadAccess"
+    fields = {f"{access}.effectivePermission": permission, policy: True}
+    found = rows(decide(mapping, mapping.record_for(kind), fields, kind))
+    assert ("TA0112", "T1685", confidence) == found[0][:3]
+    assert [second] * bool(second) == [row[1] for row in found[1:]]
+    assert all(row[2] == "low" for row in found[1:])
+
+
+def test_one_public_bucket_outweighs_a_closed_one(mapping: AttackMapping) -> None:
+    """Of several buckets the public one must decide, whatever their order."""
+    kind = "Policy:S3/BucketPublicAccessGranted"
+    for order in (("PUBLIC", "NOT_PUBLIC"), ("NOT_PUBLIC", "PUBLIC")):
+        fields = {
+            f"resource.s3BucketDetails[{n}].publicAccess.effectivePermission": permission
+            for n, permission in enumerate(order)
+        }
+        found = rows(decide(mapping, mapping.record_for(kind), fields, kind))
+        assert [("T1685", "high"), ("T1530", "low")] == [row[1:3] for row in found]
+
+
 def test_override_leads_whatever_the_evidence(mapping: AttackMapping) -> None:
     """A team's override must lead with its own confidence, also where the call was refused."""
     own = replace(

@@ -32,6 +32,17 @@ def test_runtime_context_is_read_whole(key: str, value: Any, label: str, texts: 
     assert texts == facts(service={"runtimeDetails": {"context": {key: value}}})[label]
 
 
+def test_hashes_of_processes_are_read() -> None:
+    """The hash of the process and of the one that modified its file must be facts."""
+    runtime = {
+        "process": {"name": "sh", "executableSha256": "ab" * 32},
+        "context": {"modifyingProcess": {"name": "dd", "executableSha256": "cd" * 32}},
+    }
+    found = facts(service={"runtimeDetails": runtime})
+    assert ("ab" * 32,) == found["Process hash"]
+    assert ("dd", "cd" * 32) == found["Modified by"]
+
+
 def test_command_line_is_the_process_s() -> None:
     """The command line must be available to the formats that have a field for it."""
     found = context(service={"runtimeDetails": {"context": {"commandLineExample": "id"}}})
@@ -84,6 +95,48 @@ def test_remote_account_says_whether_it_is_affiliated(details: dict[str, Any], t
     """The remote account must be read, with what GuardDuty knows of it."""
     action = {"awsApiCallAction": {"api": "GetObject", "remoteAccountDetails": details}}
     assert (text,) == facts(service={"action": action})["Remote account"]
+
+
+ACTION = "service.action."
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "label", "texts"),
+    [
+        (
+            f"{ACTION}awsApiCallAction.affectedResources",
+            {"AWS::S3::Bucket": "claims"},
+            "Affected",
+            ("AWS::S3::Bucket claims",),
+        ),
+        (
+            f"{ACTION}kubernetesRoleBindingDetails",
+            {"name": "b", "roleRefName": "admin", "uid": ""},
+            "Role binding",
+            ("name b", "roleRefName admin"),
+        ),
+        (
+            f"{ACTION}kubernetesPermissionCheckedDetails",
+            {"verb": "get", "allowed": False},
+            "Permission checked",
+            ("verb get", "allowed false"),
+        ),
+        (
+            "resource.bedrockGuardrailDetails",
+            {"guardrailAction": "INTERVENED", "guardrails": [{}]},
+            "Guardrail",
+            ("guardrailAction INTERVENED",),
+        ),
+        ("service.additionalInfo.portsScannedSample", [22, 80], "Ports scanned", ("22", "80")),
+    ],
+)
+def test_objects_of_an_action_are_shown_whole(
+    path: str, value: Any, label: str, texts: tuple[str, ...]
+) -> None:
+    """What a call acted on, a binding, a checked permission and a guardrail must be read whole."""
+    for step in reversed(path.split(".")):
+        value = {step: value}
+    assert texts == facts(**value)[label]
 
 
 def test_session_names_the_person() -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from enricher.enrichment.enrich import enrich
 from enricher.finding.resources import KINDS, main_resource
+from enricher.formats.asff import to_asff
+from enricher.mapping.model import AttackMapping
 from tests.finding.findings import context, finding
 
 
@@ -76,3 +79,27 @@ def test_main_resource_has_a_short_name(resource: dict[str, Any], name: str) -> 
     found = main_resource(finding(resource=resource).view, context(resource=resource).resources)
     assert found is not None
     assert name == found.short_name
+
+
+def test_asff_has_the_resources_of_the_table(mapping: AttackMapping) -> None:
+    """ASFF must name the same resources as every other format, with the IDs that Security Hub uses."""
+    rows = [
+        {"resourceType": "ACCESS_KEY", "uid": "AKIAEXAMPLE", "data": {"accessKey": {"userName": "dev"}}},
+        {"resourceType": "EC2_INSTANCE", "uid": "i-0a1"},
+        {"resourceType": "EC2_VPC", "uid": "arn:vpc"},
+    ]
+    read = finding(
+        accountId="111122223333",
+        region="eu-west-1",
+        arn="arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/f",
+        updatedAt="2026-10-02T09:01:00.000Z",
+        resource={"ebsSnapshotDetails": {"snapshotArn": "arn:snapshot"}},
+        service={"detection": {"sequence": {"resources": rows}}},
+    )
+    found = {row["Id"]: row["Type"] for row in to_asff(enrich(read, mapping))["Resources"]}
+    assert {
+        "arn:snapshot": "Other",
+        "AWS::IAM::AccessKey:AKIAEXAMPLE": "AwsIamAccessKey",
+        "arn:aws:ec2:eu-west-1:111122223333:instance/i-0a1": "AwsEc2Instance",
+        "arn:vpc": "AwsEc2Vpc",
+    } == found

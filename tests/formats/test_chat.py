@@ -15,6 +15,7 @@ from enricher.formats.base import TooLarge
 from enricher.formats.chat import DESCRIPTION_LIMIT, TITLE_LIMIT, render, unmarked
 from enricher.mapping.model import AttackMapping
 from tests import examples
+from tests.finding.test_safe_text import links_in
 from tests.formats import malformed_events
 
 LIMIT = 262_144
@@ -135,6 +136,7 @@ def test_no_finding_content_is_markup(event: dict[str, Any], mapping: AttackMapp
     shown = [content["title"], body["metadata"]["summary"], *body["metadata"].get("relatedResources", [])]
     shown += [re.sub(r"^\*[A-Z][\w&: ]+\*", "", line) for line in content["description"].splitlines()]
     assert [] == [match for line in shown for match in MARKUP.findall(OWN_MARKUP.sub("", line))]
+    assert [] == [link for line in shown for link in links_in(line)]
 
 
 def test_truncates_in_order_and_lists_removed_fields(mapping: AttackMapping) -> None:

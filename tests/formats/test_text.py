@@ -69,7 +69,8 @@ def test_shows_the_evidence(mapping: AttackMapping) -> None:
     """Evidence must be shown as field and value."""
     finding = enriched(mapping, "attack-sequence-compromised-credentials")
     shown = finding.attack["techniques"][0]["evidence"][0]
-    assert f"    evidence: {shown['field']} = {shown['value']}" in render(finding, LIMIT).splitlines()
+    name = shown["field"].rpartition(".")[2].partition("[")[0]
+    assert f"    evidence: {name} = {shown['value']}" in render(finding, LIMIT).splitlines()
 
 
 def test_counts_repeats(mapping: AttackMapping) -> None:
@@ -128,10 +129,7 @@ def test_any_finding_is_free_of_control_characters_and_links(
     finding = enrich(Finding.from_event(event), mapping)
     text = render(finding, LIMIT)
     assert {"\n"} >= {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
-    own = (finding.alert["console"], "Type ", "Account ", "Finding ")
-    lines = [
-        re.sub("^    evidence: .*? = ", "", line) for line in text.splitlines() if not line.startswith(own)
-    ]
+    lines = [line for line in text.splitlines() if line != finding.alert["console"]]
     assert [] == [link for line in lines for link in links_in(line)]
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from enricher.attack.catalog import parent_id
 from enricher.authoring.loader import ROOT, read_all_records, read_catalogue, read_known_types
-from enricher.mapping.model import Record
+from enricher.enrichment.enrich import enrich
+from enricher.finding.event import Finding
+from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 from enricher.mapping.problems import Problem
 
 DATA = Path(__file__).parents[1] / "data"
@@ -97,3 +99,56 @@ def test_every_custom_detection_rule_type_has_a_rule() -> None:
     """The types of the file of custom detection rules must be exactly those of AWS's rules."""
     types = {key for key, record in RECORDS.items() if record.file == "custom-detection-rules"}
     assert types == {row["finding_type"] for row in AWS_RULES}
+
+
+def test_entries_per_type_stay_few() -> None:
+    """A type must have at most 2.2 entries on average: a list that names everything says nothing."""
+    assert sum(len(record.pairs) for record in RECORDS.values()) / len(RECORDS) <= 2.2
+
+
+@each_record
+def test_second_entry_is_not_surer_than_the_first(record: Record) -> None:
+    """The primary entry must be the surest of its record, unless it keeps the choice of 2020 or of AWS."""
+    ranks = [CONFIDENCES.index(confidence) for _, confidence in record.rated_pairs]
+    assert ranks[:1] == sorted(ranks)[:1]
+
+
+@pytest.mark.parametrize(
+    "finding_type",
+    [key for key in RECORDS if re.search(r"(^Execution:|^Object:).*/(Malicious|Suspicious)File", key)],
+)
+def test_file_that_somebody_may_open_is_user_execution(finding_type: str) -> None:
+    """A malicious or suspicious file must carry User Execution, of a file or of an image."""
+    assert "T1204" in {parent_id(pair.technique or "") for pair in RECORDS[finding_type].pairs}
+
+
+@pytest.mark.parametrize("finding_type", [key for key in RECORDS if key.endswith("/TorRelay")])
+def test_tor_relay_is_also_a_multi_hop_proxy(finding_type: str) -> None:
+    """A Tor relay must be bandwidth hijacking first and a multi-hop proxy second, on every resource."""
+    assert [pair.technique for pair in RECORDS[finding_type].pairs] == ["T1496.002", "T1090.003"]
+
+
+@pytest.mark.parametrize(
+    "finding_type", [key for key in RECORDS if key.startswith("Recon:IAMUser/") and "IPCaller" in key]
+)
+def test_reconnaissance_with_a_valid_key_is_infrastructure_discovery(finding_type: str) -> None:
+    """A look round from a listed address must carry Cloud Infrastructure Discovery."""
+    assert "T1580" in {pair.technique for pair in RECORDS[finding_type].pairs}
+
+
+@pytest.mark.parametrize(
+    "finding_type",
+    [key for key in RECORDS if key.endswith("/MaliciousIPCaller.Custom") and ":Kubernetes/" not in key],
+)
+def test_own_threat_list_is_low_confidence(finding_type: str) -> None:
+    """What only the operator's own list says must be low; in a cluster the call itself is seen besides."""
+    assert {confidence for _, confidence in RECORDS[finding_type].rated_pairs} == {"low"}
+
+
+@pytest.mark.parametrize("row", AWS_RULES, ids=[row["rule"] for row in AWS_RULES])
+def test_custom_detection_rule_has_an_evidence_entry(row: dict[str, str], mapping: AttackMapping) -> None:
+    """The name of each of AWS's rules in a finding must lead to AWS's tactic and technique."""
+    detail = {"type": row["finding_type"], "customDetectionRuleName": row["rule"]}
+    first = enrich(Finding.from_detail(detail), mapping).entries[0]
+    assert (first.source, first.pair.tactic) == ("evidence", TACTICS[row["tactic"]])
+    assert first.pair.technique == row["technique"]

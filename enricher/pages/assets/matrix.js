@@ -38,7 +38,7 @@ const summary = (row, folded) => {
 };
 const shade = (view) => (view.kind === 'type' ? CONFIDENCES[view.confidence] : view.kind);
 const spoken = (view) => ({
-  type: `${plural(view.count, 'finding type')}, ${CONFIDENCES[view.confidence]} confidence`,
+  type: `${view.count === 1 ? 'finding type' : 'finding types'}, ${CONFIDENCES[view.confidence]} confidence`,
   rule: 'only by an evidence rule', retired: 'only by retired types', seen: 'observed only', none: 'not itself covered',
 })[view.kind];
 
@@ -51,23 +51,23 @@ const cellItem = (technique, tactic, view, subs, top) => {
   const unfolded = subs.length > 0 && isUnfolded(key);
   const open = h('button', {
     class: 'open', type: 'button', 'data-key': key, onclick: () => go(technique, tactic),
-    'aria-label': `${technique} ${nameOf(technique)}: ${spoken(view)}${view.heat ? `, ${view.heat} observed` : ''}`,
   },
   h('span', { class: 'name' }, marked(breakable(nameOf(technique)), state.words)),
   h('span', { class: 'meta' },
     h('span', { class: 'id' }, marked(state.words.length ? technique : technique.replace(/^.*(?=\.)/, ''), state.words)),
-    h('span', { class: 'count' }, view.count || (view.kind === 'rule' ? 'rule' : ''))));
+    h('span', { class: 'count' }, view.count || (view.kind === 'rule' ? 'rule' : '')),
+    h('span', { class: 'hidden-text' }, ` ${spoken(view)} `)));
   if (view.heat > 0) {
     const line = h('i');
     line.style.width = `${(100 * Math.log1p(view.heat)) / Math.log1p(top)}%`;
-    open.append(h('span', { class: 'heat' }, h('span', { class: 'track' }, line), h('b', { class: 'fired' }, short(view.heat))));
+    open.append(h('span', { class: 'heat' }, h('span', { class: 'track' }, line), h('b', { class: 'fired' }, short(view.heat)), h('span', { class: 'hidden-text' }, ` ${state.heat} observed`)));
   }
   const head = h('div', { class: `head ${shade(view)}${subs.length ? ' has-subs' : ''}${view.heat ? ' has-heat' : ''}` },
     open,
     subs.length > 0 && h('button', {
       class: 'fold', type: 'button', 'aria-expanded': String(unfolded), 'data-fold': key, onclick: () => fold(key),
-      'aria-label': `${plural(subs.length, 'sub-technique')} of ${nameOf(technique)}`,
-    }, `${unfolded ? '▾' : '▸'}${subs.length}`));
+    }, h('span', { 'aria-hidden': 'true' }, unfolded ? '▾' : '▸'), `${subs.length}`,
+    h('span', { class: 'hidden-text' }, ` ${subs.length === 1 ? 'sub-technique' : 'sub-techniques'} of ${nameOf(technique)}`)));
   return h('li', { class: 'cell' }, head,
     unfolded && h('ul', { class: 'subs' }, subs.map((sub) => cellItem(sub.technique, tactic, summary({ own: sub, subs: [] }, false), [], top))));
 };
@@ -99,8 +99,7 @@ const column = ([id, name], rows, shown, top) => {
     rest.length > 0 && !state.words.length && h('button', {
       class: 'uncovered', type: 'button', 'aria-expanded': String(openRest), 'data-rest': id,
       onclick: () => { openRest ? state.rest.delete(id) : state.rest.add(id); render(); matrix.querySelector(`[data-rest="${id}"]`).focus(); },
-      'aria-label': `${plural(rest.length, 'technique')} of ${name} not shown`,
-    }, `${openRest ? '−' : '+'}${rest.length} not shown`),
+    }, `${openRest ? '−' : '+'}${rest.length} not shown`, h('span', { class: 'hidden-text' }, ` in ${name}`)),
     openRest && h('ul', { class: 'rest' }, rest.map((key) => h('li', { class: parentOf(key) ? 'sub' : '' }, jump(key, `${key} ${nameOf(key)}`)))));
 };
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enricher.enrichment.conditions import key_of, words_of
+from enricher.enrichment.conditions import key_of, meets, words_of
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.evidence import FAILED_CALL, MAX_ENTRIES, ON_BEHALF, find_evidence
 from enricher.enrichment.finding_type import parse_type
@@ -174,8 +174,8 @@ def test_entries_are_sorted_by_aim_then_confidence_and_limited(mapping: AttackMa
 @pytest.mark.parametrize(
     ("name", "role", "pairs_found"),
     [
-        ("ec2-ssh-brute-force-inbound", "TARGET", [("TA0006", "T1110.001")]),
-        ("ec2-ssh-brute-force-outbound", "ACTOR", [("TA0006", "T1110.001"), ("TA0008", "T1021.004")]),
+        ("ec2-ssh-brute-force-inbound", "TARGET", [("TA0006", "T1110")]),
+        ("ec2-ssh-brute-force-outbound", "ACTOR", [("TA0006", "T1110"), ("TA0008", "T1021.004")]),
     ],
 )
 def test_resource_role_selects_the_reading(
@@ -302,6 +302,42 @@ def test_type_is_split_into_its_parts(finding_type: str, parts: tuple[str, ...])
 def test_values_are_compared_as_text(value: Any, key: str) -> None:
     """Numbers and booleans must be equal to the same values written as text."""
     assert key == key_of(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "holds"),
+    [
+        ("/root", True),
+        ("/root/x.ko", True),
+        ("/rootfs/x.ko", False),
+        ("/srv/root/x.ko", False),
+        ("root/x.ko", False),
+        (7, False),
+    ],
+)
+def test_folder_ends_at_a_boundary(path: Any, holds: bool) -> None:
+    """A path must be below a folder only if it continues at a slash."""
+    assert holds == meets("below", path, ["/root"])
+
+
+@pytest.mark.parametrize(
+    ("address", "holds"),
+    [
+        ("100.64.0.0", True),
+        ("100.100.1.2", True),
+        ("100.127.255.255", True),
+        ("100.63.255.255", False),
+        ("100.128.0.0", False),
+        ("2001:db8::1", False),
+        ("100.64.0", False),
+        ("100.64.0.256", False),
+        ("100.64.0.¹", False),
+        (100, False),
+    ],
+)
+def test_network_is_matched_as_a_whole(address: Any, holds: bool) -> None:
+    """An address must be in a network from its first to its last address."""
+    assert holds == meets("network", address, ["192.0.2.0/24", "100.64.0.0/10"])
 
 
 def test_words_are_lower_case_letters_and_digits() -> None:
