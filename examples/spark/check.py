@@ -44,7 +44,7 @@ def enriched_by_command(lines: list[str]) -> list[str]:
     """Return what `enricher enrich` prints for the distinct lines."""
     command = [sys.executable, "-m", "enricher", "enrich", "-"]
     done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True, cwd=ROOT)
-    return done.stdout.splitlines()
+    return done.stdout.rstrip("\n").split("\n")  # not splitlines: a body may hold U+2028
 
 
 def main(wheel: str, findings: str = "300") -> int:
