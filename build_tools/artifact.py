@@ -27,10 +27,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The services that a route may call.
-SERVICES = frozenset({"dynamodb", "s3", "securityhub", "sns", "sqs", "ssm"})
+SERVICES = frozenset({"dynamodb", "organizations", "s3", "securityhub", "sns", "sqs", "ssm"})
 
-#: Parts of this package that do not run in Lambda: the command line, its pages, the upkeep of the mapping.
-NOT_IN_LAMBDA = ("__pycache__", "__main__.py", "authoring", "cli", "pages")
+#: Parts of this package that do not run in Lambda: the command line, what it does with a stack, its pages,
+#: the upkeep of the mapping.
+NOT_IN_LAMBDA = ("__pycache__", "__main__.py", "authoring", "cli", "operations", "pages")
 
 #: Parts of the libraries that no route uses, as paths relative to the artifact's root.
 UNUSED = (

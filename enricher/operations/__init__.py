@@ -1,0 +1,1 @@
+"""Operate a deployed stack: redrive, backfill and verify; not in the Lambda functions' artifact."""

@@ -1,0 +1,98 @@
+"""Read what a deployed stack consists of: its routes, their queues and topics, and its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from enricher.operations.aws import Aws, OperationFailed, confirmed
+from enricher.settings import OCSF_VERSIONS
+
+#: The stack's name in samconfig.toml.
+DEFAULT_STACK = "guardduty-attack-enricher"
+
+#: The routes by the name that they have in logs and metrics, with the prefix of their resources.
+ROUTES = {"siem": "Siem", "security-hub": "SecurityHub", "notification": "Notification"}
+#: The queue of the events that EventBridge could not deliver, as `redrive --queue` names it.
+EVENTBRIDGE = "eventbridge"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of a stack. mode: value of its parameter ("on", "annotate", "text"; "off").
+
+    topic_arn: "" for Security Hub.
+    """
+
+    name: str
+    mode: str
+    queue_url: str
+    queue_arn: str
+    dead_letter_url: str
+    topic_arn: str
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a function reads the route's queue."""
+        return self.mode != "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A deployed stack: its outputs and its parameters with their values."""
+
+    name: str
+    region: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    def route(self, name: str) -> Route:
+        """Return a route; raise OperationFailed if the stack has no such output: it is too old."""
+        prefix = ROUTES[name]
+        topic = f"{prefix}TopicArn"
+        return Route(
+            name=name,
+            mode=self.parameters.get(f"{prefix}Route", "off"),
+            queue_url=self.output(f"{prefix}QueueUrl"),
+            queue_arn=self.output(f"{prefix}QueueArn"),
+            dead_letter_url=self.output(f"{prefix}DeadLetterQueueUrl"),
+            topic_arn=self.output(topic) if name != "security-hub" else "",
+        )
+
+    def output(self, name: str) -> str:
+        """Return an output; raise OperationFailed if the stack does not have it."""
+        if name not in self.outputs:
+            raise OperationFailed(
+                f"stack {self.name} in {self.region} has no output {name}: check --stack, or deploy the "
+                "current template"
+            )
+        return self.outputs[name]
+
+    def format_of(self, route: Route) -> str:
+        """Return the format of a route's messages, as settings.FORMATS names them."""
+        return self.parameters.get("SiemFormat", "guardduty") if route.name == "siem" else route.mode
+
+    @property
+    def ocsf_version(self) -> str:
+        """The OCSF version of the SIEM route."""
+        return self.parameters.get("OcsfVersion", OCSF_VERSIONS[0])
+
+
+def read_stack(aws: Aws, name: str) -> Stack:
+    """Return the stack of a name; raise OperationFailed if there is none or it is not deployed."""
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = aws.client("cloudformation").describe_stacks(StackName=name)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ValidationError":
+            raise
+        message = f"no stack {name} in {aws.region}: check --stack, --region and --profile"
+        raise OperationFailed(message) from None
+    found = confirmed(answer, "Stacks")[0]
+    return Stack(
+        name=name,
+        region=aws.region,
+        outputs={row["OutputKey"]: row["OutputValue"] for row in found.get("Outputs", [])},
+        parameters={row["ParameterKey"]: row["ParameterValue"] for row in found.get("Parameters", [])},
+    )
