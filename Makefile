@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test faults check lint types mapping template build release readers readers-write splunk-addon
-.PHONY: golden browser matrix spark lock
+.PHONY: golden browser matrix site spark lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -65,6 +65,12 @@ splunk-addon: ## Build the Splunk add-on with its lookup in .build/splunk
 	@rm -rf .build/splunk
 	@$(PYTHON) siem/splunk/build_addon.py .build/splunk
 
+site: .venv-site/ready ## Build the documentation site in .build/site/html and check its links
+	.venv-site/bin/python build_tools/site.py .build/site
+	cd .build/site && ../../.venv-site/bin/zensical build --strict
+	.venv-site/bin/python build_tools/site.py --check .build/site/html
+	.venv-site/bin/lychee --offline --quiet --no-progress --include-fragments --root-dir $(CURDIR)/.build/site/html '.build/site/html/**/*.html'
+
 matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
 	$(VENV)/python -m enricher matrix --html .build/matrix.html
 
@@ -96,6 +102,11 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 	.venv-spark$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
+.venv-site/ready: requirements-site.txt
+	$(PYTHON) -m venv --clear .venv-site
+	.venv-site/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
 .venv-sam/ready: requirements-sam.txt
 	$(PYTHON) -m venv --clear .venv-sam
 	$(SAM)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
@@ -117,5 +128,5 @@ tests/readers/node_modules/.ready: tests/readers/package-lock.json
 	@touch $@
 
 # `sam build` runs one target per function; all functions share the same artifact.
-build-SiemFunction build-SecurityHubFunction build-NotificationFunction:
+build-SiemFunction build-SecurityHubFunction build-NotificationFunction build-DriftWatchFunction:
 	@python=$$(build_tools/find-python --exact) && "$$python" build_tools/artifact.py "$(ARTIFACTS_DIR)"

@@ -27,6 +27,7 @@ COMMANDS = {
     "layer": "write an ATT&CK Navigator layer: coverage of the mapping, or observed findings",
     "matrix": "write the ATT&CK matrix of the mapping, or of observed findings, as a page and a picture",
     "redrive": "move the findings of a stack's dead-letter queues back to their routes",
+    "verify": "make sample findings and check that a stack delivers them",
     "attack": "update the pinned ATT&CK release",
     "evidence": "write or check docs/evidence.md, the reference of the evidence rules",
     "golden": "write or check the golden files: the expected output for the example events",

@@ -73,7 +73,7 @@ def stack(endpoint: str, archive: Path) -> Created:
     return Created(
         endpoint,
         {row["OutputKey"]: row["OutputValue"] for row in described["Outputs"]},
-        {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows if "ResourceType" in row},
+        {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows if "PhysicalResourceId" in row},
     )
 
 

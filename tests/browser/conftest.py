@@ -36,7 +36,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     bad = [Finding.from_event(event) for event in hostile.findings()]
     days = sorted(last.date() for item in [*real, *bad] if (last := times_of(item)[1]))
     reports = {
-        name: Comparison.of(mapping, None, Period(days[len(days) // 2], days[-1])) for name in ("good", "bad")
+        "good": Comparison.of(mapping, None, Period(days[len(days) // 2], days[-1])),
+        "bad": Comparison.of(mapping, None, Period(days[0], days[-1])),
     }
     for name, findings in (("good", real), ("bad", bad)):
         for finding in findings:

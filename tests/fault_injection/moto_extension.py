@@ -89,6 +89,16 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         ]
         return json.dumps({"findings": found})
 
+    def archive_findings(self) -> str:
+        """Return the response of ArchiveFindings: 1 to 50 ids."""
+        ids, detector = json.loads(self.body)["findingIds"], self._detector()
+        if not 0 < len(ids) <= MAX_FINDINGS:
+            raise JsonRESTError("BadRequestException", "findingIds: 1 to 50")
+        for item in self._store:
+            if item["id"] in ids and item["service"]["detectorId"] == detector:
+                item["service"]["archived"] = True
+        return "{}"
+
     def create_sample_findings(self) -> str:
         """Return the response of CreateSampleFindings: creates one sample finding of each type."""
         types, detector = json.loads(self.body or "{}").get("findingTypes") or [], self._detector()
@@ -157,7 +167,7 @@ def _json(call: Callable[[], _Body]) -> str:
 
 
 _HUB_PATHS = ("/findings$", "/findings/batchupdate$", "/findings/import$")
-_GUARDDUTY_PATHS = ("/findings$", "/findings/get$", "/findings/create$")
+_GUARDDUTY_PATHS = ("/findings$", "/findings/get$", "/findings/create$", "/findings/archive$")
 
 
 @contextmanager

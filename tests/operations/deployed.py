@@ -7,7 +7,7 @@ outputs of template.yaml: https://docs.aws.amazon.com/AWSCloudFormation/latest/A
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +27,17 @@ _Call = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A stack in moto. calls: every call of a client, in order; faults: error or answer by call number."""
+    """A stack in moto.
+
+    calls: every call of a client, in order; faults: an error or an answer for the next calls of an operation;
+    after: what happens in AWS after a call of an operation.
+    """
 
     outputs: dict[str, str]
     parameters: dict[str, str]
     calls: list[_Call]
     faults: dict[str, list[Any]]
+    after: dict[str, Callable[[], None]]
 
     @property
     def sqs(self) -> Any:
@@ -91,7 +96,7 @@ def deployed(**parameters: str) -> Iterator[Deployed]:
         for name in ("SiemTopicArn", "NotificationTopicArn"):
             outputs[name] = sns.create_topic(Name=name)["TopicArn"]
         defaults = {"SiemRoute": "on", "SecurityHubRoute": "annotate", "NotificationRoute": "text"}
-        stack = Deployed(outputs, {**defaults, **parameters}, [], {})
+        stack = Deployed(outputs, {**defaults, **parameters}, [], {}, {})
         real = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
@@ -107,6 +112,8 @@ def deployed(**parameters: str) -> Iterator[Deployed]:
                 if operation == "DescribeStacks"
                 else real(client, operation, arguments)
             )
+            if operation in stack.after:
+                stack.after[operation]()
             if isinstance(fault, AfterwardsInterrupted):
                 raise KeyboardInterrupt
             return answer

@@ -10,6 +10,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from build_tools.sam_template import read_template
 
@@ -50,6 +51,12 @@ class Stack:
             for name, resource in template()["Resources"].items()
             if self.is_present(resource)
         }
+
+    @classmethod
+    def in_region(cls, region: str, **parameters: str) -> Stack:
+        """Return the stack as it is in another Region than that of PSEUDO."""
+        with patch.dict(PSEUDO, {"AWS::Region": region}):
+            return cls(**parameters)
 
     def is_present(self, item: dict[str, Any]) -> bool:
         """Return whether the Condition of a resource or output holds in this stack."""
