@@ -2,8 +2,8 @@
 
     python examples/spark/check.py WHEEL [FINDINGS]
 
-The wheel goes to the workers by --py-files, under the name enricher.zip. Fails if a line is lost, or a body differs by a byte from what
-`enricher enrich` prints. FINDINGS (default: a few hundred) repeats the events for a larger run.
+The wheel goes to the workers by --py-files, under the name enricher.zip. Fails if a line is lost, or a body
+differs by a byte from what `enricher enrich` prints. FINDINGS (default: 300) repeats the events for a larger run.
 """
 
 import gzip
@@ -26,7 +26,7 @@ DAMAGED = ("not a finding", '{"type": "Notification"}', '{"type": ')
 
 
 def write_input(folder: Path, findings: int) -> tuple[list[str], int]:
-    """Write the events to gzip files of lines; return the lines that are findings and the number of others."""
+    """Write the events as gzip files of lines; return the findings and the number of damaged lines."""
     paths = sorted((ROOT / "events").glob("*.json"))
     events = [json.loads(path.read_text("utf-8")) for path in paths]
     lines = [json.dumps(event) for event in events if event["detail-type"] == "GuardDuty Finding"]
@@ -42,8 +42,10 @@ def write_input(folder: Path, findings: int) -> tuple[list[str], int]:
 
 def enriched_by_command(lines: list[str]) -> list[str]:
     """Return what `enricher enrich` prints for the distinct lines."""
-    command = [sys.executable, "-m", "enricher", "enrich", "-"]
-    done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "enricher", "enrich", "-"],
+        input="\n".join(lines), capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
     return done.stdout.rstrip("\n").split("\n")  # not splitlines: a body may hold U+2028
 
 

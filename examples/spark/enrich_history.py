@@ -4,7 +4,7 @@
     spark-submit --py-files enricher.zip examples/spark/enrich_history.py s3://BUCKET/AWSLogs/ s3://BUCKET/out/
 
 Writes Parquet: `body` is the enriched finding as one JSON string, beside it the columns to filter on; what is
-not a finding is kept under status=rejected, with the reason and the input line. docs/scale.md says how it scales.
+not a finding is kept under status=rejected, with the reason and the input line (docs/scale.md).
 """
 
 import sys
@@ -12,7 +12,19 @@ from collections.abc import Iterable, Iterator
 
 from pyspark.sql import Row, SparkSession
 
-COLUMNS = ("month", "status", "account", "region", "day", "type", "tactic", "technique", "body", "error", "input")
+COLUMNS = [
+    "month",
+    "status",
+    "account",
+    "region",
+    "day",
+    "type",
+    "tactic",
+    "technique",
+    "body",
+    "error",
+    "input",
+]
 SCHEMA = ", ".join(f"{name} string" for name in COLUMNS)
 
 
