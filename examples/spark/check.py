@@ -3,7 +3,7 @@
     python examples/spark/check.py WHEEL [FINDINGS]
 
 The wheel goes to the workers by --py-files, under the name enricher.zip. Fails if a line is lost, or a body
-differs by a byte from what `enricher enrich` prints. FINDINGS (default: 300) repeats the events for a larger run.
+differs by a byte from what `enricher enrich` prints. FINDINGS (default: 300) makes a larger run.
 """
 
 import gzip
