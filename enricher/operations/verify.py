@@ -138,7 +138,7 @@ def _problem(stack: Stack, route: Route, finding: Finding, account: str, *, own_
 
 def put_event(sqs: Any, stack: Stack, finding: Finding, run: str) -> None:
     """Put a finding on the queue of each route that is on, so that the deduplication lets it pass."""
-    body = json.dumps(finding.event, ensure_ascii=False)
+    body = json.dumps(finding.event)
     for route in routes_on(stack):
         if failures := send(sqs, route.queue_url, [Message(body, run)]):
             raise OperationFailed(f"{route.name}: the event was not put on its queue: {failures[0]}")
