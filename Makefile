@@ -1,12 +1,13 @@
 # `make help` lists the targets. Each target creates the environment it needs; it takes any python3 from 3.11.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults check lint types mapping template build readers readers-write splunk-addon golden
-.PHONY: browser matrix lock
+.PHONY: help demo test faults check lint types mapping template build release readers readers-write splunk-addon
+.PHONY: golden browser matrix site lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
 SAM := .venv-sam/bin
+LINT := .venv-lint/bin
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,13 +37,20 @@ mapping: .venv/ready ## Check the mapping, and that the files generated from it 
 	$(VENV)/python -m enricher golden --check
 	$(VENV)/python -m enricher evidence --check
 
-template: .venv-sam/ready ## Check the SAM template
-	$(SAM)/cfn-lint template.yaml
+template: .venv/ready .venv-sam/ready .venv-lint/ready ## Check the SAM template, and what it expands to
+	$(SAM)/cfn-lint --include-checks I -- template.yaml
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint
+	$(VENV)/python -m build_tools.sam_template .build/template
+	$(SAM)/cfn-lint --include-checks I -- .build/template/expanded.json
+	$(LINT)/checkov --file .build/template/all-routes-on.json --framework cloudformation --quiet --compact \
+		--skip-download
 
 build: .venv/ready .venv-sam/ready ## Build the artifact with SAM and run one event through it
 	SAM_CLI_TELEMETRY=0 $(SAM)/sam build
 	$(VENV)/python -m tests.artifact.smoke .aws-sam/build/*Function
+
+release: build ## Make the release files in dist/release from the built artifact, for those who may not use SAM
+	$(VENV)/python -m build_tools.release $(SAM)/cyclonedx-py
 
 browser: .venv-browser/ready ## Test the pages in the system's Chromium; screenshots in .build/screenshots
 	.venv-browser/bin/python -m pytest tests/browser
@@ -56,6 +64,12 @@ readers-write: .venv-readers/ready tests/readers/node_modules/.ready ## Write wh
 splunk-addon: ## Build the Splunk add-on with its lookup in .build/splunk
 	@rm -rf .build/splunk
 	@$(PYTHON) siem/splunk/build_addon.py .build/splunk
+
+site: .venv-site/ready ## Build the documentation site in .build/site/html and check its links
+	.venv-site/bin/python build_tools/site.py .build/site
+	cd .build/site && ../../.venv-site/bin/zensical build --strict
+	.venv-site/bin/python build_tools/site.py --check .build/site/html
+	.venv-site/bin/lychee --offline --quiet --no-progress --include-fragments --root-dir $(CURDIR)/.build/site/html '.build/site/html/**/*.html'
 
 matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
 	$(VENV)/python -m enricher matrix --html .build/matrix.html
@@ -78,9 +92,19 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 	cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+.venv-site/ready: requirements-site.txt
+	$(PYTHON) -m venv --clear .venv-site
+	.venv-site/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
 .venv-sam/ready: requirements-sam.txt
 	$(PYTHON) -m venv --clear .venv-sam
 	$(SAM)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-lint/ready: requirements-lint.txt
+	$(PYTHON) -m venv --clear .venv-lint
+	$(LINT)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 .venv-readers/ready: requirements-readers.txt
@@ -94,5 +118,5 @@ tests/readers/node_modules/.ready: tests/readers/package-lock.json
 	@touch $@
 
 # `sam build` runs one target per function; all functions share the same artifact.
-build-SiemFunction build-SecurityHubFunction build-NotificationFunction:
+build-SiemFunction build-SecurityHubFunction build-NotificationFunction build-DriftWatchFunction:
 	@python=$$(build_tools/find-python --exact) && "$$python" build_tools/artifact.py "$(ARTIFACTS_DIR)"

@@ -27,11 +27,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The services that a route may call.
-SERVICES = frozenset({"dynamodb", "s3", "securityhub", "sns", "sqs", "ssm"})
+SERVICES = frozenset({"dynamodb", "organizations", "s3", "securityhub", "sns", "sqs", "ssm"})
 
 #: Parts of this package that do not run in Lambda: the command line, what it does with a stack, its pages,
 #: the upkeep of the mapping.
 NOT_IN_LAMBDA = ("__pycache__", "__main__.py", "authoring", "cli", "operations", "pages")
+
+#: The function that runs none of the routes; the rest of its package is for the command line.
+DRIFT_WATCH = ("enricher/operations/__init__.py", "enricher/operations/drift_watch.py")
 
 #: Parts of the libraries that no route uses, as paths relative to the artifact's root.
 UNUSED = (
@@ -67,6 +70,9 @@ def copy_code(artifact: Path) -> None:
     """Copy the parts of the package that run in Lambda, and NOTICE."""
     ignored = shutil.ignore_patterns(*NOT_IN_LAMBDA)
     shutil.copytree(ROOT / "enricher", artifact / "enricher", ignore=ignored, dirs_exist_ok=True)
+    for path in DRIFT_WATCH:
+        (artifact / path).parent.mkdir(exist_ok=True)
+        shutil.copy2(ROOT / path, artifact / path)
     shutil.copy2(ROOT / "NOTICE", artifact / "NOTICE")
 
 

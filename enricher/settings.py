@@ -57,6 +57,7 @@ class Settings:
     destination: str = "sns"
     format: str = "guardduty"
     ocsf_version: str = OCSF_VERSIONS[0]
+    account_names: bool = False
     topic_arn: str = ""
     queue_url: str = ""
     dead_letter_queue_url: str = ""
@@ -102,6 +103,7 @@ def read_settings(environment: Mapping[str, str], attack_versions: tuple[str, ..
         route=environment.get("ROUTE") or "siem",
         destination=destination,
         format=choose("FORMAT", "guardduty", FORMATS),
+        account_names=choose("ACCOUNT_NAMES", "off", ("off", "on")) == "on",
         ocsf_version=choose("OCSF_VERSION", OCSF_VERSIONS[0], OCSF_VERSIONS),
         topic_arn=prefixed("TOPIC_ARN", "arn:", required=needs.topic),
         queue_url=prefixed("QUEUE_URL", "http", required=False),

@@ -20,7 +20,7 @@ VERBS = frozenset(
     )
 )  # fmt: skip
 QUESTIONS = frozenset(("Is", "Does", "Which"))
-_KEYS = frozenset(("group", "check", "target", "denied", "kinds"))
+_KEYS = frozenset(("group", "check", "target", "denied", "benign", "benign_target", "kinds"))
 _GROUP = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ANY_KIND = "*"
 
@@ -58,6 +58,18 @@ def _check(item: Mapping[str, Any]) -> Iterator[str]:
     for key in ("check", "target", "denied"):
         if key in item:
             yield from (f"`{key}` {message}" for message in check_text(item[key]))
+    for key in ("benign", "benign_target"):
+        if key in item and not _is_clause(item[key]):
+            yield f'`{key}` must end the sentence "Benign if …": 4 to 20 words, no full stop'
+
+
+def _is_clause(text: object) -> bool:
+    return (
+        isinstance(text, str)
+        and 4 <= len(text.split()) <= 20
+        and text[:1].islower()
+        and not text.endswith(".")
+    )
 
 
 def check_text(text: object) -> Iterator[str]:

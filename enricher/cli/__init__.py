@@ -23,6 +23,7 @@ COMMANDS = {
     "validate": "check the mapping and report every problem",
     "coverage": "count the known finding types that the mapping covers",
     "export": "write the mapping as a lookup table for a SIEM",
+    "report": "write the report of a period: what was observed in ATT&CK, and what is new",
     "layer": "write an ATT&CK Navigator layer: coverage of the mapping, or observed findings",
     "matrix": "write the ATT&CK matrix of the mapping, or of observed findings, as a page and a picture",
     "redrive": "move the findings of a stack's dead-letter queues back to their routes",

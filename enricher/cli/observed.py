@@ -13,12 +13,13 @@ from enricher.mapping.model import AttackMapping
 from enricher.pages.observed import Observed, Period
 
 
-def add_observed_arguments(parser: argparse.ArgumentParser, *, purpose: str) -> None:
+def add_observed_arguments(parser: argparse.ArgumentParser, *, purpose: str, required: bool = False) -> None:
     """Add the options that choose the findings; purpose: what is shown of them."""
     parser.add_argument(
         "--observed",
         metavar="FILE",
         nargs="+",
+        required=required,
         help=f"{purpose} of the findings in these files: events as delivered or enriched, findings, "
         "GetFindings responses, NDJSON, S3 exports, gzip; - for stdin",
     )

@@ -22,6 +22,7 @@ from enricher.mapping.model import AttackMapping
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
+    from enricher.delivery.account_names import AccountNames
     from enricher.delivery.overrides import Overrides
     from enricher.delivery.source_queue import SourceQueue
     from enricher.settings import Settings
@@ -55,6 +56,7 @@ class Route:
     logger: Logger
     metrics: Metrics
     overrides: Overrides | None = None
+    account_names: AccountNames | None = None
 
     @classmethod
     def build(cls, settings: Settings, mapping: AttackMapping, logger: Logger, metrics: Metrics) -> Route:
@@ -68,6 +70,7 @@ class Route:
             logger=logger,
             metrics=metrics,
             overrides=_build_overrides(settings, mapping, logger, metrics),
+            account_names=_build_account_names(settings, logger),
         )
 
     def run(self, records: Sequence[Mapping[str, Any]], time_left: TimeLeft) -> list[str]:
@@ -112,6 +115,8 @@ class Route:
 
     def _enrich(self, key: str, finding: Finding, attempt: int, elapsed: float, resend: str = "") -> Delivery:
         enriched = enrich(finding, self._current_mapping(), self.attack_version)
+        if self.account_names:
+            enriched = self.account_names.add_to(enriched)
         return Delivery(key, enriched, attempt, elapsed, resend or _replay_name(finding))
 
     def _current_mapping(self) -> AttackMapping:
@@ -204,6 +209,14 @@ def _build_overrides(
     from enricher.delivery.overrides import build
 
     return build(settings, mapping, logger, metrics)
+
+
+def _build_account_names(settings: Settings, logger: Logger) -> AccountNames | None:
+    if not settings.account_names:
+        return None
+    from enricher.delivery.account_names import build
+
+    return build(logger)
 
 
 def _replay_name(finding: Finding) -> str:

@@ -16,6 +16,7 @@ from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, Time
 from enricher.destinations.batching import batch_by_size, item_failure, make_call, time_check
 from enricher.enrichment.attack_block import Attack, OtherNames
 from enricher.enrichment.enrich import EnrichedFinding
+from enricher.enrichment.headline import subject_line
 from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
 from enricher.formats.base import Render, TooLarge
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from enricher.settings import Settings
 
 ENTRIES_PER_CALL = 10
-SUBJECT_LIMIT = 99  # Publish: "less than 100 characters", no control characters
 NOTIFICATION_FORMATS = frozenset({"text"})
 #: A filter policy compares numbers from -10^9 to 10^9 with five digits after the decimal point.
 #: https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
@@ -105,7 +105,7 @@ class SnsDestination:
     def _entry(self, entry_id: str, message: Message) -> Any:
         entry = {"Id": entry_id, "Message": message.body, "MessageAttributes": message.attributes}
         if self.subject:
-            entry["Subject"] = subject_line(message.delivery.enriched)
+            entry["Subject"] = subject_of(message.delivery.enriched)
         return entry
 
 
@@ -119,11 +119,9 @@ def entry_failure(entry: Mapping[str, Any]) -> Failure:
     return item_failure(_PUBLISH, code, str(entry.get("Message", "")), permanent=permanent)
 
 
-def subject_line(enriched: EnrichedFinding) -> str:
-    """Return the headline as an e-mail subject: ASCII, one line, under 100 characters."""
-    line = single_line(enriched.alert["headline"].replace(" · ", " | "), 4 * SUBJECT_LIMIT)
-    plain = line.encode("ascii", "replace").decode("ascii")
-    return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."
+def subject_of(enriched: EnrichedFinding) -> str:
+    """Return the subject of a finding's e-mail."""
+    return subject_line(enriched.finding, enriched.context, enriched.alert)
 
 
 def attributes_of(enriched: EnrichedFinding) -> Attributes:

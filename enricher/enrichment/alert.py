@@ -7,13 +7,9 @@ import json
 from typing import Final, Literal, TypedDict
 from urllib.parse import quote
 
-from enricher.enrichment.attack_block import Attack
 from enricher.enrichment.entities import Entity, entities_of
-from enricher.finding.activity import activity_of
-from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.fields import rows_at, text_at
-from enricher.finding.resources import main_resource
 from enricher.finding.safe_text import single_line
 
 SeverityLabel = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -62,22 +58,17 @@ def severity_label(severity: float | None) -> SeverityLabel:
     return next((label for floor, label in _LABELS if severity >= floor), "LOW")
 
 
-def alert_block(finding: Finding, context: Context, attack: Attack, check: str) -> Alert:
-    """Return the `alert` object of a finding, as docs/enriched-event.md describes it.
-
-    attack: the finding's `attack` object; its first technique or tactic appears in the headline;
-    check: what to check or do first.
-    """
-    label = severity_label(finding.number("severity"))
+def alert_block(finding: Finding, headline: str, check: str, benign: str) -> Alert:
+    """Return the `alert` object of a finding, as docs/enriched-event.md describes it."""
     return {
-        "headline": headline(finding, context, attack, label),
-        "severity": label,
+        "headline": headline,
+        "severity": severity_label(finding.number("severity")),
         "occurrence": "repeat" if (finding.number("service.count") or 1) > 1 else "first",
         "sample": finding.flag("service.additionalInfo.sample"),
         "archived": finding.flag("service.archived"),
         "dedupId": dedup_id(finding),
         "check": check,
-        "benign": "",
+        "benign": benign,
         "changes": "",
         "related": related_findings(finding),
         "entities": entities_of(finding),
@@ -85,36 +76,6 @@ def alert_block(finding: Finding, context: Context, attack: Attack, check: str) 
         "accountName": "",
         "console": console_url(finding),
     }
-
-
-def headline(finding: Finding, context: Context, attack: Attack, label: str) -> str:
-    """Return one line: severity label, technique, activity, resource; safe to use as an e-mail subject."""
-    subject = subject_of(finding, context)
-    place = "/".join(filter(None, map(single_line, (finding.account, finding.region))))
-    parts = [*map(single_line, (label, _what(finding, attack), activity_of(context, subject)))]
-    # Truncated part by part, not as a whole: a long name must not displace the account.
-    parts.append(f"{subject} in {place}" if place else subject)
-    return " · ".join(filter(None, parts))
-
-
-def _what(finding: Finding, attack: Attack) -> str:
-    if attack["techniques"]:
-        first = attack["techniques"][0]
-        return f"{first['name']} ({first['id']})"
-    if attack["tactics"]:
-        return f"{attack['tactics'][0]['name']} ({finding.type})"
-    return finding.type
-
-
-def subject_of(finding: Finding, context: Context) -> str:
-    """Return the name of the affected resource, in the shortest form that a console search finds."""
-    resource = main_resource(finding.view, context.resources)
-    names = [principal.name or principal.uid for principal in context.principals]
-    if resource is None or (resource.kind == "AWS::IAM::AccessKey" and not resource.name):
-        return (
-            single_line(next(iter(names), "") or finding.text("resource.resourceType")) or "unnamed resource"
-        )
-    return single_line(resource.short_name)
 
 
 def dedup_id(finding: Finding) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from enricher.enrichment.alert import Alert, alert_block
+from enricher.enrichment.alert import Alert, alert_block, severity_label
 from enricher.enrichment.attack_block import Attack, attack_block
+from enricher.enrichment.headline import headline
 from enricher.enrichment.precedence import decide_entries
-from enricher.enrichment.response import check_of
+from enricher.enrichment.response import advise
 from enricher.enrichment.tag import Entry
 from enricher.finding.context import Context, read_context
 from enricher.finding.event import Finding
@@ -20,7 +21,8 @@ class EnrichedFinding:
     """One finding with its ATT&CK entries (primary first) and the two objects added to the event.
 
     context: who, what and where, read once for the headline, deduplication and every format; attack, alert:
-    the objects of the enriched event, as docs/enriched-event.md describes them.
+    the objects of the enriched event, as docs/enriched-event.md describes them; known: whether the mapping
+    has a record of the type.
     """
 
     finding: Finding
@@ -28,10 +30,20 @@ class EnrichedFinding:
     entries: tuple[Entry, ...]
     attack: Attack = field(repr=False)
     alert: Alert = field(repr=False)
+    known: bool = True
 
     def as_event(self) -> dict[str, Any]:
         """Return the enriched event: the original event plus `attack` and `alert`."""
         return {**self.finding.event, "attack": self.attack, "alert": self.alert}
+
+    def with_alert(self, *, changes: str = "", account_name: str = "") -> EnrichedFinding:
+        """Return a copy with what only a deployment knows: what an update changed, the account's name."""
+        alert = self.alert.copy()
+        alert["changes"], alert["accountName"] = (
+            changes or alert["changes"],
+            account_name or alert["accountName"],
+        )
+        return replace(self, alert=alert)
 
 
 def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None) -> EnrichedFinding:
@@ -44,5 +56,7 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     entries = decide_entries(finding, record, mapping)
     attack = attack_block(entries, record, mapping, release, finding.type)
     context = read_context(finding)
-    alert = alert_block(finding, context, attack, check_of(finding, record, mapping))
-    return EnrichedFinding(finding, context, entries, attack, alert)
+    severity, known = severity_label(finding.number("severity")), record is not None
+    line = headline(finding, context, attack, severity, known=known)
+    alert = alert_block(finding, line, *advise(finding, record, mapping))
+    return EnrichedFinding(finding, context, entries, attack, alert, known)

@@ -1,4 +1,4 @@
-"""Choose what to check or do first: the text of the finding's response group."""
+"""Choose what to check or do first, and what makes the finding benign: its response group's texts."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping, Record, Response
 
 
-def check_of(finding: Finding, record: Record | None, mapping: AttackMapping) -> str:
-    """Return the text of the group that the record names; a type without a record has that of its resource.
+def advise(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[str, str]:
+    """Return check and benign of the record's group, or without a record of its resource's group.
 
-    The text is fixed: it contains no value of the finding. It is "" only for a mapping without groups.
+    The texts are fixed: they contain no value of the finding. The check is "" only for a mapping without
+    groups, what makes the finding benign also where the group states nothing.
     """
     response = mapping.responses.get(record.response) if record else None
     response = response or _by_resource(finding, mapping)
     if response is None:
-        return ""
+        return "", ""
+    is_target = finding.text("service.resourceRole") == "TARGET"
+    benign = (is_target and response.benign_target) or response.benign
     if response.denied and failure_of(finding):
-        return response.denied
-    if response.target and finding.text("service.resourceRole") == "TARGET":
-        return response.target
-    return response.check
+        return response.denied, benign
+    return (is_target and response.target) or response.check, benign
 
 
 def _by_resource(finding: Finding, mapping: AttackMapping) -> Response | None:

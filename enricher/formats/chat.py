@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from enricher.enrichment.attack_block import finding_evidence
 from enricher.enrichment.enrich import EnrichedFinding
+from enricher.enrichment.headline import alert_flags
+from enricher.enrichment.statement import statement_of
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.json_text import dump_json, filled
-from enricher.formats.summary import context_rows, fact_rows, id_and_name, minor_rows, other_names
+from enricher.formats.summary import summarize
 from enricher.formats.truncation import fit
 
 #: This project's own limits, in characters. A section of a Slack message holds 3,000 characters
@@ -49,6 +49,7 @@ _LOOK_ALIKE = str.maketrans(
     }
 )
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+_OPEN_BRACKET = re.compile(r"\[[^\]]*\Z")
 _ICONS = {"CRITICAL": "🟣", "HIGH": "🔴", "MEDIUM": "🟠", "LOW": "🟡"}
 
 
@@ -89,7 +90,7 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
             "id": alert["dedupId"],
             "content": {
                 "textType": "client-markdown",
-                "title": _title(enriched),
+                "title": _title(enriched, context),
                 "description": _description(enriched, context),
                 "nextSteps": _next_steps(enriched),
                 "keywords": [unmarked(word, 75) for word in _keywords(enriched)],
@@ -117,7 +118,8 @@ def _notification(enriched: EnrichedFinding) -> dict[str, Any]:
 def unmarked(text: str, limit: int = 200) -> str:
     """Return finding content as one line of at most `limit` characters without links, mentions or markup."""
     line = plain(text, limit).translate(_LOOK_ALIKE)
-    return defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit]
+    # A cut must not leave the beginning of a bracket pair that de-fanging made.
+    return _OPEN_BRACKET.sub("", defang(_EDGE_UNDERSCORE.sub("-", line), 2 * limit)[:limit])
 
 
 def thread_id(finding: Finding) -> str:
@@ -129,21 +131,31 @@ def thread_id(finding: Finding) -> str:
     return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _title(enriched: EnrichedFinding) -> str:
-    alert = enriched.alert
+def _title(enriched: EnrichedFinding, context: Context) -> str:
+    finding, alert = enriched.finding, enriched.alert
     icon = _ICONS.get(alert["severity"], "⚪")
-    return f"{icon} {'SAMPLE ' if alert['sample'] else ''}{unmarked(alert['headline'], TITLE_LIMIT)}"
+    flags = "".join(f"{word} " for word in alert_flags(alert))
+    place = " ".join(filter(None, (finding.account, finding.region)))
+    statement = unmarked(statement_of(finding, context), TITLE_LIMIT - 40)
+    return f"{icon} {flags}{alert['severity']} {statement}{f', {unmarked(place, 38)}' if place else ''}"
 
 
 def _description(enriched: EnrichedFinding, context: Context) -> str:
-    finding = enriched.finding
-    lines = [_SAMPLE] if enriched.alert["sample"] else []
-    lines += [_ARCHIVED] if finding.flag("service.archived") else []
-    title, description = unmarked(finding.text("title")), unmarked(finding.text("description"), 400)
-    lines += [line for line in dict.fromkeys((title, description)) if line]
-    lines += [f"*{label}* {unmarked(value)}" for label, value in context_rows(finding, context)]
-    lines += _attack_lines(enriched)
-    lines += [f"*{label}* {unmarked(value)}" for label, value in fact_rows(context) + minor_rows(context)]
+    alert, summary = enriched.alert, summarize(enriched, context)
+    lines = [f"*Update* {unmarked(alert['changes'], 300)}"] if alert["changes"] else []
+    lines += [_SAMPLE] if alert["sample"] else []
+    lines += [_ARCHIVED] if alert["archived"] else []
+    what = " ".join(filter(None, (unmarked(summary.title, 300), unmarked(summary.outcome))))
+    lines += [f"*What* {what}"] if what else []
+    lines += [f"*When* {summary.when}"] if summary.when else []
+    lines += [f"*{label}* {unmarked(value)}" for label, value in summary.who]
+    lines += [f"{unmarked(time)} {unmarked(text)}" for time, text in summary.signals]
+    rows = summary.attack
+    lines += [f"*ATT&CK* {unmarked(f'{label} {value}'.strip(), 300)}" for label, value in rows]
+    lines += [f"*Benign if* {alert['benign']}"] if alert["benign"] else []
+    lines += [f"*Why* {unmarked(summary.why, 700)}"] if summary.why else []
+    lines += [f"*{unmarked(label, 40)}* {unmarked(value)}" for label, value in summary.facts]
+    lines += [f"*Seen* {unmarked(name, 80)} = {unmarked(value, 120)}" for name, value in summary.seen]
     # Remove whole lines only: a truncated line could start a style that is never closed.
     while len("\n".join(lines)) > DESCRIPTION_LIMIT:
         lines.pop()
@@ -154,34 +166,11 @@ _ARCHIVED = "*Archived* in GuardDuty."
 _SAMPLE = "*Sample finding:* generated by GuardDuty for testing, no actual activity."
 
 
-def _attack_lines(enriched: EnrichedFinding) -> list[str]:
-    attack = enriched.attack
-    lines = []
-    for place, row in enumerate(attack["techniques"]):
-        lines.append(f"*ATT&CK* {id_and_name(row)}, {row['tactic']['name']}, {row['confidence']} confidence")
-        lines += other_names(row)
-        if place == 0:
-            shown = ", ".join(_shown(item) for item in finding_evidence(row)[:3])
-            lines += [f"evidence: {shown}"] if shown else []
-            lines.append(unmarked(row["rationale"], 600))
-    if not attack["techniques"]:
-        names = ", ".join(f"{tactic['name']} ({tactic['id']})" for tactic in attack["tactics"])
-        lines.append(f"*ATT&CK* {names or 'no tactic or technique: this finding type is not mapped'}")
-    return lines
-
-
-def _shown(item: Mapping[str, Any]) -> str:
-    # The last step of the field's path is enough to identify the value.
-    name = item["field"].rpartition(".")[2].partition("[")[0]
-    return f"{unmarked(name, 40)} {unmarked(str(item['value']), 80)}"
-
-
 def _next_steps(enriched: EnrichedFinding) -> list[str]:
-    console = enriched.alert["console"]
-    steps = [f"Open the finding: {console}"] if console else []
-    if enriched.attack["techniques"]:
-        steps.append(f"Read about the technique: {enriched.attack['techniques'][0]['url']}")
-    return steps
+    alert, techniques = enriched.alert, enriched.attack["techniques"]
+    steps = [alert["check"]] if alert["check"] else []
+    steps += [f"Open the finding: {alert['console']}"] if alert["console"] else []
+    return steps + ([f"Read about the technique: {techniques[0]['url']}"] if techniques else [])
 
 
 def _keywords(enriched: EnrichedFinding) -> list[str]:

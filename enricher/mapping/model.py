@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,16 +64,19 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What to check or do first after the findings of one group.
+    """What to check or do first after the findings of one group, and what makes them benign.
 
-    target: instead of `check` where the resource is the target; denied: where every call failed; kinds: the
-    resources for whose findings without a record the group is used, "*" for all others. "" and () if not set.
+    target, benign_target: instead of `check` and `benign` where the resource is the target; denied: where
+    every call failed; kinds: the resources for whose findings without a record the group is used, "*" for all
+    others. "" and () if not set.
     """
 
     group: str
     check: str
     target: str = ""
     denied: str = ""
+    benign: str = ""
+    benign_target: str = ""
     kinds: tuple[str, ...] = ()
 
 
@@ -211,5 +214,5 @@ def response_from_json(group: str, item: Mapping[str, Any]) -> Response:
 
 def response_to_json(response: Response) -> dict[str, Any]:
     """Return the compact form of a response group for the bundle, without empty fields."""
-    full = {"check": response.check, "target": response.target, "denied": response.denied}
-    return {key: value for key, value in (full | {"kinds": list(response.kinds)}).items() if value}
+    values = asdict(response) | {"kinds": list(response.kinds)}
+    return {key: value for key, value in values.items() if value and key != "group"}

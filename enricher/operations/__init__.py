@@ -1,1 +1,1 @@
-"""Operate a deployed stack: redrive, backfill and verify; not in the Lambda functions' artifact."""
+"""Operate a deployed stack: redrive, backfill and verify; and the drift watch, a function of its own."""

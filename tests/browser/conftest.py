@@ -14,7 +14,8 @@ import pytest
 from enricher.authoring.loader import read_mapping
 from enricher.finding.event import Finding
 from enricher.pages.matrix import matrix_page
-from enricher.pages.observed import Observed
+from enricher.pages.observed import Observed, Period, times_of
+from enricher.pages.report import Comparison, report_page
 from tests import examples
 from tests.pages import hostile
 
@@ -28,15 +29,25 @@ SCREENSHOTS = ROOT / ".build" / "screenshots"
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Write the pages once; return their files: matrix, observed, hostile."""
+    """Write the pages once; return their files: the matrix and the report, each also of hostile findings."""
     folder = tmp_path_factory.mktemp("pages")
     mapping = read_mapping()
     real = [Finding.from_event(examples.event(name)) for name in examples.names()]
     bad = [Finding.from_event(event) for event in hostile.findings()]
+    days = sorted(last.date() for item in [*real, *bad] if (last := times_of(item)[1]))
+    reports = {
+        "good": Comparison.of(mapping, None, Period(days[len(days) // 2], days[-1])),
+        "bad": Comparison.of(mapping, None, Period(days[0], days[-1])),
+    }
+    for name, findings in (("good", real), ("bad", bad)):
+        for finding in findings:
+            reports[name].add(finding)
     texts = {
         "matrix": matrix_page(mapping),
         "observed": matrix_page(mapping, None, Observed(mapping).add_all(real)),
         "hostile": matrix_page(mapping, None, Observed(mapping).add_all(bad)),
+        "report": report_page(reports["good"]),
+        "hostile-report": report_page(reports["bad"]),
     }
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")

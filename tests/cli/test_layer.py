@@ -15,6 +15,7 @@ from enricher.cli import main
 from enricher.mapping.model import AttackMapping
 from enricher.pages.navigator import COLOURS, MIN_MAX_VALUE, RULE_COLOUR, colour_of, shortname
 from tests import examples
+from tests.pages import hostile
 from tests.tiny_mapping import record
 
 VERSIONS = ["19.2", "18.1"]
@@ -261,3 +262,19 @@ def test_overrides_are_included_in_the_layer(tmp_path: Path, capsys: pytest.Capt
     layer = _layer(capsys, "--overrides", str(own))
     cell = next(cell for cell in layer["techniques"] if cell["techniqueID"] == "T1489")
     assert "Impact:EC2/OurOwnType" in cell["comment"].split("\n")
+
+
+def test_text_of_attackers_begins_no_formula_and_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The Navigator exports a layer to Excel: no text of a finding may begin a cell or break a line."""
+    saved = tmp_path / "findings.json"
+    saved.write_text(json.dumps(hostile.findings()), encoding="utf-8")
+    layer = _layer(capsys, "--observed", str(saved))
+    texts = [item[key] for item in layer["techniques"] for key in ("comment",) if key in item]
+    texts += [
+        value for item in layer["techniques"] for row in item.get("metadata", []) for value in row.values()
+    ]
+    lines = [line for text in texts for line in text.split("\n")]
+    assert any("script" in line for line in lines)
+    assert not [line for line in lines if line[:1] in "=+-@\t\r" or not line.isprintable()]

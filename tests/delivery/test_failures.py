@@ -13,6 +13,7 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from botocore.stub import Stubber
 
+from enricher.delivery.log_lines import log_line
 from enricher.delivery.pipeline import Route
 from enricher.delivery.source_queue import TIMEOUTS, SourceQueue, build
 from enricher.destinations.base import Delivery, Failure, Remedy, TimeLeft
@@ -303,6 +304,28 @@ def test_no_error_quotes_the_finding_in_the_log(place: str, monkeypatch: pytest.
     Route(small_mapping(), None, target, None, logger, metrics).run([record("a")], plenty)
     assert "KeyError" in log.getvalue()
     assert marker not in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", "x" * 150_000, "a\nb", "\u2028"], ids=["surrogate", "long", "line", "u2028"]
+)
+@pytest.mark.parametrize("field", ["arn", "type"])
+def test_no_finding_loses_its_log_line(field: str, value: str) -> None:
+    """A finding must leave one log line of limited size, whatever its ARN and type contain."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    logger = Logger(service=f"log {field} {value[:9]!a}", stream=stream, json_serializer=log_line)
+    metrics = Metrics(namespace="test", service="test")
+    body = json.dumps(examples.event("ec2-portscan", **{field: f"Recon:EC2/{value}"}))
+    target = Target({"b": Failure("throttled")})
+    Route(small_mapping(), None, target, None, logger, metrics).run(
+        [record("a", body), record("b", body)], plenty
+    )
+    metrics.clear_metrics()
+    stream.seek(0)
+    lines = [json.loads(line) for line in stream.read().splitlines()]
+    own = [line for line in lines if line["message"] in ("forwarded", "not forwarded")]
+    assert ["a", "b"] == [line["record"] for line in own]
+    assert all(len(json.dumps(line)) < 50_000 for line in lines)
 
 
 def test_unexpected_error_is_counted_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:

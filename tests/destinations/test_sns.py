@@ -19,7 +19,6 @@ from enricher.destinations.sns import (
     SnsDestination,
     attributes_of,
     attributes_size,
-    subject_line,
 )
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
@@ -322,12 +321,3 @@ def test_call_size_includes_attributes(mapping: AttackMapping, spare: int, calls
     target = SnsDestination(client, "arn", load_format("guardduty"), 2 * size + spare, 20)  # type: ignore[arg-type]
     target.deliver(batch, plenty)
     assert calls == [len(call) for call in client.calls]
-
-
-def test_subject_fits_an_e_mail(mapping: AttackMapping) -> None:
-    """A subject must be ASCII, one line and under 100 characters, whatever the finding contains."""
-    enriched = delivery(mapping, "awkward-free-text").enriched
-    line = subject_line(replace(enriched, alert={**enriched.alert, "headline": "a\r\nBcc: x · 日本" * 30}))
-    assert line.isascii()
-    assert line.isprintable()
-    assert len(line) < 100

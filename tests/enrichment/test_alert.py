@@ -9,26 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.attack.catalog import Pair
-from enricher.enrichment.alert import Alert, console_url, dedup_id, headline, severity_label, subject_of
-from enricher.enrichment.attack_block import Attack, attack_block
+from enricher.enrichment.alert import Alert, console_url, dedup_id, severity_label
 from enricher.enrichment.enrich import enrich
-from enricher.enrichment.tag import Entry
-from enricher.finding.context import read_context
 from enricher.finding.event import Finding
 from enricher.finding.safe_text import single_line
 from enricher.mapping.model import AttackMapping
 from tests import examples
-
-NO_ATTACK: Attack = {
-    "framework": "MITRE ATT&CK",
-    "version": "19.2",
-    "mapping": "2026.11.0",
-    "status": "unmapped",
-    "tactics": [],
-    "techniques": [],
-    "atlas": "",
-}
 
 
 @pytest.mark.parametrize(
@@ -51,11 +37,6 @@ NO_ATTACK: Attack = {
 def test_severity_labels_cover_every_value(severity: float | None, label: str) -> None:
     """Every severity must have GuardDuty's label, including values between 6.9 and 7.0."""
     assert label == severity_label(severity)
-
-
-def headline_of(finding: Finding, attack: Attack, label: str) -> str:
-    """Return the headline of a finding, whose context is read here."""
-    return headline(finding, read_context(finding), attack, label)
 
 
 def alert_of(name: str, mapping: AttackMapping) -> Alert:
@@ -92,22 +73,6 @@ def test_findings_without_an_arn_have_different_dedup_ids() -> None:
     """Two findings without an ARN must have different dedupIds, or a SIEM would merge them."""
     ids = {dedup_id(Finding.from_detail({"type": "x", "title": title})) for title in ("one", "other")}
     assert 2 == len(ids)
-
-
-def test_long_resource_name_does_not_displace_the_account() -> None:
-    """However long the resource's name, the headline must end with the account and Region."""
-    detail = {
-        "type": "x", "accountId": "111122223333", "region": "eu-west-1",
-        "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"userName": "u" * 300}},
-    }  # fmt: skip
-    line = headline_of(Finding.from_detail(detail), NO_ATTACK, "LOW")
-    assert line.endswith("... in 111122223333/eu-west-1")
-
-
-def test_headline_without_account_and_region_ends_with_the_resource() -> None:
-    """The headline of a finding without account and Region must not end with an empty "in"."""
-    line = headline_of(Finding.from_detail({"type": "x"}), NO_ATTACK, "UNKNOWN")
-    assert "UNKNOWN · x · unnamed resource" == line
 
 
 @pytest.mark.parametrize(
@@ -147,21 +112,6 @@ def test_console_url_escapes_the_id() -> None:
     """Characters of an ID that have a meaning in a URL must be escaped."""
     finding = Finding.from_detail({"type": "x", "id": 'a"><b>&fId=', "region": "r/../x?"})
     assert re.search(r'["<>]', console_url(finding)) is None
-
-
-def test_headline_contains_severity_technique_resource_and_account(mapping: AttackMapping) -> None:
-    """The headline must contain severity label, technique, resource, account and Region, in this order."""
-    finding = Finding.from_event(examples.event("awkward-no-action"))
-    attack = attack_block([Entry(Pair("TA0007", "T1046"), "high", "evidence", "")], None, mapping)
-    assert headline_of(finding, attack, "HIGH").startswith("HIGH · Network Service Discovery (T1046) · ")
-    assert headline_of(finding, attack, "HIGH").endswith(f" in 111122223333/{finding.region}")
-
-
-@pytest.mark.parametrize("name", examples.names())
-def test_every_example_has_a_resource_name(name: str) -> None:
-    """The subject of a finding with resource details must not be "unnamed resource"."""
-    finding = Finding.from_event(examples.event(name))
-    assert "unnamed resource" != subject_of(finding, read_context(finding))
 
 
 @given(st.text())

@@ -38,8 +38,8 @@ class Rates:
     answer that botocore's parser rejects), retry_after (the answer comes after the longest wait that one can
     ask for). Per entry of a call: partial, refusal (SNS calls it the sender's fault). Per invocation: crash,
     concurrent (a second invocation gets the same messages while the first is running), ack_lost (Lambda does
-    not get the response). Per event: copy (EventBridge sends it twice). table_down: share of the time that
-    the table is unavailable.
+    not get the response). Per event: copy (EventBridge sends it twice), resend (it is sent again, as
+    part of the one resend). table_down: share of the time that the table is unavailable.
     """
 
     throttle: float = 0.0
@@ -56,6 +56,7 @@ class Rates:
     plain_503: float = 0.0
     retry_after: float = 0.0
     refusal: float = 0.0
+    resend: float = 0.0
 
 
 #: Seconds that a call takes when it succeeds and when it returns an error.

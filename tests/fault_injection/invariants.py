@@ -102,6 +102,11 @@ def _check_topic(
         invariants.violations += _check_copies(simulation, valid, published)
     if configuration.mode == "every" or not configuration.has_table:
         expected = live
+        invariants.violations += [
+            f"resent but not published again: {update.arn} {update.updated_at}"
+            for update in live
+            if simulation.resent[update.dedup_id] and published[update.dedup_id] < 2
+        ]
     else:
         expected = [update for update in live if not update.arn]
         invariants.violations += _check_findings(simulation, valid, live, configuration.mode)
@@ -112,7 +117,7 @@ def _check_topic(
 
 def _check_copies(simulation: Simulation, valid: list[Update], published: Counter[str]) -> Iterator[str]:
     """Check that each further delivery of an update follows from a fault that hid the first one."""
-    allowed = simulation.allowed_duplicates + Counter(simulation.topic.lost)
+    allowed = simulation.allowed_duplicates + Counter(simulation.topic.lost) + simulation.resent
     for update in valid:
         if update.arn and published[update.dedup_id] > 1 + allowed[update.dedup_id]:
             yield f"published {published[update.dedup_id]} times: {update.arn} {update.updated_at}"
@@ -149,11 +154,16 @@ def _check_findings(
     for key in simulation.topic.published:
         published[by_id[key].arn].append(by_id[key])
     lost = Counter(by_id[key].arn for key in simulation.topic.lost)
+    bodies = {body for body, _ in simulation.queue.dead_letters}
+    dead_lettered = {update.arn for update in valid if update.body in bodies}
     for arn, updates in by_arn.items():
         if arn:
-            yield from _check_finding(
-                arn, updates, published[arn], mode, simulation.allowed_duplicates[arn] + lost[arn]
-            )
+            resent = simulation.resent[arn]
+            allowed = simulation.allowed_duplicates[arn] + lost[arn] + resent
+            yield from _check_finding(arn, updates, published[arn], mode, allowed)
+            # A dead-lettered message can have been the one of the resend.
+            if resent and arn not in dead_lettered and len(published[arn]) < 2:
+                yield f"resent but not published again: {arn}"
 
 
 def _check_finding(

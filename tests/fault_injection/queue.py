@@ -29,6 +29,7 @@ class Message:
     handle: str = ""
     first_receive: float = 0.0
     deleted: bool = False
+    resend: str = ""
 
 
 @dataclass(slots=True)
@@ -49,9 +50,9 @@ class Queue:
         """Return the simulated clock."""
         return self.injector.clock
 
-    def send(self, body: str, at: float) -> None:
+    def send(self, body: str, at: float, resend: str = "") -> None:
         """Send a message at the time `at`; it becomes visible after the queue's delay."""
-        message = Message(f"m{len(self._messages)}", body, at + self.delay)
+        message = Message(f"m{len(self._messages)}", body, at + self.delay, resend=resend)
         self._messages[message.id] = message
         self._set_visible(message, message.visible_at)
 
@@ -96,6 +97,7 @@ class Queue:
                 "ApproximateReceiveCount": str(message.receives),
                 "ApproximateFirstReceiveTimestamp": str(int(message.first_receive * 1000)),
             },
+            "messageAttributes": {"resend": {"stringValue": message.resend}} if message.resend else {},
         }
 
     def receive_again(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ HOUR = 3600.0
 CALM = Rates(copy=0.05)
 FAULT_PROFILES = {
     "calm": CALM,
-    "copies and lost responses": Rates(copy=0.2, ack_lost=0.1, concurrent=0.2),
+    "copies and lost responses": Rates(copy=0.2, ack_lost=0.1, concurrent=0.2, resend=0.1),
     "throttles": Rates(throttle=0.3, partial=0.05, copy=0.05),
     "errors": Rates(server_error=0.2, partial=0.1, copy=0.05),
     "timeouts": Rates(lost_request=0.1, lost_response=0.1, copy=0.05),
@@ -27,7 +27,7 @@ FAULT_PROFILES = {
     "table down": Rates(table_down=0.3, copy=0.1),
     "strange answers": Rates(block_page=0.1, plain_503=0.1, retry_after=0.1, refusal=0.02, copy=0.05),
     "everything": Rates(
-        *(0.05, 0.05, 0.03, 0.03, 0.03, 0.05, 0.05, 0.05, 0.1, 0.03), *(0.03, 0.03, 0.03, 0.01)
+        *(0.05, 0.05, 0.03, 0.03, 0.03, 0.05, 0.05, 0.05, 0.1, 0.03), *(0.03, 0.03, 0.03, 0.01, 0.03)
     ),
 }
 #: The profiles without faults of the destination.

@@ -66,8 +66,9 @@ class RecordingTelemetry:
 class Simulation:
     """A function with the services around it.
 
-    allowed_duplicates: the number of further deliveries that faults allow, by dedupId and by ARN; batch,
-    window: batch size and batching window (seconds) of the event source mapping.
+    allowed_duplicates: the number of further deliveries that faults allow, by dedupId and by ARN; resent: the
+    number of messages of the resend, likewise; batch, window: batch size and batching window (seconds) of the
+    event source mapping.
     """
 
     injector: FaultInjector
@@ -82,6 +83,7 @@ class Simulation:
     window: float
     by_body: dict[str, Update] = field(default_factory=dict)
     allowed_duplicates: Counter[str] = field(default_factory=Counter)
+    resent: Counter[str] = field(default_factory=Counter)
     invocations: int = 0
     concurrent: int = 0
     _running: list[dict[str, Any]] = field(default_factory=list)
@@ -94,6 +96,10 @@ class Simulation:
             self.queue.send(update.body, update.at)
             if self.injector.occurs(self.injector.rates.copy):
                 self.queue.send(update.body, update.at + self.injector.random.random() * 900)
+            if update.updated_at and self.injector.occurs(self.injector.rates.resend):
+                self.queue.send(update.body, update.at + self.injector.random.random() * 86_400, "run")
+                self.resent[update.dedup_id] += 1
+                self.resent[update.arn] += 1
 
     def drain(self) -> None:
         """Invoke the function until the queue is empty."""

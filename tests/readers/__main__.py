@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.readers import bodies, elastic, node, sigma_rules, splunk, tables
+from tests.readers import bodies, elastic, node, sigma_rules, snippets, splunk, tables
 from tests.readers.outcome import Outcome
 
 BEGIN, END = "<!-- table of make readers: begin -->\n", "<!-- table of make readers: end -->\n"
@@ -25,6 +25,7 @@ def outcomes(folder: Path, paths: dict[str, Path]) -> Iterator[Outcome]:
     yield from sigma_rules.check_fields()
     yield from node.check_kusto()
     yield from splunk.check_addon(folder)
+    yield from snippets.check_snippets()
 
 
 def main() -> int:

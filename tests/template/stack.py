@@ -10,8 +10,9 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import yaml
+from build_tools.sam_template import read_template
 
 ROOT = Path(__file__).parents[2]
 PSEUDO = {
@@ -25,30 +26,10 @@ ALL_ON = {"SiemRoute": "on", "SecurityHubRoute": "annotate", "NotificationRoute"
 _ABSENT = object()
 
 
-class _Loader(yaml.SafeLoader):
-    """Load the short forms of intrinsic functions (!Ref, !Sub) as their full names."""
-
-
-def _long_form(loader: yaml.Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    key = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        return {key: value.split(".", 1) if tag == "GetAtt" else value}
-    if isinstance(node, yaml.SequenceNode):
-        return {key: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {key: loader.construct_mapping(node, deep=True)}
-
-
-_Loader.add_multi_constructor("!", _long_form)
-
-
 @cache
 def template() -> dict[str, Any]:
     """Return template.yaml with full function names. The result is cached: do not modify it."""
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.load(text, _Loader)
-    return loaded
+    return read_template()
 
 
 class Stack:
@@ -70,6 +51,12 @@ class Stack:
             for name, resource in template()["Resources"].items()
             if self.is_present(resource)
         }
+
+    @classmethod
+    def in_region(cls, region: str, **parameters: str) -> Stack:
+        """Return the stack as it is in another Region than that of PSEUDO."""
+        with patch.dict(PSEUDO, {"AWS::Region": region}):
+            return cls(**parameters)
 
     def is_present(self, item: dict[str, Any]) -> bool:
         """Return whether the Condition of a resource or output holds in this stack."""

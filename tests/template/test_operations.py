@@ -255,3 +255,58 @@ def test_outputs_name_queues_topics_and_versions() -> None:
 def test_there_are_at_most_35_parameters() -> None:
     """A template that nobody can read is not approved: at most 35 parameters, two of them of a release."""
     assert len(template()["Parameters"]) <= 33
+
+
+#: The documented Regions, each with the account of its topic: guardduty_sns in the GuardDuty user guide.
+@pytest.mark.parametrize(
+    ("region", "account"),
+    [
+        ("us-east-1", "242987662583"),
+        ("eu-west-1", "965013871422"),
+        ("ap-southeast-7", "863518448376"),
+        ("mx-central-1", "060795916546"),
+        ("us-gov-west-1", "430639793359"),
+        ("cn-northwest-1", "003033775354"),
+    ],
+)
+def test_drift_watch_is_subscribed_to_the_topic_of_its_region(region: str, account: str) -> None:
+    """GuardDutyAnnouncements belongs to another account in each Region."""
+    stack = Stack.in_region(region)
+    topic = stack.properties("DriftWatchFunction")["Events"]["Announcements"]["Properties"]["Topic"]
+    assert f"arn:aws:sns:{region}:{account}:GuardDutyAnnouncements" == topic
+
+
+@pytest.mark.parametrize("region", ["af-south-1", "eusc-de-east-1", "xx-future-1"])
+def test_region_without_announcements_deploys_without_the_drift_watch(region: str) -> None:
+    """A Region without a documented topic has no drift watch, and no look-up that fails."""
+    assert not [name for name in Stack.in_region(region).resources if name.startswith("DriftWatch")]
+    assert "FindInMap" not in json.dumps(template())
+
+
+def test_each_region_has_one_announcements_topic() -> None:
+    """Each Region of the conditions is in the topic's account once, with 12 digits."""
+    conditions = template()["Conditions"]
+    regions = {
+        name: row["Fn::Equals"][1]
+        for name, row in conditions.items()
+        if row.get("Fn::Equals", [None])[0] == {"Ref": "AWS::Region"}
+    }
+    assert len(regions) == len(set(regions.values())) >= 36
+    for region in regions.values():
+        topic = Stack.in_region(region).properties("DriftWatchFunction")["Events"]["Announcements"]
+        assert re.search(r":[0-9]{12}:GuardDutyAnnouncements$", topic["Properties"]["Topic"]), region
+
+
+def test_drift_watch_may_only_log_and_notify() -> None:
+    """The drift watch's role allows logging and publishing to the operations topic, with its key if any."""
+    for parameters, topic in (({}, "<OperationsTopic>"), ({"OperationsTopicArn": OWN_TOPIC}, OWN_TOPIC)):
+        stack = Stack(**parameters, OperationsKmsKeyArn=KEY)
+        function, statements = stack.properties("DriftWatchFunction"), stack.statements("DriftWatch")
+        assert topic == function["Environment"]["Variables"]["OPERATIONS_TOPIC_ARN"]
+        assert "enricher.operations.drift_watch.handle" == function["Handler"]
+        assert [
+            ("WriteLogs", "<DriftWatchLogs.Arn>"),
+            ("Notify", topic),
+            ("UseOperationsKey", KEY),
+        ] == [(row["Sid"], row["Resource"]) for row in statements]
+    assert "DriftWatchFunction" not in Stack(DriftWatch="off").resources

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 from botocore import xform_name
 from botocore.session import get_session
-from samtranslator.public.translator import ManagedPolicyLoader  # type: ignore[import-untyped]
-from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from tests.template.stack import ALL_ON, ROOT, ROUTES, Stack
+from build_tools.sam_template import expand
+from tests.template.stack import ALL_ON, ROOT, ROUTES, Stack, template
 
 CODE = ROOT / "enricher"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
@@ -143,6 +141,16 @@ def test_only_the_overrides_are_readable(overrides: str, expected: list[tuple[st
         assert expected == [(row["Action"], row["Resource"]) for row in own]
 
 
+def test_account_names_need_one_action() -> None:
+    """With AccountNames each function may describe accounts of the organization, and without it may not."""
+    for names, expected in (("on", ["organizations:DescribeAccount"]), ("off", [])):
+        stack = Stack(**ALL_ON, AccountNames=names)
+        for route in ROUTES:
+            own = [row for row in stack.statements(route) if row["Sid"] == "ReadAccountNames"]
+            assert expected == [row["Action"] for row in own]
+            assert all("organizations::*:account/o-*/*" in row["Resource"] for row in own)
+
+
 @pytest.mark.parametrize("mode", MODULES)
 def test_functions_may_use_the_customer_managed_key(mode: str) -> None:
     """With a customer managed key, a function may use that key only, to receive, store and publish."""
@@ -221,33 +229,16 @@ def policies(expanded: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def test_sam_transform_adds_no_permission_and_drops_no_event_source() -> None:
     """After the SAM transform the template has no further role, and one event source mapping per function."""
-    plain = json.loads(json.dumps(_long_template()))
-    expanded = transform(plain, {}, _NoPolicies())
+    expanded = expand(template())
     kinds = [resource["Type"] for resource in expanded["Resources"].values()]
-    assert {f"{route}Role" for route in ROUTES} == {name for name, _ in policies(expanded)}
-    own = [("HasOverrides", "OverridesPolicy"), ("HasVpc", "VpcPolicy"), ("TracingIsOn", "TracingPolicy")]
+    roles = {*(f"{route}Role" for route in ROUTES), "DriftWatchRole"}
+    assert roles == {name for name, _ in policies(expanded)}
+    own = [
+        ("HasOverrides", "OverridesPolicy"),
+        ("HasAccountNames", "AccountNamesPolicy"),
+        ("HasVpc", "VpcPolicy"),
+        ("TracingIsOn", "TracingPolicy"),
+    ]
     attached = [{"Fn::If": [condition, {"Ref": name}, {"Ref": "AWS::NoValue"}]} for condition, name in own]
-    assert [attached] * 3 == [found for _, found in policies(expanded)]
+    assert [attached] * 3 == [found for name, found in policies(expanded) if name != "DriftWatchRole"]
     assert 3 == kinds.count("AWS::Lambda::EventSourceMapping")
-
-
-class _NoPolicies(ManagedPolicyLoader):  # type: ignore[misc]  # samtranslator has no types
-    """Loads no managed policy: the template uses none of the AWS managed policies."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
-def _long_template() -> dict[str, Any]:
-    from tests.template.stack import template
-
-    long: dict[str, Any] = dict(template())
-    long["Resources"] = {name: dict(row) for name, row in long["Resources"].items()}
-    for resource in long["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"] = {**resource["Properties"], "CodeUri": "s3://bucket/artifact.zip"}
-    long["Globals"] = {"Function": {k: v for k, v in long["Globals"]["Function"].items() if k != "CodeUri"}}
-    return long

@@ -98,6 +98,7 @@ def test_every_resource_belongs_to_a_route_or_is_shared() -> None:
         "EventBridgeDeadLetterAlarm",
         "DeduplicationTable",
         "OverridesPolicy",
+        "AccountNamesPolicy",
         "VpcPolicy",
         "TracingPolicy",
     }
@@ -114,6 +115,10 @@ OPERATIONS = {
     "OperationsEmailSubscription",
     "OperationsDashboard",
     "ChangeRule",
+    "DriftWatchLogs",
+    "DriftWatchRole",
+    "DriftWatchFunction",
+    "DriftWatchErrorAlarm",
     "NoFindingsAlarm",
     "NotForwardedQuery",
     "FindingHistoryQuery",

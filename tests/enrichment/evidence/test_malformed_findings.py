@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.enrichment.evidence import MAX_ENTRIES
-from enricher.finding.activity import activity_of
+from enricher.enrichment.statement import statement_of
 from enricher.finding.context import read_context
 from enricher.finding.event import Finding
-from enricher.finding.safe_text import single_line
 from enricher.mapping.model import CONFIDENCES
 from tests import examples
 from tests.enrichment.evidence.findings import at_place
@@ -133,7 +132,8 @@ def test_any_json_in_the_blocks_is_enriched(service: Any, resource: Any, action:
 
 
 @given(malformed_details())
-def test_activity_is_one_line(detail: dict[str, Any]) -> None:
-    """The activity of any malformed finding must be text that fits on one line."""
-    line = single_line(activity_of(read_context(Finding.from_detail(detail))), 200)
+def test_statement_is_one_line(detail: dict[str, Any]) -> None:
+    """The statement of any malformed finding must be text on one line."""
+    finding = Finding.from_detail(detail)
+    line = statement_of(finding, read_context(finding))
     assert [line] == (line.splitlines() or [""])

@@ -1,0 +1,148 @@
+"""Test what an alert says happened: the statement, the headline and the subject."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from enricher.enrichment.enrich import enrich
+from enricher.enrichment.headline import SUBJECT_LIMIT, subject_line
+from enricher.enrichment.statement import statement_of
+from enricher.finding.context import read_context
+from enricher.finding.event import Finding
+from enricher.mapping.model import AttackMapping
+from tests import examples
+from tests.finding.test_safe_text import links_in
+from tests.formats.malformed_events import events
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("iam-anomalous-persistence-create-access-key", "deploy-bot called CreateAccessKey from 203.0.113.9"),
+        (
+            "iam-anomalous-impact-denied",
+            "report-reader was denied DeleteDBInstance and 1 more from 198.51.100.140",
+        ),
+        ("s3-anomalous-delete", "etl-loader called DeleteObjects on shop-invoices from 203.0.113.9"),
+        ("ec2-tor-client", "i-09f522a1e7aeb968b (dev-box) connected to Tor address 203.0.113.42 port 9001"),
+        ("ec2-port-probe", "203.0.113.9 probed port 9200 of i-0388f91ea04d6eaeb (search-node)"),
+        (
+            "ec2-command-and-control-dns",
+            "i-075379686c9516e8a (shop-web) looked up C&C domain cdn-update.example.net",
+        ),
+        (
+            "kubernetes-exec-in-kube-system",
+            "oncall called create pods/exec in kube-system on shop from 203.0.113.214",
+        ),
+        (
+            "rds-failed-login-malicious-ip",
+            "203.0.113.88 failed to log in to orders-prod as postgres, 37 times",
+        ),
+        ("runtime-reverse-shell", "reverse shell (/usr/bin/bash) from checkout on web"),
+        ("iam-console-login-success-b", "a.lindqvist logged in to the console from 198.51.100.140"),
+        ("attack-sequence-compromised-s3-data", "attack sequence of 3 signals by analytics from 203.0.113.9"),
+    ],
+)  # fmt: skip
+def test_statement_has_a_verb_and_the_point(name: str, statement: str) -> None:
+    """Each kind of finding must be told as who did what, where."""
+    finding = Finding.from_event(examples.event(name))
+    assert statement == statement_of(finding, read_context(finding))
+
+
+def headline_of(mapping: AttackMapping, **detail: Any) -> str:
+    """Return the headline of a finding."""
+    return enrich(Finding.from_detail({"type": "x", **detail}), mapping).alert["headline"]
+
+
+def test_headline_is_severity_statement_technique_and_account(mapping: AttackMapping) -> None:
+    """The headline must have these four parts in order, the parent's name beside a sub-technique's."""
+    event = examples.event("iam-anomalous-persistence-create-access-key")
+    assert [
+        "MEDIUM",
+        "deploy-bot called CreateAccessKey from 203.0.113.9",
+        "Account Manipulation: Additional Cloud Credentials (T1098.001)",
+        "111122223333/us-east-1",
+    ] == enrich(Finding.from_event(event), mapping).alert["headline"].split(" · ")
+
+
+def test_confidence_is_stated_unless_high(mapping: AttackMapping) -> None:
+    """At medium confidence the headline must say so; at low it must say "possibly"."""
+    assert "Application Layer Protocol (T1071, medium)" in headline_of(
+        mapping, type="Trojan:EC2/BlackholeTraffic"
+    )
+    assert "possibly Phishing (T1566)" in headline_of(mapping, type="Trojan:EC2/PhishingDomainRequest!DNS")
+
+
+def test_unknown_type_is_stated(mapping: AttackMapping) -> None:
+    """A type without a record must be told apart from one that was reviewed."""
+    note = f"type not in mapping {mapping.version}"
+    assert note in headline_of(mapping, type="Policy:New/Thing")
+    assert f"{note}; tactic Stealth taken from its name" in headline_of(mapping, type="Stealth:New/Thing")
+
+
+def test_long_name_does_not_displace_the_account(mapping: AttackMapping) -> None:
+    """However long a name, the headline must end with account and Region."""
+    key = {"userName": "u" * 300}
+    action = {"awsApiCallAction": {"api": "C" * 300}}
+    line = headline_of(
+        mapping, accountId="111122223333", region="eu-west-1", service={"action": action},
+        resource={"resourceType": "AccessKey", "accessKeyDetails": key},
+    )  # fmt: skip
+    assert line.endswith(" · 111122223333/eu-west-1")
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_remote_addresses_left_out_are_counted(count: int) -> None:
+    """One address is named; the headline must say how many others there are."""
+    rows = [{"remoteIpDetails": {"ipAddressV4": f"203.0.113.{number}"}} for number in range(count)]
+    action = {"portProbeAction": {"portProbeDetails": rows}}
+    finding = Finding.from_detail(
+        {"type": "Recon:EC2/PortProbeUnprotectedPort", "service": {"action": action}}
+    )
+    more = f" and {count - 1} more" if count > 1 else ""
+    assert statement_of(finding, read_context(finding)).startswith(f"203.0.113.0{more} probed a port")
+
+
+def subject_of(mapping: AttackMapping, name: str, changes: str = "") -> str:
+    """Return the subject of an example, with changes that an update made."""
+    enriched = enrich(Finding.from_event(examples.event(name)), mapping)
+    changed = enriched.with_alert(changes=changes)
+    return subject_line(enriched.finding, enriched.context, changed.alert)
+
+
+def test_subject_has_account_call_outcome_and_caller(mapping: AttackMapping) -> None:
+    """The subject must say where, what, its outcome, who and from where."""
+    expected = "[HIGH] 111122223333 eu-central-1: DeleteDBInstance DENIED, report-reader from 198.51.100.140"
+    assert expected == subject_of(mapping, "iam-anomalous-impact-denied")
+
+
+def test_subject_has_flags_in_front(mapping: AttackMapping) -> None:
+    """SAMPLE, UPDATE and ARCHIVED must come first, UPDATE only where something is known to have changed."""
+    assert subject_of(mapping, "awkward-sample-finding").startswith("SAMPLE [HIGH] ")
+    assert subject_of(mapping, "awkward-archived").startswith("ARCHIVED [LOW] ")
+    assert subject_of(mapping, "ec2-tor-client", changes="severity LOW to HIGH").startswith("UPDATE [HIGH] ")
+    assert subject_of(mapping, "ec2-tor-client").startswith("[HIGH] ")
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_subject_of_an_example_is_not_cut(name: str, mapping: AttackMapping) -> None:
+    """An ordinary finding's subject must fit, with account and Region, without being cut at its end."""
+    event = examples.event(name)
+    line = subject_of(mapping, name)
+    assert f"{event['detail']['accountId']} {event['detail']['region']}: " in line
+    assert not line.endswith("...")
+
+
+@given(events())
+def test_subject_of_any_finding_fits(mapping: AttackMapping, event: dict[str, Any]) -> None:
+    """A subject must be one printable ASCII line within SNS's limit, and nothing in it a link."""
+    enriched = enrich(Finding.from_event(event), mapping)
+    line = subject_line(enriched.finding, enriched.context, enriched.alert)
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line) <= SUBJECT_LIMIT
+    assert [] == links_in(line)
