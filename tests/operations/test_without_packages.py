@@ -35,7 +35,7 @@ def test_help_needs_no_package(command: str) -> None:
 def test_progress_is_lines_where_stderr_is_no_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a pipe progress must be plain lines on stderr, at most one in the interval, and nothing on stdout."""
+    """In a pipe progress must be plain lines on stderr, one in each interval, and none on stdout."""
     monkeypatch.setattr(progress, "LINE_SECONDS", 0)
     with progress.advancing("findings sent", 1500) as advance:
         advance(1000)
