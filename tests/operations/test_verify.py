@@ -218,12 +218,22 @@ def test_failure_at_any_call_removes_what_was_made(
     assert [] == account.leftovers()
 
 
-def test_interruption_removes_what_was_made(account: Account) -> None:
-    """Ctrl-C while waiting must remove the queue and the subscriptions, and archive the samples."""
-    account.stack.faults["ReceiveMessage"] = [KeyboardInterrupt()]
+@pytest.mark.parametrize("operation", ["ReceiveMessage", "GetFindings"])
+def test_interruption_removes_what_was_made(account: Account, operation: str) -> None:
+    """Ctrl-C at any time must remove the queue and the subscriptions, and archive the samples."""
+    account.stack.faults[operation] = [KeyboardInterrupt()]
     assert 130 == main(["verify"])
     assert [] == account.leftovers()
     assert [True, True] == [item["service"]["archived"] for item in account.findings()]
+
+
+def test_samples_that_cannot_be_archived_do_not_change_the_result(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What arrived has arrived: samples that cannot be archived must only be reported."""
+    account.stack.faults["ArchiveFindings"] = [refused("AccessDeniedException", "ArchiveFindings")]
+    assert 0 == main(["verify"])
+    assert "allow ArchiveFindings for this identity" in capsys.readouterr().err
 
 
 def test_region_without_a_detector_is_named(capsys: pytest.CaptureFixture[str]) -> None:
