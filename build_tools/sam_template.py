@@ -28,6 +28,7 @@ ALL_ON = {
     "SecurityHubRoute": "annotate",
     "NotificationRoute": "text",
     "MappingOverrides": "ssm:/guardduty/overrides",
+    "AccountNames": "on",
     "NoFindingsHours": 24,
     "NotificationEmail": "soc@example.com",
     "OperationsEmail": "ops@example.com",

@@ -31,6 +31,7 @@ RECIPES = (".esql", ".kql", ".lucene", ".ppl", ".spl", ".sql", ".yml")
 RECIPES_PAGE = "siem-recipes.md"
 #: Pages that come first in the navigation; the others follow in alphabetical order.
 FIRST = ("index.md", "deployment.md", "enriched-event.md", "mapping.md")
+_PROPER = {"siem": "SIEM", "security hub": "Security Hub"}
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _BLOCK = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 _LOADED = re.compile(
@@ -88,7 +89,11 @@ def recipes_page(root: Path = ROOT) -> str:
 def config(pages: list[str]) -> str:
     """Return zensical.toml: navigation, no font from elsewhere, plain addresses."""
     names = sorted(pages, key=lambda page: (FIRST.index(page) if page in FIRST else len(FIRST), page))
-    nav = "".join(f"  {{ {_title(page)!r} = {page!r} }},\n" for page in names).replace("'", '"')
+    nav = "".join(f"  {_entry(page)},\n" for page in names if "/" not in page)
+    for folder in sorted({page.partition("/")[0] for page in names if "/" in page}):
+        inside = sorted(page for page in names if page.startswith(f"{folder}/"))
+        entries = ", ".join(map(_entry, sorted(inside, key=lambda page: not page.endswith("/README.md"))))
+        nav += f'  {{ "{_title(folder)}" = [{entries}] }},\n'
     return (
         '[project]\nsite_name = "GuardDuty ATT&CK enricher"\n'
         'site_description = "Tags every GuardDuty finding with its MITRE ATT&CK tactic and technique."\n'
@@ -103,9 +108,14 @@ def config(pages: list[str]) -> str:
     )
 
 
+def _entry(page: str) -> str:
+    return f'{{ "{_title(page)}" = "{page}" }}'
+
+
 def _title(page: str) -> str:
-    special = {"index.md": "Overview", "security-hub.md": "Security Hub", RECIPES_PAGE: "SIEM recipes"}
-    return special.get(page, Path(page).stem.replace("-", " ").capitalize())
+    name = "overview" if page == "index.md" or page.endswith("/README.md") else Path(page).stem
+    title = name.replace("-", " ").capitalize()
+    return re.sub(r"(?i)\b(siem|security hub)\b", lambda match: _PROPER[match[0].lower()], title)
 
 
 def assemble(folder: Path, root: Path = ROOT) -> list[str]:

@@ -49,8 +49,11 @@ def test_link_to_nothing_is_an_error(root: Path) -> None:
 def test_navigation_has_every_page_once_and_the_overview_first(root: Path) -> None:
     """The configuration must be TOML whose navigation has every page, the overview first."""
     pages = [place for place in site_files(root).values() if place.endswith(".md")]
+    pages += ["siem/README.md", "siem/any.md"]
     project = tomllib.loads(config(pages))["project"]
-    named = [place for entry in project["nav"] for place in entry.values()]
+    assert {"SIEM": [{"Overview": "siem/README.md"}, {"Any": "siem/any.md"}]} in project["nav"]
+    flat = [part for entry in project["nav"] for part in (entry.get("SIEM") or [entry])]
+    named = [place for entry in flat for place in entry.values()]
     assert "index.md" == named[0]
     assert sorted([*pages, "matrix.html"]) == sorted(named)
     assert project["theme"]["font"] is False

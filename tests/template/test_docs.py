@@ -90,7 +90,11 @@ def test_documented_boundary_covers_every_role() -> None:
     for mode in ("annotate", "import"):
         for overrides in ("s3://team-bucket/overrides.toml", "ssm:/guardduty/overrides"):
             stack = Stack(
-                SecurityHubRoute=mode, NotificationRoute="text", MappingOverrides=overrides, KmsKeyArn=key
+                SecurityHubRoute=mode,
+                NotificationRoute="text",
+                MappingOverrides=overrides,
+                AccountNames="on",
+                KmsKeyArn=key,
             )
             for route in ROUTES:
                 for row in stack.statements(route):
