@@ -32,7 +32,7 @@ _KEY_DATE = re.compile(r"/([0-9]{4}/[0-9]{2}/[0-9]{2})/[^/]+$")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which findings to bring in: last updated from `since` to `until`.
+    """Which findings to bring in: last updated between since and until.
 
     minimum_severity: 0 for all; types: () for all; archived: include, exclude or only.
     """
