@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from enricher.attack.catalog import DEFENSE_EVASION, DEFENSE_IMPAIRMENT, Catalogue, Pair, Technique, parent_id
 
@@ -127,5 +128,7 @@ def choose(
     return best[0] if len(best) == 1 else None
 
 
+# The names of the releases, and the few texts by which GuardDuty names them.
+@lru_cache(maxsize=2048)
 def _normalise(text: str) -> str:
     return _NOT_A_LETTER.sub("", text.casefold())

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from enricher.enrichment.evidence import Rule, choose_reading, in_scope
-from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
+from enricher.enrichment.finding_type import TypeMeaning
 from enricher.finding.paths import ANY_ITEM
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
+from enricher.mapping.type_name import TypeName, parse_type
 
 _VERBS = {
     "in": "is",

@@ -13,14 +13,20 @@ suppress it, what the same resend forwarded does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from enricher.delivery.dedup_store import DeduplicationTable, Write, build
 from enricher.destinations.base import Delivery, Destination, Failure, Remedy, TimeLeft
-from enricher.enrichment.finding_state import FindingState, material_changes, merge_states, note_archived
+from enricher.enrichment.finding_state import (
+    FindingState,
+    describe_changes,
+    material_changes,
+    merge_states,
+    note_archived,
+)
 from enricher.settings import DESTINATIONS
 
 if TYPE_CHECKING:
@@ -65,10 +71,10 @@ class DeduplicatingDestination:
         """
         table = self.open_table(time_left)
         failures: dict[str, Failure] = {}
-        rest, one_update = list(batch), self.mode == "every"
+        rest = list(batch)
         while rest:
-            # One update of a finding per round: its outcome decides whether the next is a duplicate.
-            round_, rest = (rest, []) if table.unavailable else split_round(rest, one_update=one_update)
+            # One update of a finding per round: its outcome decides what the next is compared with.
+            round_, rest = (rest, []) if table.unavailable else split_round(rest)
             failures |= self._deliver_round(round_, table, time_left)
         if table.unavailable:
             self.logger.error(
@@ -101,7 +107,7 @@ class DeduplicatingDestination:
         self, round_: Sequence[Delivery], table: DeduplicationTable
     ) -> list[FindingState | None]:
         """Return the state forwarded so far of each delivery's finding, None if it is unknown."""
-        if self.mode != "material":
+        if self.mode == "first":
             return [None] * len(round_)
         identified = [delivery for delivery in round_ if is_identified(delivery)]
         found = table.read([item_keys(delivery)[0] for delivery in identified])
@@ -125,7 +131,7 @@ class DeduplicatingDestination:
                 releases.append(Write(claim.key))
                 continue
             state = claim.state.as_json() if claim.state else {}
-            if self.mode == "material":
+            if self.mode != "first":
                 states.append(Write(item_keys(claim.delivery)[0], state))
                 state = {}
             completions.append(Write(claim.key, state))
@@ -143,11 +149,11 @@ class DeduplicatingDestination:
         if not is_identified(delivery):
             return Claim(delivery)
         finding_key, update_key = item_keys(delivery)
-        state = None if self.mode == "every" else FindingState.of(delivery.enriched)
-        if state and before:
-            if not material_changes(before, state):
+        state = FindingState.of(delivery.enriched)
+        if before:
+            if self.mode == "material" and not material_changes(before, state):
                 return self._suppress(before, state, finding_key, table)
-            state = merge_states(before, state)
+            delivery, state = tell_changes(delivery, before, state)
         key = finding_key if self.mode == "first" else update_key
         match table.claim(key):
             case "claimed":
@@ -173,6 +179,24 @@ class DeduplicatingDestination:
         return duplicate("no material change since it was last forwarded")
 
 
+def tell_changes(
+    delivery: Delivery, before: FindingState, current: FindingState
+) -> tuple[Delivery, FindingState]:
+    """Return the delivery with what the update changed in its alert, and the state to store.
+
+    A resend and a sample say nothing: what they repeat was told before, or tests the way.
+    """
+    merged = merge_states(before, current)
+    if delivery.resend or delivery.enriched.alert["sample"]:
+        return delivery, merged
+    told = describe_changes(before, current)
+    enriched = delivery.enriched.with_alert(changes=told)
+    # A late older update must not replace what was told of the latest one.
+    return replace(delivery, enriched=enriched), replace(
+        merged, told=told if merged.updated_at == current.updated_at else before.told
+    )
+
+
 def is_identified(delivery: Delivery) -> bool:
     """Return whether the update can be told from others; if not, each of its copies is forwarded."""
     finding = delivery.enriched.finding
@@ -193,14 +217,13 @@ def duplicate(reason: str) -> Failure:
     return Failure(reason, Remedy.SKIP, metric="DuplicateSuppressed")
 
 
-def split_round(deliveries: Sequence[Delivery], *, one_update: bool) -> tuple[list[Delivery], list[Delivery]]:
-    """Return one delivery of each finding (one_update: of each update of a finding), and the rest."""
-    round_: dict[tuple[str, str], Delivery] = {}
+def split_round(deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+    """Return one delivery of each finding, and the rest."""
+    round_: dict[str, Delivery] = {}
     rest = []
     for delivery in deliveries:
         finding = delivery.enriched.finding
-        name = (finding.arn or delivery.id, finding.updated_at if one_update else "")
-        if round_.setdefault(name, delivery) is not delivery:
+        if round_.setdefault(finding.arn or delivery.id, delivery) is not delivery:
             rest.append(delivery)
     return list(round_.values()), rest
 

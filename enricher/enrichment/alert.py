@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from enricher.enrichment.entities import Entity, entities_of
 from enricher.finding.event import Finding
-from enricher.finding.fields import rows_at, text_at
+from enricher.finding.fields import block_at, rows_at, text_at
 from enricher.finding.safe_text import single_line
 
 SeverityLabel = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -107,10 +107,12 @@ def console_url(finding: Finding) -> str:
 
 def related_findings(finding: Finding) -> str:
     """Return the IDs of other findings that this one names, distinct, separated by spaces; "" if none."""
-    signals = rows_at(finding.view, "service.detection.sequence.signals")
+    service = block_at(finding.view, "service")
     ids = [
-        text_at(finding.view, "service.ebsVolumeScanDetails.triggerFindingId"),
+        text_at(service, "ebsVolumeScanDetails.triggerFindingId"),
         text_at(finding.view, "associatedAttackSequenceArn"),
-        *(text_at(signal, "uid") for signal in signals if text_at(signal, "type") == "FINDING"),
     ]
+    if "detection" in service:
+        signals = rows_at(service, "detection.sequence.signals")
+        ids += [text_at(signal, "uid") for signal in signals if text_at(signal, "type") == "FINDING"]
     return " ".join(dict.fromkeys("".join(single_line(name, 512).split()) for name in ids if name))

@@ -53,9 +53,9 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     release: the ATT&CK version to output, the pinned one (None) or the former one.
     """
     record = mapping.record_for(finding.type)
-    entries = decide_entries(finding, record, mapping)
-    attack = attack_block(entries, record, mapping, release, finding.type)
     context = read_context(finding)
+    entries = decide_entries(finding, record, mapping, context.calls)
+    attack = attack_block(entries, record, mapping, release, finding.type)
     severity, known = severity_label(finding.number("severity")), record is not None
     line = headline(finding, context, attack, severity, known=known)
     alert = alert_block(finding, line, *advise(finding, record, mapping))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, TypedDict
 
 from enricher.finding.event import Finding
-from enricher.finding.fields import Block, rows_at, text_at, value_at
+from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
 
 #: A closed list: docs/enriched-event.schema.json has the same one.
 Kind = Literal[
@@ -19,16 +19,17 @@ Kind = Literal[
 MAX_ENTITIES, MAX_ID_LENGTH = 50, 512
 UNKNOWN_ACCOUNT = "unknown"
 
-#: kind, path of an object or a list of objects, keys of the ID in order of preference: the ARN comes first.
+#: kind, path under `resource` of an object or a list of objects, keys of the ID in order of preference: the
+#: ARN comes first.
 _RESOURCES: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
-    ("instance", "resource.instanceDetails", ("instanceId",)),
-    ("bucket", "resource.s3BucketDetails", ("arn", "name")),
-    ("cluster", "resource.eksClusterDetails", ("arn", "name")),
-    ("cluster", "resource.ecsClusterDetails", ("arn", "name")),
-    ("task", "resource.ecsClusterDetails.taskDetails", ("arn",)),
-    ("database", "resource.rdsDbInstanceDetails", ("dbInstanceArn", "dbInstanceIdentifier")),
-    ("database", "resource.rdsLimitlessDbDetails", ("dbShardGroupArn", "dbShardGroupIdentifier")),
-    ("function", "resource.lambdaDetails", ("functionArn", "functionName")),
+    ("instance", "instanceDetails", ("instanceId",)),
+    ("bucket", "s3BucketDetails", ("arn", "name")),
+    ("cluster", "eksClusterDetails", ("arn", "name")),
+    ("cluster", "ecsClusterDetails", ("arn", "name")),
+    ("task", "ecsClusterDetails.taskDetails", ("arn",)),
+    ("database", "rdsDbInstanceDetails", ("dbInstanceArn", "dbInstanceIdentifier")),
+    ("database", "rdsLimitlessDbDetails", ("dbShardGroupArn", "dbShardGroupIdentifier")),
+    ("function", "lambdaDetails", ("functionArn", "functionName")),
 )
 #: The kinds of an attack sequence's resources, by GuardDuty's `resourceType`.
 _SEQUENCE_KINDS: dict[str, Kind] = {
@@ -39,12 +40,8 @@ _SEQUENCE_KINDS: dict[str, Kind] = {
     "ECS_TASK": "task",
     "ACCESS_KEY": "access-key",
 }
-_REMOTE_IPS = (
-    "service.action.awsApiCallAction.remoteIpDetails",
-    "service.action.networkConnectionAction.remoteIpDetails",
-    "service.action.kubernetesApiCallAction.remoteIpDetails",
-    "service.action.rdsLoginAttemptAction.remoteIpDetails",
-)
+#: The actions with one remote endpoint.
+_PEERS = ("awsApiCallAction", "networkConnectionAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
 
 
 class Entity(TypedDict):
@@ -70,26 +67,27 @@ def entities_of(finding: Finding) -> list[Entity]:
 
 
 def _entities(view: Block, account: str) -> Iterator[tuple[Kind, str]]:
-    key = value_at(view, "resource.accessKeyDetails")
-    yield "access-key", text_at(key, "accessKeyId")
-    yield "principal", _principal(account, text_at(key, "userType"), text_at(key, "userName"))
-    actors = rows_at(view, "service.detection.sequence.actors")
-    for user in (value_at(actor, "user") for actor in actors):
+    resource, service = block_at(view, "resource"), block_at(view, "service")
+    action, sequence = block_at(service, "action"), block_at(service, "detection.sequence")
+    if key := resource.get("accessKeyDetails"):
+        yield "access-key", text_at(key, "accessKeyId")
+        yield "principal", _principal(account, text_at(key, "userType"), text_at(key, "userName"))
+    for user in (value_at(actor, "user") for actor in rows_at(sequence, "actors")):
         yield "access-key", text_at(user, "credentialUid")
         owner = text_at(user, "account.uid") or account
         yield "principal", _principal(owner, text_at(user, "type"), text_at(user, "name"))
     for kind, path, keys in _RESOURCES:
-        block = value_at(view, path)
-        for row in rows_at(view, path) if isinstance(block, list) else [block]:
-            yield kind, next(filter(None, (text_at(row, key) for key in keys)), "")
-    for row in rows_at(view, "service.detection.sequence.resources"):
+        if path.partition(".")[0] in resource and (block := value_at(resource, path)):
+            for row in rows_at(resource, path) if isinstance(block, list) else [block]:
+                yield kind, next(filter(None, (text_at(row, key) for key in keys)), "")
+    for row in rows_at(sequence, "resources"):
         if kind_of_row := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
             yield kind_of_row, text_at(row, "uid") or text_at(row, "name")
         key, owner = value_at(row, "data.accessKey"), text_at(row, "accountId") or account
         yield "principal", _principal(owner, text_at(key, "userType"), text_at(key, "userName"))
-    for address in _remote_addresses(view):
+    for address in _remote_addresses(action, sequence):
         yield "remote-address", address
-    yield "account", text_at(view, "service.action.awsApiCallAction.remoteAccountDetails.accountId")
+    yield "account", text_at(action, "awsApiCallAction.remoteAccountDetails.accountId")
 
 
 def _principal(account: str, kind: str, name: str) -> str:
@@ -104,14 +102,14 @@ def _principal(account: str, kind: str, name: str) -> str:
 _ROLES = frozenset(("AssumedRole", "Role"))
 
 
-def _remote_addresses(view: Block) -> Iterator[str]:
-    peers = [value_at(view, path) for path in _REMOTE_IPS]
-    probes = rows_at(view, "service.action.portProbeAction.portProbeDetails")
+def _remote_addresses(action: Block, sequence: Block) -> Iterator[str]:
+    peers = [value_at(action[name], "remoteIpDetails") for name in _PEERS if name in action]
+    probes = rows_at(action, "portProbeAction.portProbeDetails")
     peers += [value_at(probe, "remoteIpDetails") for probe in probes]
     for peer in peers:
         yield text_at(peer, "ipAddressV4")
         yield text_at(peer, "ipAddressV6")
-    sources = value_at(view, "service.action.kubernetesApiCallAction.sourceIPs")
+    sources = value_at(action, "kubernetesApiCallAction.sourceIPs")
     yield from (text for text in sources if isinstance(text, str)) if isinstance(sources, list) else ()
-    for endpoint in rows_at(view, "service.detection.sequence.endpoints"):
+    for endpoint in rows_at(sequence, "endpoints"):
         yield text_at(endpoint, "ip")

@@ -16,20 +16,22 @@ caller_families, act_families: families that say who called, and those that say 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
 from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
-from enricher.enrichment.finding_type import TypeMeaning, TypeName, parse_type
+from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.tag import Entry, lowered
 from enricher.finding.api_calls import Call, calls_of
 from enricher.finding.event import Finding
+from enricher.finding.fields import block_at, number_of, text_of
 from enricher.finding.kubernetes_call import read_request_uri
 from enricher.finding.paths import ANY_ITEM, MOST_ITEMS, Scalar, Shown, scalar, shown
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
+from enricher.mapping.type_name import TypeName, parse_type
 
 #: Maximum number of entries from evidence in one finding.
 MAX_ENTRIES = 5
@@ -69,18 +71,24 @@ class _Match(NamedTuple):
     call: Call | None = None
 
 
-def find_evidence(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[Entry, ...]:
+def find_evidence(
+    finding: Finding, record: Record | None, mapping: AttackMapping, calls: Sequence[Call] | None = None
+) -> tuple[Entry, ...]:
     """Return the entries that the finding's content supports, at most MAX_ENTRIES.
 
     First those whose tactic is the type's aim (`TypeMeaning.is_aim`), within that the strongest.
-    record: the mapping record of the finding type, None for an unknown type.
+    record: the mapping record of the finding type, None for an unknown type; calls: the finding's, read here
+    if None.
     """
     tables = mapping.evidence
     if not tables:
         return ()
     name = parse_type(record.type if record else finding.type)
     meaning = TypeMeaning.of(record.type if record else finding.type, record, tables)
-    matches = [*_match_calls(finding, meaning, tables), *_match_fields(finding, name, tables)]
+    calls = calls_of(finding) if calls is None else calls
+    matches = [*_match_calls(finding, calls, meaning, tables), *_match_fields(finding, name, tables)]
+    if not matches:
+        return ()
     failure = _cluster_failure(finding)
     # A family that describes only the caller leaves the tactic of the call to the purpose.
     by_caller = bool(meaning.purpose_tactics) and name.family in tables.get("caller_families", ())
@@ -89,10 +97,12 @@ def find_evidence(finding: Finding, record: Record | None, mapping: AttackMappin
     return _merge([entry for _, entry in ranked])
 
 
-def _match_calls(finding: Finding, meaning: TypeMeaning, tables: Mapping[str, Any]) -> Iterator[_Match]:
+def _match_calls(
+    finding: Finding, calls: Sequence[Call], meaning: TypeMeaning, tables: Mapping[str, Any]
+) -> Iterator[_Match]:
     about = finding.text("service.action.awsApiCallAction.serviceName")
     seen = set()
-    for call in calls_of(finding):
+    for call in calls:
         number = find_reviewed(call, about, tables)
         by_name = number is None
         if number is None and (number := find_by_name(call.name, tables)) is None:
@@ -128,11 +138,11 @@ def _with_request_parts(finding: Finding) -> tuple[Mapping[str, Any], dict[str, 
 
     Many EKS findings have only verb and URI. Also returns field -> the URI, the evidence in its place.
     """
-    call = finding.at(_CLUSTER)
-    uri = finding.text(f"{_CLUSTER}.requestUri")
-    parts = read_request_uri(uri) if uri and isinstance(call, dict) else None
+    call = block_at(finding.view, _CLUSTER)
+    uri = text_of(call.get("requestUri"))
+    parts = read_request_uri(uri) if uri else None
     source = shown(f"{_CLUSTER}.requestUri", uri)
-    if parts is None or source is None or finding.text(f"{_CLUSTER}.resource") not in ("", parts.resource):
+    if parts is None or source is None or text_of(call.get("resource")) not in ("", parts.resource):
         return finding.view, {}
     stated = {"resource": parts.resource, "subresource": parts.subresource}
     stated |= {"namespace": parts.namespace, "resourceName": parts.name}
@@ -212,14 +222,13 @@ def choose_reading(rule: Rule, meaning: TypeMeaning) -> list[Any]:
 
 def _cluster_failure(finding: Finding) -> Shown | None:
     """Return the HTTP status of a Kubernetes API call that failed (400 or above), else None."""
-    path = f"{_CLUSTER}.statusCode"
-    failed = (finding.number(path) or 0) >= 400
-    return shown(path, finding.at(path)) if failed else None
+    status = block_at(finding.view, _CLUSTER).get("statusCode")
+    failed = status is not None and (number_of(status) or 0) >= 400
+    return shown(f"{_CLUSTER}.statusCode", status) if failed else None
 
 
-def call_failed(finding: Finding) -> bool:
+def call_failed(finding: Finding, calls: Sequence[Call]) -> bool:
     """Return whether every call of the finding failed, so that it shows only attempts."""
-    calls = calls_of(finding)
     return all(call.error for call in calls) if calls else _cluster_failure(finding) is not None
 
 

@@ -19,6 +19,8 @@ SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 #: DynamoDB's item size limit of 400 KB:
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MAX_FACTS, MAX_FACT_LENGTH = 100, 128
+#: Maximum number of new values of one kind that are named in what an update changed.
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class FindingState:
 
     updated_at: as GuardDuty wrote it; severity: a label of SEVERITIES; techniques: ATT&CK IDs;
     addresses: remote IP addresses and domains; principals: the actors that the finding names;
-    severity_at: `updatedAt` of the update that `severity` is from, "" if that is `updated_at`.
+    severity_at: `updatedAt` of the update that `severity` is from, "" if that is `updated_at`; told: what was
+    said of the update `updated_at` to have changed, "" if nothing was.
     """
 
     updated_at: str = ""
@@ -37,6 +40,7 @@ class FindingState:
     addresses: tuple[str, ...] = ()
     principals: tuple[str, ...] = ()
     severity_at: str = ""
+    told: str = ""
 
     @classmethod
     def of(cls, enriched: EnrichedFinding) -> FindingState:
@@ -64,8 +68,11 @@ class FindingState:
             return None
         techniques, addresses, principals = (_distinct(item) for item in lists if isinstance(item, list))
         updated_at, severity, severity_at = map(str, texts)
-        archived = data.get("archived") is True
-        return cls(updated_at, severity, archived, techniques, addresses, principals, severity_at)
+        archived, told = data.get("archived") is True, data.get("told")
+        return cls(
+            updated_at, severity, archived, techniques, addresses, principals, severity_at,
+            told if isinstance(told, str) else "",
+        )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
         """Return the state as a JSON object, as the deduplication table stores it."""
@@ -77,6 +84,7 @@ class FindingState:
             "techniques": list(self.techniques),
             "addresses": list(self.addresses),
             "principals": list(self.principals),
+            "told": self.told,
         }
 
 
@@ -98,6 +106,36 @@ def material_changes(before: FindingState, after: FindingState) -> list[str]:
     if before.archived and not after.archived and is_later(after.updated_at, before.updated_at):
         reasons.append("unarchived")
     return reasons
+
+
+def describe_changes(before: FindingState, after: FindingState) -> str:
+    """Return what an update changed, for people: "severity LOW to HIGH; new remote address 203.0.113.77".
+
+    A redelivered update is described as it was the first time. "" where nothing is known to have changed. A
+    value that was cut for storage is not named.
+    """
+    if before.updated_at == after.updated_at:
+        return before.told
+    changes = []
+    # An older update that arrives late changes nothing that was sent since.
+    later = is_later(after.updated_at, before.updated_at)
+    if later and before.severity and after.severity != before.severity:
+        changes.append(f"severity {before.severity} to {after.severity}")
+    if later and before.archived != after.archived:
+        changes.append("archived" if after.archived else "no longer archived")
+    for kind, known, seen in (
+        ("remote address", before.addresses, after.addresses),
+        ("principal", before.principals, after.principals),
+        ("technique", before.techniques, after.techniques),
+    ):
+        new = [value for value in seen if value not in known]
+        named = [value for value in new if not is_cut(value)][:MAX_NAMED]
+        if named:
+            more = f" and {len(new) - len(named)} more" if len(new) > len(named) else ""
+            changes.append(f"new {kind} {', '.join(named)}{more}")
+        elif new:
+            changes.append(f"new {kind}")
+    return "; ".join(changes)
 
 
 def merge_states(before: FindingState, after: FindingState) -> FindingState:
@@ -122,7 +160,8 @@ def note_archived(before: FindingState, after: FindingState) -> FindingState:
     Otherwise a later unarchiving could not be detected.
     """
     if after.archived and not before.archived and is_later(after.updated_at, before.updated_at):
-        return replace(before, updated_at=after.updated_at, archived=True, severity_at=_severity_time(before))
+        time = _severity_time(before)
+        return replace(before, updated_at=after.updated_at, archived=True, severity_at=time, told="")
     return before
 
 
@@ -149,6 +188,11 @@ def _distinct(values: Iterable[object]) -> tuple[str, ...]:
     """Return the last MAX_FACTS distinct texts in order, none longer than MAX_FACT_LENGTH."""
     texts = dict.fromkeys(_short(value) for value in values if isinstance(value, str) and value)
     return tuple(texts)[-MAX_FACTS:]
+
+
+def is_cut(text: str) -> bool:
+    """Return whether a stored value is a cut one with a hash, which says nothing to people."""
+    return len(text) == MAX_FACT_LENGTH and text[-17] == "#"
 
 
 def _short(text: str) -> str:

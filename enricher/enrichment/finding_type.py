@@ -1,33 +1,14 @@
-"""Parse a finding type and score how well a reading of the evidence fits its tactics."""
+"""Score how well a reading of the evidence fits its tactics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from enricher.attack.catalog import Pair, parent_id
 from enricher.mapping.model import Record
-
-
-class TypeName(NamedTuple):
-    """The parts of a finding type `Purpose:Resource/Family.Mechanism!Artifact`.
-
-    rest: everything after the slash. Format:
-    https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-format.html
-    """
-
-    purpose: str
-    resource: str
-    family: str
-    rest: str
-
-
-def parse_type(finding_type: str) -> TypeName:
-    """Split a finding type into its parts; a missing part is ""."""
-    purpose, _, tail = finding_type.partition(":")
-    resource, _, rest = tail.partition("/")
-    return TypeName(purpose, resource, rest.partition("!")[0].partition(".")[0], rest)
+from enricher.mapping.type_name import parse_type
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,25 +15,30 @@ from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.guardduty_attack import find_native
 from enricher.enrichment.tag import Entry, lowered, surer
 from enricher.enrichment.unknown_type import read_type
+from enricher.finding.api_calls import Call, calls_of
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping, Record
 
 
-def decide_entries(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[Entry, ...]:
+def decide_entries(
+    finding: Finding, record: Record | None, mapping: AttackMapping, calls: Sequence[Call] | None = None
+) -> tuple[Entry, ...]:
     """Return the entries of a finding, the primary one first.
 
-    record: the mapping record of the finding type, None for an unknown type.
+    record: the mapping record of the finding type, None for an unknown type; calls: the finding's, read here
+    if None.
     """
     stated = find_native(finding, mapping, record)
     if record and not record.pairs:
         # A record without entries is a deliberate decision: evidence must not override it, and an override
         # without entries leaves the finding untagged.
         return () if record.is_override else combine_entries(stated)
-    evidence = find_evidence(finding, record, mapping)
+    calls = calls_of(finding) if calls is None else calls
+    evidence = find_evidence(finding, record, mapping, calls)
     own = entries_of(record) if record else read_type(finding.type, mapping)
     if record and record.is_override:
         return combine_entries(own, stated, evidence)
-    if call_failed(finding):
+    if call_failed(finding, calls):
         own = tuple(_attempted(entry) for entry in own)
     ruled_out = {technique for entry in evidence for technique in entry.rules_out}
     own = tuple(entry for entry in own if not _is_ruled_out(entry.pair, ruled_out))

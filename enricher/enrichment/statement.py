@@ -19,25 +19,41 @@ _NAME_LIMIT = 60
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the sentence is made of. short: maximum characters of a name in a short sentence, or 0."""
+    """What the sentence is made of, each name sanitised and cut; "" for what the finding does not show.
+
+    short: maximum characters of a name in a short sentence, or 0; address: the first remote address or
+    domain, and how many others there are.
+    """
 
     finding: Finding
     context: Context
     short: int
+    resource: str
+    actor: str
+    address: str
+    process: str
+
+    @classmethod
+    def of(cls, finding: Finding, context: Context, short: int) -> _Facts:
+        limit = short or _NAME_LIMIT
+        principal = next(iter(context.principals), None)
+        addresses = dict.fromkeys(it.remote.ip or it.remote.domain for it in context.connections)
+        first, *others = addresses or [""]
+        address = single_line(first, limit) if first else ""
+        process = context.process
+        path = (process.path or process.name) if process else ""
+        return cls(
+            finding,
+            context,
+            short,
+            resource=_resource_name(finding, context, short),
+            actor=single_line(principal.name or principal.uid, limit) if principal else "",
+            address=f"{address} and {len(others)} more" if others else address,
+            process=single_line(path.rpartition("/")[2] or path if short else path, limit) if path else "",
+        )
 
     def name(self, text: str) -> str:
         return single_line(text, self.short or _NAME_LIMIT)
-
-    @property
-    def resource(self) -> str:
-        """Return the affected resource: an instance with its Name tag, any other by its name."""
-        resource = main_resource(self.finding.view, self.context.resources)
-        if resource is None:
-            return self.name(self.finding.text("resource.resourceType")) or "unnamed resource"
-        short_name = resource.short_name
-        if resource.kind != "AWS::EC2::Instance" or resource.name in ("", short_name):
-            return self.name(short_name)
-        return self.name(resource.name if self.short else f"{short_name} ({resource.name})")
 
     @property
     def workload(self) -> str:
@@ -49,26 +65,20 @@ class _Facts:
         return self.name(name) if self.short else f"{self.name(name)} on {self.resource}"
 
     @property
-    def actor(self) -> str:
-        principal = next(iter(self.context.principals), None)
-        return self.name(principal.name or principal.uid) if principal else ""
-
-    @property
     def peer(self) -> Connection | None:
         return next(iter(self.context.connections), None)
 
-    @property
-    def address(self) -> str:
-        """Return the first remote address or domain, and how many others there are."""
-        names = dict.fromkeys(it.remote.ip or it.remote.domain for it in self.context.connections)
-        first, *others = names or [""]
-        return f"{self.name(first)} and {len(others)} more" if others else self.name(first)
 
-    @property
-    def process(self) -> str:
-        process = self.context.process
-        path = (process.path or process.name) if process else ""
-        return self.name(path.rpartition("/")[2] or path if self.short else path)
+def _resource_name(finding: Finding, context: Context, short: int) -> str:
+    """Return the affected resource: an instance with its Name tag, any other by its name."""
+    limit = short or _NAME_LIMIT
+    resource = main_resource(finding.view, context.resources)
+    if resource is None:
+        return single_line(finding.text("resource.resourceType"), limit) or "unnamed resource"
+    short_name = resource.short_name
+    if resource.kind != "AWS::EC2::Instance" or resource.name in ("", short_name):
+        return single_line(short_name, limit)
+    return single_line(resource.name if short else f"{short_name} ({resource.name})", limit)
 
 
 def statement_of(finding: Finding, context: Context, *, short: int = 0) -> str:
@@ -77,7 +87,7 @@ def statement_of(finding: Finding, context: Context, *, short: int = 0) -> str:
     short: for an e-mail subject, the maximum characters of a name. A finding that shows no activity has its
     type and resource.
     """
-    facts = _Facts(finding, context, short)
+    facts = _Facts.of(finding, context, short)
     for describe in _DESCRIBERS:
         if text := describe(facts):
             return text

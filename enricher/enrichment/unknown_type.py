@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from enricher.attack.catalog import Pair
 from enricher.attack.lookup import Lookup, choose
-from enricher.enrichment.finding_type import parse_type
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import AttackMapping
+from enricher.mapping.type_name import parse_type
 
 _BY_NAME = "This finding type is not in the mapping yet; its name contains the name of the technique."
 _BY_COUNTERPART = (
@@ -61,11 +61,14 @@ def _read_counterpart(finding_type: str, mapping: AttackMapping) -> Iterator[Ent
     name = parse_type(finding_type)
     if not name.family or name.family in mapping.evidence.get("caller_families", ()):
         return
-    for exact in (True, False):
-        for key, record in mapping.records.items():
-            other = parse_type(key)
-            same = other.rest == name.rest if exact else other.family == name.family
-            if same and other.purpose == name.purpose and record.pairs and not record.retired:
+    index = mapping.index
+    for counterparts in (
+        index.by_rest.get((name.purpose, name.rest), ()),
+        index.by_family.get((name.purpose, name.family), ()),
+    ):
+        for key in counterparts:
+            record = mapping.records[key]
+            if record.pairs and not record.retired:
                 rationale = _BY_COUNTERPART.replace("{counterpart}", key)
                 for pair in record.pairs:
                     yield Entry(pair, "low", "threat-purpose", rationale)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enricher.finding.event import Finding
+from enricher.finding.fields import Block, block_at, value_at
 from enricher.finding.paths import MOST_ITEMS, Shown, shown, walk
 
 ACTION = "service.action.awsApiCallAction"
@@ -68,21 +69,19 @@ def calls_of(finding: Finding) -> list[Call]:
 
 
 def _every_call(finding: Finding) -> Iterator[Call]:
-    action = finding.at(ACTION)
-    service = ""
-    if isinstance(action, dict):
-        service = _text(action.get("serviceName"))
-        yield from _read_action(action, service)
-    yield from _read_anomalous(finding.at(ANOMALOUS))
-    yield from _read_names(finding.at(COUNTED), ["[]", "name"], COUNTED)
-    detection = finding.at("service.detection")
-    if isinstance(detection, dict):
+    service = block_at(finding.view, "service")
+    if action := block_at(service, "action.awsApiCallAction"):
+        yield from _read_action(action, _text(action.get("serviceName")))
+    if extra := block_at(service, "additionalInfo"):
+        yield from _read_anomalous(value_at(extra, "anomalies.anomalousAPIs"))
+        yield from _read_names(extra.get("apiCalls"), ["[]", "name"], COUNTED)
+    if detection := block_at(service, "detection"):
         yield from _read_anomaly(detection.get("anomaly"))
         if finding.text("resource.resourceType") != "AttackSequence":
             yield from _read_signals(finding.at(SIGNALS))
 
 
-def _read_action(action: dict[str, Any], service: str) -> Iterator[Call]:
+def _read_action(action: Block, service: str) -> Iterator[Call]:
     api, error, caller = (_text(action.get(key)) for key in ("api", "errorCode", "callerType"))
     if not api:
         return

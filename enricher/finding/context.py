@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from enricher.finding.api_calls import SIGNALS, calls_of
 from enricher.finding.api_calls import Call as ApiCall
+from enricher.finding.api_calls import calls_of
 from enricher.finding.event import Finding
 from enricher.finding.facts import Fact, read_facts
-from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
+from enricher.finding.fields import Block, block_at, rows_at, text_at, time_at, whole_at
 from enricher.finding.kubernetes_call import request_of
-from enricher.finding.logins import Logins, read_logins
+from enricher.finding.logins import Logins, read_logins, read_users
 from enricher.finding.malware import Threat, read_threats
 from enricher.finding.network import Connection, read_connections
 from enricher.finding.resources import Resource, read_resources
@@ -58,7 +58,7 @@ class Context:
     """What a finding shows; every field may be empty. The first item of a tuple is the main one.
 
     calls: every AWS API call with its outcome, `call` included; signals: the names of an attack sequence's
-    signals; remote_account: the ID of the caller's account; facts: the further facts, see `Fact`.
+    signals; remote_account: the ID of the caller's account; view: the finding's detail.
     """
 
     connections: tuple[Connection, ...]
@@ -74,14 +74,19 @@ class Context:
     process: Process | None
     parent: Process | None
     containers: tuple[Container, ...]
-    facts: tuple[Fact, ...]
     blocked: bool
+    view: Block = field(repr=False, compare=False)
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Return the further facts, read anew at each access: formats without prose do not need them."""
+        return (*read_runtime_facts(self.view), *_call_facts(self.calls), *read_facts(self.view))
 
     @property
     def command_line(self) -> str:
         """Return the command line of the process; "" if the finding shows none."""
         path = f"{CONTEXT}.commandLineExample"
-        return next((fact.values[0] for fact in self.facts if fact.path == path), "")
+        return next((fact.values[0] for fact in read_runtime_facts(self.view) if fact.path == path), "")
 
     @property
     def container(self) -> Container | None:
@@ -92,29 +97,31 @@ class Context:
 def read_context(finding: Finding) -> Context:
     """Return the context of a finding. Never raises: values of an unexpected type are left out."""
     view = finding.view
-    runtime = value_at(view, "service.runtimeDetails.process")
-    logins = isinstance(value_at(view, "service.action.rdsLoginAttemptAction"), dict)
-    calls = calls_of(finding)
+    service = block_at(view, "service")
+    action, detection = block_at(service, "action"), block_at(service, "detection")
+    process = block_at(service, "runtimeDetails.process")
+    logins = isinstance(action.get("rdsLoginAttemptAction"), dict)
     return Context(
         connections=tuple(read_connections(view)),
-        principals=tuple(dict.fromkeys(_principals(view))),
+        principals=tuple(dict.fromkeys(_principals(view, detection))),
         resources=tuple(dict.fromkeys(read_resources(view))),
         threats=tuple(dict.fromkeys(read_threats(view))),
-        call=_call(view),
-        calls=tuple(calls),
+        call=_call(view, action),
+        calls=tuple(calls_of(finding)),
         logins=read_logins(view) if logins else None,
-        signals=tuple(text_at(row, "name") for row in rows_at(view, SIGNALS, 100)),
-        remote_account=text_at(view, "service.action.awsApiCallAction.remoteAccountDetails.accountId"),
-        domain=_domain(view),
-        process=read_process(runtime),
-        parent=read_parent(runtime),
-        containers=tuple(dict.fromkeys(_containers(view))),
-        facts=(*read_runtime_facts(view), *_call_facts(calls), *read_facts(view)),
-        blocked=any(
-            finding.flag(f"service.action.{action}.blocked")
-            for action in ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
-        ),
+        signals=tuple(text_at(row, "name") for row in rows_at(detection, "sequence.signals", 100)),
+        remote_account=text_at(action, "awsApiCallAction.remoteAccountDetails.accountId"),
+        domain=_domain(action),
+        process=read_process(process) if process else None,
+        parent=read_parent(process) if process else None,
+        containers=tuple(dict.fromkeys(_containers(block_at(view, "resource")))),
+        blocked=any(finding.flag(f"service.action.{name}.blocked") for name in _BLOCKED if name in action),
+        view=view,
     )
+
+
+#: Actions that GuardDuty states as blocked or not.
+_BLOCKED = ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
 
 
 def moment_of(finding: Finding) -> datetime:
@@ -124,29 +131,30 @@ def moment_of(finding: Finding) -> datetime:
     return next(filter(None, moments), datetime.fromtimestamp(0, UTC))
 
 
+_CALLER = ("userName", "principalId", "userType", "accessKeyId")
 _ACTOR = ("user.name", "user.uid", "user.type", "user.credentialUid")
 
 
-def _principals(view: Block) -> list[Principal]:
-    key = value_at(view, "resource.accessKeyDetails")
-    actors = rows_at(view, "service.detection.sequence.actors", 100)
-    user = value_at(view, "resource.kubernetesDetails.kubernetesUserDetails")
-    found = [
-        Principal(*(text_at(key, name) for name in ("userName", "principalId", "userType", "accessKeyId"))),
-        Principal(text_at(user, "username"), text_at(user, "uid")),
-        *(Principal(name) for name in read_logins(view).users),
-        *(Principal(*(text_at(row, name) for name in _ACTOR)) for row in actors),
-    ]
+def _principals(view: Block, detection: Block) -> list[Principal]:
+    resource = block_at(view, "resource")
+    found: list[Principal] = []
+    if key := block_at(resource, "accessKeyDetails"):
+        found.append(Principal(*(text_at(key, name) for name in _CALLER)))
+    if user := block_at(resource, "kubernetesDetails.kubernetesUserDetails"):
+        found.append(Principal(text_at(user, "username"), text_at(user, "uid")))
+    found += [Principal(name) for name in read_users(view)]
+    actors = rows_at(detection, "sequence.actors", 100)
+    found += [Principal(*(text_at(row, name) for name in _ACTOR)) for row in actors]
     return [principal for principal in found if principal.name or principal.uid]
 
 
-def _call(view: Block) -> Call | None:
-    api = value_at(view, "service.action.awsApiCallAction")
+def _call(view: Block, action: Block) -> Call | None:
+    api = action.get("awsApiCallAction")
     if operation := text_at(api, "api"):
         return Call(
             operation, text_at(api, "serviceName"), text_at(api, "errorCode"), text_at(api, "userAgent")
         )
-    api = value_at(view, "service.action.kubernetesApiCallAction")
+    api = action.get("kubernetesApiCallAction")
     if verb := text_at(api, "verb"):
         request = request_of(view)
         resource = "/".join(filter(None, (request.resource, request.subresource)))
@@ -157,7 +165,7 @@ def _call(view: Block) -> Call | None:
     return None
 
 
-def _call_facts(calls: list[ApiCall]) -> Iterator[Fact]:
+def _call_facts(calls: Sequence[ApiCall]) -> Iterator[Fact]:
     """Yield the calls with their outcome as one fact, if the finding has more than the one it reports on."""
     if len(calls) > 1:
         outcomes = (f" ({call.error})" if call.error else "" for call in calls)
@@ -169,19 +177,23 @@ def _call_facts(calls: list[ApiCall]) -> Iterator[Fact]:
         yield Fact("service.action.calls", "Calls", tuple(texts))
 
 
-def _domain(view: Block) -> str:
-    action = value_at(view, "service.action")
-    return (
-        text_at(action, "dnsRequestAction.domain")
-        or text_at(action, "dnsRequestAction.domainWithSuffix")
-        or text_at(action, "awsApiCallAction.domainDetails.domain")
-    )
+def _domain(action: Block) -> str:
+    if request := block_at(action, "dnsRequestAction"):
+        domain = text_at(request, "domain") or text_at(request, "domainWithSuffix")
+        if domain:
+            return domain
+    return text_at(action, "awsApiCallAction.domainDetails.domain")
 
 
-def _containers(view: Block) -> Iterator[Container]:
-    lists = ("ecsClusterDetails.taskDetails", "kubernetesDetails.kubernetesWorkloadDetails")
-    rows = [row for path in lists for row in rows_at(view, f"resource.{path}.containers")]
-    for block in (value_at(view, "resource.containerDetails"), *rows):
+_CONTAINERS = (
+    "ecsClusterDetails.taskDetails.containers",
+    "kubernetesDetails.kubernetesWorkloadDetails.containers",
+)
+
+
+def _containers(resource: Block) -> Iterator[Container]:
+    blocks = [block_at(resource, "containerDetails")] if "containerDetails" in resource else []
+    for block in (*blocks, *(row for path in _CONTAINERS for row in rows_at(resource, path))):
         container = Container(*(text_at(block, key) for key in ("id", "name", "image", "containerRuntime")))
         if container.id or container.name or container.image:
             yield container

@@ -160,7 +160,7 @@ class Finding:
 def read_json(text: str | bytes) -> Any:
     """Parse JSON; raise MalformedEvent, with line and column, if the text is not valid JSON."""
     try:
-        return json.loads(text, parse_constant=_reject_constant)
+        return _parse(text)
     except RecursionError:
         raise MalformedEvent("not readable JSON: nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -171,6 +171,18 @@ def read_json(text: str | bytes) -> Any:
 
 def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
+
+
+# json.loads builds a decoder for every text if it is given an option.
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
+
+
+def _parse(text: str | bytes) -> Any:
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    elif text.startswith("\ufeff"):
+        raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+    return _DECODER.decode(text)
 
 
 def _camel_case_view(detail: dict[str, Any]) -> dict[str, Any]:

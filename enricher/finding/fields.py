@@ -19,16 +19,26 @@ _LONGEST_ADDRESS = 64
 Block = Mapping[str, Any]
 
 
+# The paths are those of the code: a few hundred.
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
 def value_at(block: object, path: str) -> Any:
     """Return the value at a dotted path; None if absent."""
-    if not isinstance(block, dict):
-        return None
     value: Any = block
-    for key in path.split("."):
+    for key in _steps(path):
         if not isinstance(value, dict):
             return None
         value = value.get(key)
     return value
+
+
+def block_at(block: object, path: str) -> Block:
+    """Return the object at a dotted path; {} for anything else."""
+    value = value_at(block, path)
+    return value if isinstance(value, dict) else {}
 
 
 def text_of(value: object) -> str:
@@ -58,12 +68,17 @@ def number_of(value: object) -> float | None:
 
 def text_at(block: object, path: str) -> str:
     """Return the string or number at a path, cut to TEXT_LIMIT characters; "" for anything else."""
-    return text_of(value_at(block, path))[:TEXT_LIMIT]
+    value = value_at(block, path)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else text_of(value)
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT]
 
 
 def number_at(block: object, path: str) -> float | None:
     """Return the finite number at a path, also from a string; None for anything else."""
-    number = number_of(value_at(block, path))
+    value = value_at(block, path)
+    number = None if value is None else number_of(value)
     return None if number is None else float(number)
 
 

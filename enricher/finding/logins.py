@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enricher.finding.fields import Block, rows_at, text_at, whole_at
 
 _ROWS = "service.action.rdsLoginAttemptAction.LoginAttributes"
+_ROWS_ALSO = "service.action.rdsLoginAttemptAction.loginAttributes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,18 @@ class Logins:
 
 def read_logins(view: Block) -> Logins:
     """Return the log-in attempts that a finding's detail states, which may be none."""
-    rows = rows_at(view, _ROWS) or rows_at(view, _ROWS.replace(".Login", ".login"))
-    user = text_at(view, "resource.rdsDbUserDetails.user")
-    users = dict.fromkeys([*(text_at(row, "user") for row in rows), user])
-    return Logins(tuple(filter(None, users)), _total(rows, "failed"), _total(rows, "successful"))
+    rows = _rows(view)
+    return Logins(read_users(view), _total(rows, "failed"), _total(rows, "successful"))
+
+
+def read_users(view: Block) -> tuple[str, ...]:
+    """Return the distinct database users that a finding's detail names."""
+    names = (*(text_at(row, "user") for row in _rows(view)), text_at(view, "resource.rdsDbUserDetails.user"))
+    return tuple(filter(None, dict.fromkeys(names)))
+
+
+def _rows(view: Block) -> list[Block]:
+    return rows_at(view, _ROWS) or rows_at(view, _ROWS_ALSO)
 
 
 def _total(rows: list[Block], how: str) -> int | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from enricher.finding.fields import (
     Block,
     address_at,
     address_of,
+    block_at,
     number_at,
     rows_at,
     text_at,
@@ -51,44 +53,44 @@ class Connection:
     action: str = ""
 
 
+_CALLERS = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
 _OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
 
 
 def read_connections(view: Block) -> list[Connection]:
     """List the connections in a finding's detail, those of the action before those of an attack sequence."""
-    action = value_at(view, "service.action")
-    network = value_at(action, "networkConnectionAction")
-    callers = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
+    action = block_at(view, "service.action")
     found = [
-        *(
-            Connection(_endpoint(action[name], "remote"), outbound=False, action=name)
-            for name in (callers if isinstance(action, dict) else ())
-            if name in action
-        ),
-        Connection(
-            _endpoint(network, "remote"),
-            _endpoint(network, "local"),
-            _OUTBOUND.get(text_at(network, "connectionDirection")),
-            text_at(network, "protocol"),
-            "networkConnectionAction",
-        ),
-        *(
+        Connection(_endpoint(action[name], "remote"), outbound=False, action=name)
+        for name in _CALLERS
+        if name in action
+    ]
+    if network := block_at(action, "networkConnectionAction"):
+        found.append(
             Connection(
-                _endpoint(probe, "remote"),
-                _endpoint(probe, "local"),
-                outbound=False,
-                action="portProbeAction",
+                _endpoint(network, "remote"),
+                _endpoint(network, "local"),
+                _OUTBOUND.get(text_at(network, "connectionDirection")),
+                text_at(network, "protocol"),
+                "networkConnectionAction",
             )
-            for probe in rows_at(action, "portProbeAction.portProbeDetails")
-        ),
-        *(
-            Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
-            for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
-        ),
+        )
+    found += [
+        Connection(
+            _endpoint(probe, "remote"),
+            _endpoint(probe, "local"),
+            outbound=False,
+            action="portProbeAction",
+        )
+        for probe in rows_at(action, "portProbeAction.portProbeDetails")
+    ]
+    found += [
+        Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
+        for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
     ]
     found = [connection for connection in found if connection.remote.ip or connection.remote.domain]
-    known = {connection.remote.ip for connection in found}
     sources = value_at(action, "kubernetesApiCallAction.sourceIPs")
+    known = {connection.remote.ip for connection in found} if sources else set()
     for source in sources[:_MAX_ENDPOINTS] if isinstance(sources, list) else ():
         # Findings as they arrive often state the caller's address only here.
         if (ip := address_of(source)) and ip not in known:
@@ -125,14 +127,22 @@ def _endpoint(block: object, side: str) -> Endpoint:
         ip=address_at(details, "ipAddressV4") or address_at(details, "ipAddressV6"),
         port=whole_at(port, "port", 65_535),
         port_name="" if port_name == "Unknown" else port_name,
-        city=text_at(details, "city.cityName"),
-        country=text_at(details, "country.countryName"),
-        country_code=text_at(details, "country.countryCode"),
-        latitude=_degrees(details, "geoLocation.lat", 90),
-        longitude=_degrees(details, "geoLocation.lon", 180),
-        asn=whole_at(details, "organization.asn", 2**32 - 1),
-        network=text_at(details, "organization.asnOrg"),
+        **(_place(details) if details else {}),
     )
+
+
+def _place(details: object) -> dict[str, Any]:
+    country, location = block_at(details, "country"), block_at(details, "geoLocation")
+    organization = block_at(details, "organization")
+    return {
+        "city": text_at(details, "city.cityName"),
+        "country": text_at(country, "countryName"),
+        "country_code": text_at(country, "countryCode"),
+        "latitude": _degrees(location, "lat", 90),
+        "longitude": _degrees(location, "lon", 180),
+        "asn": whole_at(organization, "asn", 2**32 - 1),
+        "network": text_at(organization, "asnOrg"),
+    }
 
 
 def _sequence_endpoint(row: Block) -> Endpoint:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from enricher.finding.fields import Block, rows_at, text_at, value_at
+from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
 
 #: Maximum number of resources of an attack sequence that are read.
 MAX_RESOURCES = 100
@@ -142,6 +142,12 @@ KINDS = (
     Kind("AWS::Bedrock::Prompt", "Other", "BEDROCK_PROMPT"),
     Kind("AWS::SageMaker::Endpoint", "Other", "SAGEMAKER_ENDPOINT"),
 )
+_IN_RESOURCE = tuple((kind.block.partition(".")[0], kind) for kind in KINDS if kind.block)
+_BY_TYPE = {
+    stated: frozenset(kind.name for kind in KINDS if stated in kind.types)
+    for it in KINDS
+    for stated in it.types
+}
 _BY_SEQUENCE = {kind.sequence: kind for kind in KINDS if kind.sequence}
 _BY_NAME = {kind.name: kind for kind in KINDS}
 _OBJECT = _BY_NAME["AWS::S3::Object"]
@@ -175,8 +181,8 @@ class Resource:
 def read_resources(view: Block) -> list[Resource]:
     """List the affected resources, then those of an attack sequence, without those that lack id and name."""
     found = []
-    resource = value_at(view, "resource")
-    for kind in KINDS if isinstance(resource, dict) else ():
+    resource = block_at(view, "resource")
+    for kind in [kind for member, kind in _IN_RESOURCE if member in resource]:
         for row in _rows(resource, kind):
             name = text_at(row, kind.label) if kind.label else name_tag(row)
             found.append(Resource(kind.name, text_at(row, kind.uid), name))
@@ -191,7 +197,7 @@ def read_resources(view: Block) -> list[Resource]:
 def main_resource(view: Block, resources: tuple[Resource, ...]) -> Resource | None:
     """Return the resource that the finding is about: of the kind of `resourceType`, else the first one."""
     stated = text_at(view, "resource.resourceType")
-    names = {kind.name for kind in KINDS if stated in kind.types}
+    names = _BY_TYPE.get(stated, frozenset())
     # The access key is the caller's in most findings: what it acted on comes first, if the finding names it.
     others = sorted(resources, key=lambda resource: resource.kind == "AWS::IAM::AccessKey")
     of_kind = (resource for resource in resources if resource.kind in names)
@@ -204,8 +210,6 @@ def name_tag(block: object) -> str:
 
 
 def _rows(resource: Block, kind: Kind) -> list[Block]:
-    if not kind.block or kind.block.partition(".")[0] not in resource:
-        return []
     block = value_at(resource, kind.block)
     return rows_at(resource, kind.block) if isinstance(block, list) else [block] if block else []
 

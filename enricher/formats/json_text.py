@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from enricher.formats.base import TooLarge
 
-# SQS and SNS reject characters outside XML 1.0; json.dumps with ensure_ascii=False leaves these unescaped.
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_REJECTED = re.compile("[\ud800-\udfff\ufffe\uffff]")
+# json.dumps builds an encoder for every value if it is given an option.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def dump_json(value: object) -> str:
@@ -20,14 +19,29 @@ def dump_json(value: object) -> str:
     Raise TooLarge for Infinity and NaN, which JSON cannot represent, and for values nested too deeply.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        if _REJECTED.search(text):
-            text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(value)
+        if not _is_accepted(text):
+            text = _ASCII_ENCODER.encode(value)
     except RecursionError:
         raise TooLarge("nested too deeply to serialise as JSON") from None
     except ValueError:
         raise TooLarge("contains a number that JSON cannot represent") from None
     return text
+
+
+def _is_accepted(text: str) -> bool:
+    """Return whether SQS and SNS accept a JSON text.
+
+    They reject characters outside XML 1.0; of these ensure_ascii=False leaves surrogates, U+FFFE and U+FFFF.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a surrogate
+        return False
+    return "\ufffe" not in text and "\uffff" not in text
 
 
 def utf8_size(text: str) -> int:

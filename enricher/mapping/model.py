@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enricher.attack.catalog import Catalogue, Pair
+from enricher.mapping.type_name import TypeIndex, fold
 
 Confidence = Literal["high", "medium", "low"]
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
@@ -94,6 +95,11 @@ class AttackMapping:
     aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
     evidence: Mapping[str, Any] = field(default_factory=dict, repr=False)
     responses: Mapping[str, Response] = field(default_factory=dict, repr=False)
+    index: TypeIndex = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the types, so that a type without a record costs no more than one with a record."""
+        object.__setattr__(self, "index", TypeIndex.of(self.records, self.aliases))
 
     @classmethod
     def load(cls, path: Path | None = None) -> AttackMapping:
@@ -123,12 +129,7 @@ class AttackMapping:
             return finding_type
         if finding_type in self.aliases:
             return self.aliases[finding_type]
-        folded = _fold(finding_type)
-        for known in (self.records, self.aliases):
-            for key in known:
-                if _fold(key) == folded:
-                    return self.aliases.get(key, key)
-        return None
+        return self.index.spellings.get(fold(finding_type))
 
     def with_overrides(self, overrides: Mapping[str, Record]) -> AttackMapping:
         """Return a mapping in which the overrides replace the bundled records, with aliases resolved.
@@ -152,10 +153,6 @@ def _with_facts(record: Record, bundled: Record) -> Record:
         successor=record.successor or bundled.successor,
         response=record.response or bundled.response,
     )
-
-
-def _fold(finding_type: str) -> str:
-    return finding_type.strip().casefold().replace(" ", "/", 1)
 
 
 def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:

@@ -10,10 +10,11 @@ from enricher.attack.catalog import Pair, parent_id
 from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
 from enricher.enrichment.attack_block import attack_block
 from enricher.enrichment.evidence import Rule, choose_reading
-from enricher.enrichment.finding_type import TypeMeaning, parse_type
+from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Confidence
+from enricher.mapping.type_name import parse_type
 
 #: What a pair rests on.
 Kind = Literal["type", "rule", "retired"]

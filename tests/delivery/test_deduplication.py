@@ -48,7 +48,7 @@ SUPPRESSED = "DuplicateSuppressed"
 
 @dataclass
 class Recorder:
-    """A destination that records its deliveries.
+    """A destination that records its deliveries and what each alert says to have changed.
 
     failures: by delivery id, the deliveries to fail; hook: called during each delivery; left: time left at
     each call.
@@ -58,12 +58,14 @@ class Recorder:
     delivered: list[str] = field(default_factory=list)
     hook: Callable[[], None] | None = None
     left: list[float] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
 
     def deliver(self, batch: Sequence[Delivery], time_left: TimeLeft) -> Mapping[str, Failure]:
         """Deliver all but the configured failures."""
         self.left.append(time_left())
         if self.hook:
             self.hook()
+        self.changes += [delivery.enriched.alert["changes"] for delivery in batch]
         self.delivered += [delivery.id for delivery in batch if delivery.id not in self.failures]
         return {delivery.id: self.failures[delivery.id] for delivery in batch if delivery.id in self.failures}
 
@@ -304,7 +306,7 @@ def test_slow_table_is_not_called_again() -> None:
             def respond(**_: Any) -> dict[str, Any]:
                 self.calls += 1
                 now[0] += 3.0
-                return {"ConsumedCapacity": {}}
+                return {"ConsumedCapacity": {}, "Responses": {}, "UnprocessedKeys": {}}
 
             return respond
 
@@ -359,13 +361,11 @@ def test_archived_state_that_cannot_be_stored_is_retried(
 
 
 def test_round_has_one_update_of_a_finding() -> None:
-    """A round must have one delivery of each finding, or of each update in mode every."""
+    """A round must have one delivery of each finding: the next is compared with what it leaves."""
     other = "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/other"
     batch = [delivery("a"), delivery("b", 11), delivery("c", arn=other), delivery("d")]
-    names = [[item.id for item in part] for part in split_round(batch, one_update=False)]
+    names = [[item.id for item in part] for part in split_round(batch)]
     assert [["a", "c"], ["b", "d"]] == names
-    names = [[item.id for item in part] for part in split_round(batch, one_update=True)]
-    assert [["a", "b", "c"], ["d"]] == names
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def counting(client: DynamoDBClient) -> Counter[str]:
     ("mode", "expected"),
     [
         ("material", {"BatchGetItem": 10, "PutItem": 100, "BatchWriteItem": 10}),
-        ("every", {"PutItem": 100, "BatchWriteItem": 10}),
+        ("every", {"BatchGetItem": 10, "PutItem": 100, "BatchWriteItem": 10}),
         ("first", {"PutItem": 100, "BatchWriteItem": 10}),
     ],
 )
@@ -569,3 +569,61 @@ def test_each_message_with_a_sample_passes(client: DynamoDBClient, mode: str) ->
         delivery("b", **changes),
     )
     assert ["a", "b"] == destination.delivered
+
+
+@pytest.mark.parametrize(
+    ("mode", "changes"),
+    [
+        ("material", "new remote address 203.0.113.77"),
+        ("every", "new remote address 203.0.113.77"),
+        ("first", None),
+    ],
+)
+def test_update_says_what_changed(mode: str, changes: str | None, client: DynamoDBClient) -> None:
+    """An update that is sent must say what changed since the last one; a first sight says nothing."""
+    destination = Recorder()
+    wrapped = deduplicating(client, destination, mode)
+    wrapped.deliver([delivery("a")], plenty)
+    wrapped.deliver([delivery("b", 11, address="203.0.113.77")], plenty)
+    assert ["", *([] if changes is None else [changes])] == destination.changes
+
+
+def test_updates_in_one_batch_are_compared_with_each_other(client: DynamoDBClient) -> None:
+    """Two updates of a finding in one batch must each say what changed since the one before."""
+    destination = Recorder()
+    batch = [delivery("a"), delivery("b", 11, severity=8), delivery("c", 12, severity=8)]
+    deduplicating(client, destination, "every").deliver(batch, plenty)
+    assert ["", "severity LOW to HIGH", ""] == destination.changes
+
+
+@pytest.mark.parametrize("mode", ["material", "every"])
+def test_redelivery_says_the_same(mode: str, client: DynamoDBClient) -> None:
+    """An update that failed must say the same when it is redelivered."""
+    destination = Recorder(failures={"b": Failure("busy")})
+    wrapped = deduplicating(client, destination, mode)
+    wrapped.deliver([delivery("a")], plenty)
+    update = delivery("b", 11, severity=8)
+    wrapped.deliver([update], plenty)
+    destination.failures.clear()
+    wrapped.deliver([update], plenty)
+    assert ["", "severity LOW to HIGH", "severity LOW to HIGH"] == destination.changes
+
+
+@pytest.mark.parametrize("mode", ["material", "every"])
+def test_resend_says_nothing(mode: str, client: DynamoDBClient) -> None:
+    """A resend repeats what was sent before: it must not claim that something changed."""
+    destination = Recorder()
+    wrapped = deduplicating(client, destination, mode)
+    wrapped.deliver([delivery("a")], plenty)
+    for key, hour, address in (("b", 10, "192.0.2.1"), ("c", 11, "192.0.2.2")):
+        wrapped.deliver([replace(delivery(key, hour, address), resend="run-1")], plenty)
+    assert ["", "", ""] == destination.changes
+
+
+@pytest.mark.parametrize("mode", ["material", "every", "first"])
+def test_without_the_table_nothing_is_said(mode: str) -> None:
+    """Without the state of before, an alert must not say what changed."""
+    failing: Any = FailingClient(RuntimeError())
+    destination = Recorder()
+    deduplicating(failing, destination, mode).deliver([delivery("a", severity=8)], plenty)
+    assert [""] == destination.changes

@@ -13,6 +13,8 @@ from enricher.enrichment.finding_state import (
     MAX_FACT_LENGTH,
     MAX_FACTS,
     FindingState,
+    _short,
+    describe_changes,
     material_changes,
     merge_states,
     note_archived,
@@ -219,3 +221,45 @@ def test_state_has_what_the_formats_show(
     event = {"detail": {"type": "Recon:EC2/Portscan", "service": {"action": action}}}
     state = FindingState.of(enrich(Finding.from_event(event), mapping))
     assert (addresses, principals) == (state.addresses, state.principals)
+
+
+LONG = _short("x" * 200)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ({"severity": "LOW"}, {"severity": "HIGH"}, "severity LOW to HIGH"),
+        ({"severity": "HIGH"}, {"severity": "LOW"}, "severity HIGH to LOW"),
+        ({"archived": True}, {}, "no longer archived"),
+        (
+            {"addresses": ("192.0.2.1",)},
+            {"addresses": ("192.0.2.1", "203.0.113.7"), "principals": ("IAMUser:eve",)},
+            "new remote address 203.0.113.7; new principal IAMUser:eve",
+        ),
+        ({}, {"addresses": tuple("abcde")}, "new remote address a, b, c and 2 more"),
+        ({}, {"principals": (LONG,)}, "new principal"),
+        ({}, {}, ""),
+    ],
+)
+def test_changes_are_told_in_words(before: dict[str, Any], after: dict[str, Any], changes: str) -> None:
+    """What an update changed must be told; a value that was cut for storage must not be printed."""
+    assert changes == describe_changes(
+        FindingState(updated_at="2026-01-01T00:00:00Z", **before),
+        FindingState(updated_at="2026-01-02T00:00:00Z", **after),
+    )
+
+
+def test_older_update_does_not_change_back() -> None:
+    """An older update that arrives late must not be told as a change of severity."""
+    newer = FindingState(updated_at="2026-01-02T00:00:00Z", severity="HIGH")
+    older = FindingState(updated_at="2026-01-01T00:00:00Z", severity="LOW")
+    assert "" == describe_changes(newer, older)
+
+
+def test_same_update_is_told_as_before() -> None:
+    """A copy of the update whose state is stored must be told as the first time."""
+    state = FindingState(updated_at="2026-01-02T00:00:00Z", severity="HIGH", told="severity LOW to HIGH")
+    stored = FindingState.from_json(state.as_json())
+    assert stored is not None
+    assert "severity LOW to HIGH" == describe_changes(stored, replace(state, told=""))

@@ -10,11 +10,11 @@ import pytest
 from enricher.enrichment.conditions import key_of, meets, words_of
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.evidence import FAILED_CALL, MAX_ENTRIES, ON_BEHALF, find_evidence
-from enricher.enrichment.finding_type import parse_type
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.paths import LONGEST, Shown
 from enricher.mapping.model import CONFIDENCES, AttackMapping
+from enricher.mapping.type_name import parse_type
 from tests import examples
 from tests.enrichment.evidence.findings import finding_of
 

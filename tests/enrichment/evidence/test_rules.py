@@ -12,9 +12,10 @@ import pytest
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.authoring.rule_docs import calls_by_rule, rules_of, words_by_rule
 from enricher.enrichment.evidence import FAILED_CALL, Rule, find_evidence, in_scope
-from enricher.enrichment.finding_type import TypeMeaning, parse_type
+from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping
+from enricher.mapping.type_name import parse_type
 from tests.enrichment.evidence.findings import at_place, finding_of
 
 EXAMPLES = {
