@@ -32,6 +32,7 @@ ALLOWED = {
     "delivery": ("destinations", "enrichment", "mapping", "finding"),
     "authoring": ("enrichment", "mapping", "attack", "finding"),
     "pages": ("authoring", "enrichment", "mapping", "attack", "finding"),
+    "lines": ("formats", "enrichment", "mapping", "finding"),
     "operations": ("destinations", "formats", "enrichment", "mapping", "finding"),
     "cli": ("operations", "pages", "authoring", "formats", "enrichment", "mapping", "attack", "finding"),
     "settings": (),

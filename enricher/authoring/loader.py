@@ -40,7 +40,9 @@ PLANS = (
 _DATE = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 _VERSION = re.compile(r"20[0-9]{2}\.(0[1-9]|1[0-2])\.[0-9]+")
 
-ROOT = Path(__file__).resolve().parents[2] / "mapping"
+_CLONE = Path(__file__).resolve().parents[2] / "mapping"
+#: The mapping's source: that of the clone this module is in, else the copy in the installed package.
+ROOT = _CLONE if (_CLONE / "attack.json").is_file() else Path(__file__).resolve().with_name("mapping")
 
 
 @dataclass(frozen=True, slots=True)

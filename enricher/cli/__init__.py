@@ -28,6 +28,7 @@ COMMANDS = {
     "matrix": "write the ATT&CK matrix of the mapping, or of observed findings, as a page and a picture",
     "redrive": "move the findings of a stack's dead-letter queues back to their routes",
     "verify": "make sample findings and check that a stack delivers them",
+    "backfill": "bring past findings from GuardDuty or its S3 export to a stack's routes",
     "attack": "update the pinned ATT&CK release",
     "evidence": "write or check docs/evidence.md, the reference of the evidence rules",
     "golden": "write or check the golden files: the expected output for the example events",

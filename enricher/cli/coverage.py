@@ -17,6 +17,7 @@ from enricher.authoring.loader import (
     read_known_types,
     read_mapping,
 )
+from enricher.mapping.announced_types import types_in, without_record
 from enricher.mapping.model import Record
 from enricher.mapping.problems import Problem
 
@@ -37,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SERVICE",
         help="count the API calls of AWS that have a rule, by service, or list those of one (needs botocore)",
     )
+    form.add_argument(
+        "--types",
+        metavar="FILE",
+        help="print the finding types in FILE (any text: an announcement, a page, a list; - for stdin) that "
+        "the mapping lacks",
+    )
     form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     form.add_argument("--check", metavar="FILE", type=Path, help="check that the table in FILE is up to date")
     form.add_argument("--write", metavar="FILE", type=Path, help="update the table in FILE")
@@ -47,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns 1 if a type has no record, a record is invalid or the checked table is out of date, else 0.
     """
+    if arguments.types is not None:
+        return print_types(arguments.root, arguments.types)
     if arguments.calls is not None:
         return print_calls(arguments.root, arguments.calls)
     listed = read_known_types(arguments.root)
@@ -70,6 +79,23 @@ def run(arguments: argparse.Namespace) -> int:
         print(text_table(rows))
         print(summary(known, records, len(listed) - len(known)))
     return code
+
+
+def print_types(root: Path, name: str) -> int:
+    """Print the finding types in a text that have no record; return 1 if there are any, 2 without a type.
+
+    The drift watch looks for the same in the announcements of GuardDuty.
+    """
+    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    found = types_in(data.decode("utf-8-sig", "replace"))
+    if not found:
+        print(f"enricher: {name}: no finding type in it (Purpose:Resource/Family)", file=sys.stderr)
+        return 2
+    missing = without_record(found, read_mapping(root))
+    if missing:
+        print("\n".join(missing))
+    print(f"{len(found) - len(missing)} of {len(found)} finding types have a record", file=sys.stderr)
+    return 1 if missing else 0
 
 
 def print_calls(root: Path, service: str) -> int:

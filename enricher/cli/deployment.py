@@ -46,6 +46,8 @@ def run_id(given: str | None, command: str) -> str:
 def with_aws(arguments: argparse.Namespace, work: Callable[[Aws], int]) -> int:
     """Run a command with a session of AWS; report an error of AWS in one line and return 2."""
     try:
+        import boto3  # noqa: F401 - what follows needs it
+
         from enricher.operations.aws import Aws, OperationFailed, explained
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):

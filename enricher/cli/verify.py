@@ -97,23 +97,31 @@ def _verify_samples(arguments: argparse.Namespace, aws: Aws, stack: Stack) -> in
     print(f"samples in detector {detector}: {', '.join(types)}", flush=True)
     if arguments.dry_run:
         return ARRIVED
-    made: list[Finding] = []
 
     def make() -> list[Finding]:
-        made.extend(verify.make_samples(guardduty, detector, types))
-        return made
+        return verify.make_samples(guardduty, detector, types)
 
     try:
         code = _watch(arguments, aws, stack, make, own_event=False)
     finally:
-        new = [finding for finding in made if finding.type not in existing]
-        if new:
-            verify.archive(guardduty, detector, new)
-            print(f"archived {len(new)} samples")
+        if new := [name for name in types if name not in existing]:
+            _archive(guardduty, detector, new)
     if code == NOT_ARRIVED and existing:
         print("inconclusive: a sample that existed already may still be held back by GuardDuty")
         return INCONCLUSIVE
     return code
+
+
+def _archive(guardduty: object, detector: str, types: Sequence[str]) -> None:
+    """Archive the samples; samples that stay do not change the result of the verification."""
+    from enricher.operations.aws import OperationFailed, explained
+    from enricher.operations.verify import archive
+
+    try:
+        with explained():
+            print(f"archived {archive(guardduty, detector, types)} samples")
+    except OperationFailed as error:
+        print(f"enricher: the samples are not archived, archive them yourself: {error}", file=sys.stderr)
 
 
 def _print_expected(aws: Aws, stack: Stack, findings: Sequence[Finding], *, own_event: bool) -> int:

@@ -72,15 +72,15 @@ def _entities(view: Block, account: str) -> Iterator[tuple[Kind, str]]:
     if key := resource.get("accessKeyDetails"):
         yield "access-key", text_at(key, "accessKeyId")
         yield "principal", _principal(account, text_at(key, "userType"), text_at(key, "userName"))
-    for user in (value_at(actor, "user") for actor in rows_at(sequence, "actors")):
+    for user in (value_at(actor, "user") for actor in (rows_at(sequence, "actors") if sequence else ())):
         yield "access-key", text_at(user, "credentialUid")
         owner = text_at(user, "account.uid") or account
         yield "principal", _principal(owner, text_at(user, "type"), text_at(user, "name"))
     for kind, path, keys in _RESOURCES:
-        if path.partition(".")[0] in resource and (block := value_at(resource, path)):
+        if (path in resource or "." in path) and (block := value_at(resource, path)):
             for row in rows_at(resource, path) if isinstance(block, list) else [block]:
                 yield kind, next(filter(None, (text_at(row, key) for key in keys)), "")
-    for row in rows_at(sequence, "resources"):
+    for row in rows_at(sequence, "resources") if sequence else ():
         if kind_of_row := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
             yield kind_of_row, text_at(row, "uid") or text_at(row, "name")
         key, owner = value_at(row, "data.accessKey"), text_at(row, "accountId") or account
@@ -104,12 +104,13 @@ _ROLES = frozenset(("AssumedRole", "Role"))
 
 def _remote_addresses(action: Block, sequence: Block) -> Iterator[str]:
     peers = [value_at(action[name], "remoteIpDetails") for name in _PEERS if name in action]
-    probes = rows_at(action, "portProbeAction.portProbeDetails")
+    probes = rows_at(action, "portProbeAction.portProbeDetails") if "portProbeAction" in action else ()
     peers += [value_at(probe, "remoteIpDetails") for probe in probes]
-    for peer in peers:
+    for peer in filter(None, peers):
         yield text_at(peer, "ipAddressV4")
         yield text_at(peer, "ipAddressV6")
-    sources = value_at(action, "kubernetesApiCallAction.sourceIPs")
+    call = action.get("kubernetesApiCallAction")
+    sources = value_at(call, "sourceIPs") if call else None
     yield from (text for text in sources if isinstance(text, str)) if isinstance(sources, list) else ()
-    for endpoint in rows_at(sequence, "endpoints"):
+    for endpoint in rows_at(sequence, "endpoints") if sequence else ():
         yield text_at(endpoint, "ip")

@@ -98,23 +98,24 @@ def read_context(finding: Finding) -> Context:
     """Return the context of a finding. Never raises: values of an unexpected type are left out."""
     view = finding.view
     service = block_at(view, "service")
-    action, detection = block_at(service, "action"), block_at(service, "detection")
+    resource, action = block_at(view, "resource"), block_at(service, "action")
+    sequence = block_at(service, "detection.sequence")
     process = block_at(service, "runtimeDetails.process")
     logins = isinstance(action.get("rdsLoginAttemptAction"), dict)
     return Context(
         connections=tuple(read_connections(view)),
-        principals=tuple(dict.fromkeys(_principals(view, detection))),
+        principals=tuple(dict.fromkeys(_principals(view, resource, sequence))),
         resources=tuple(dict.fromkeys(read_resources(view))),
         threats=tuple(dict.fromkeys(read_threats(view))),
         call=_call(view, action),
         calls=tuple(calls_of(finding)),
         logins=read_logins(view) if logins else None,
-        signals=tuple(text_at(row, "name") for row in rows_at(detection, "sequence.signals", 100)),
+        signals=tuple(text_at(row, "name") for row in rows_at(sequence, "signals", 100)),
         remote_account=text_at(action, "awsApiCallAction.remoteAccountDetails.accountId"),
         domain=_domain(action),
         process=read_process(process) if process else None,
         parent=read_parent(process) if process else None,
-        containers=tuple(dict.fromkeys(_containers(block_at(view, "resource")))),
+        containers=tuple(dict.fromkeys(_containers(resource))),
         blocked=any(finding.flag(f"service.action.{name}.blocked") for name in _BLOCKED if name in action),
         view=view,
     )
@@ -135,16 +136,17 @@ _CALLER = ("userName", "principalId", "userType", "accessKeyId")
 _ACTOR = ("user.name", "user.uid", "user.type", "user.credentialUid")
 
 
-def _principals(view: Block, detection: Block) -> list[Principal]:
-    resource = block_at(view, "resource")
+def _principals(view: Block, resource: Block, sequence: Block) -> list[Principal]:
     found: list[Principal] = []
     if key := block_at(resource, "accessKeyDetails"):
         found.append(Principal(*(text_at(key, name) for name in _CALLER)))
-    if user := block_at(resource, "kubernetesDetails.kubernetesUserDetails"):
+    kubernetes = resource.get("kubernetesDetails")
+    if kubernetes and (user := block_at(kubernetes, "kubernetesUserDetails")):
         found.append(Principal(text_at(user, "username"), text_at(user, "uid")))
     found += [Principal(name) for name in read_users(view)]
-    actors = rows_at(detection, "sequence.actors", 100)
-    found += [Principal(*(text_at(row, name) for name in _ACTOR)) for row in actors]
+    if sequence:
+        actors = rows_at(sequence, "actors", 100)
+        found += [Principal(*(text_at(row, name) for name in _ACTOR)) for row in actors]
     return [principal for principal in found if principal.name or principal.uid]
 
 
@@ -185,6 +187,7 @@ def _domain(action: Block) -> str:
     return text_at(action, "awsApiCallAction.domainDetails.domain")
 
 
+_CONTAINED = frozenset(("containerDetails", "ecsClusterDetails", "kubernetesDetails"))
 _CONTAINERS = (
     "ecsClusterDetails.taskDetails.containers",
     "kubernetesDetails.kubernetesWorkloadDetails.containers",
@@ -192,7 +195,9 @@ _CONTAINERS = (
 
 
 def _containers(resource: Block) -> Iterator[Container]:
-    blocks = [block_at(resource, "containerDetails")] if "containerDetails" in resource else []
+    if resource.keys().isdisjoint(_CONTAINED):
+        return
+    blocks = [block_at(resource, "containerDetails")]
     for block in (*blocks, *(row for path in _CONTAINERS for row in rows_at(resource, path))):
         container = Container(*(text_at(block, key) for key in ("id", "name", "image", "containerRuntime")))
         if container.id or container.name or container.image:

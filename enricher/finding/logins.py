@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from enricher.finding.fields import Block, rows_at, text_at, whole_at
+from enricher.finding.fields import Block, block_at, rows_at, text_at, whole_at
 
 _ROWS = "service.action.rdsLoginAttemptAction.LoginAttributes"
 _ROWS_ALSO = "service.action.rdsLoginAttemptAction.loginAttributes"
@@ -39,6 +39,9 @@ def read_logins(view: Block) -> Logins:
 
 def read_users(view: Block) -> tuple[str, ...]:
     """Return the distinct database users that a finding's detail names."""
+    resource, action = block_at(view, "resource"), block_at(view, "service.action")
+    if "rdsDbUserDetails" not in resource and "rdsLoginAttemptAction" not in action:
+        return ()
     names = (*(text_at(row, "user") for row in _rows(view)), text_at(view, "resource.rdsDbUserDetails.user"))
     return tuple(filter(None, dict.fromkeys(names)))
 

@@ -54,6 +54,7 @@ class Connection:
 
 
 _CALLERS = ("awsApiCallAction", "kubernetesApiCallAction", "rdsLoginAttemptAction")
+_PROBES = "portProbeAction.portProbeDetails"
 _OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
 
 
@@ -82,14 +83,15 @@ def read_connections(view: Block) -> list[Connection]:
             outbound=False,
             action="portProbeAction",
         )
-        for probe in rows_at(action, "portProbeAction.portProbeDetails")
+        for probe in (rows_at(action, _PROBES) if "portProbeAction" in action else ())
     ]
     found += [
         Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
         for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
     ]
     found = [connection for connection in found if connection.remote.ip or connection.remote.domain]
-    sources = value_at(action, "kubernetesApiCallAction.sourceIPs")
+    call = action.get("kubernetesApiCallAction")
+    sources = value_at(call, "sourceIPs") if call else None
     known = {connection.remote.ip for connection in found} if sources else set()
     for source in sources[:_MAX_ENDPOINTS] if isinstance(sources, list) else ():
         # Findings as they arrive often state the caller's address only here.
@@ -118,31 +120,31 @@ def _of_interface(interface: Block) -> Iterator[str]:
 
 
 def _endpoint(block: object, side: str) -> Endpoint:
-    details = value_at(block, f"{side}IpDetails")
-    port = value_at(block, f"{side}PortDetails")
-    if details is None and port is None:
+    details = block_at(block, f"{side}IpDetails")
+    port = block_at(block, f"{side}PortDetails")
+    if not details and not port:
         return Endpoint()
-    port_name = text_at(port, "portName")
+    port_name = text_at(port, "portName") if port else ""
     return Endpoint(
         ip=address_at(details, "ipAddressV4") or address_at(details, "ipAddressV6"),
-        port=whole_at(port, "port", 65_535),
+        port=whole_at(port, "port", 65_535) if port else None,
         port_name="" if port_name == "Unknown" else port_name,
         **(_place(details) if details else {}),
     )
 
 
-def _place(details: object) -> dict[str, Any]:
-    country, location = block_at(details, "country"), block_at(details, "geoLocation")
-    organization = block_at(details, "organization")
-    return {
-        "city": text_at(details, "city.cityName"),
-        "country": text_at(country, "countryName"),
-        "country_code": text_at(country, "countryCode"),
-        "latitude": _degrees(location, "lat", 90),
-        "longitude": _degrees(location, "lon", 180),
-        "asn": whole_at(organization, "asn", 2**32 - 1),
-        "network": text_at(organization, "asnOrg"),
-    }
+def _place(details: Block) -> dict[str, Any]:
+    place: dict[str, Any] = {}
+    if city := details.get("city"):
+        place["city"] = text_at(city, "cityName")
+    if country := details.get("country"):
+        place |= {"country": text_at(country, "countryName"), "country_code": text_at(country, "countryCode")}
+    if location := details.get("geoLocation"):
+        place |= {"latitude": _degrees(location, "lat", 90), "longitude": _degrees(location, "lon", 180)}
+    if organization := details.get("organization"):
+        place["asn"] = whole_at(organization, "asn", 2**32 - 1)
+        place["network"] = text_at(organization, "asnOrg")
+    return place
 
 
 def _sequence_endpoint(row: Block) -> Endpoint:

@@ -104,7 +104,7 @@ class AttackMapping:
     @classmethod
     def load(cls, path: Path | None = None) -> AttackMapping:
         """Load the compiled mapping (default: `enricher/bundle.json`); raise FileNotFoundError if absent."""
-        return cls.from_bundle(json.loads((path or BUNDLE).read_text(encoding="utf-8")))
+        return cls.from_bundle(json.loads(_read_bundle(path or BUNDLE)))
 
     @classmethod
     def from_bundle(cls, bundle: Mapping[str, Any]) -> AttackMapping:
@@ -153,6 +153,25 @@ def _with_facts(record: Record, bundled: Record) -> Record:
         successor=record.successor or bundled.successor,
         response=record.response or bundled.response,
     )
+
+
+def _fold(finding_type: str) -> str:
+    return finding_type.strip().casefold().replace(" ", "/", 1)
+
+
+def _read_bundle(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        if path != BUNDLE:
+            raise
+    # A package that is imported from a zip has no path: only there this slow import is paid for.
+    from importlib.resources import files
+
+    resource = files("enricher").joinpath("bundle.json")
+    if not resource.is_file():
+        raise FileNotFoundError("no compiled mapping: run `enricher compile`, or install the built wheel")
+    return resource.read_text(encoding="utf-8")
 
 
 def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:

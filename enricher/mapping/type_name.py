@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -20,6 +21,7 @@ class TypeName(NamedTuple):
     rest: str
 
 
+@lru_cache(maxsize=512)
 def parse_type(finding_type: str) -> TypeName:
     """Split a finding type into its parts; a missing part is ""."""
     purpose, _, tail = finding_type.partition(":")

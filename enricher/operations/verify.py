@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from enricher.destinations.batching import batch_by_number
 from enricher.finding.event import Finding
 from enricher.formats.asff import PREFIX
 from enricher.operations.aws import Aws, OperationFailed
-from enricher.operations.detectors import finding_ids, get_findings
+from enricher.operations.detectors import MAX_IDS, finding_ids, get_findings
 from enricher.operations.queues import Message, depth, send
 from enricher.operations.stack import ROUTES, Route, Stack
 from enricher.operations.temporary_queue import Arrival, arrivals
@@ -138,7 +139,7 @@ def _problem(stack: Stack, route: Route, finding: Finding, account: str, *, own_
 
 def put_event(sqs: Any, stack: Stack, finding: Finding, run: str) -> None:
     """Put a finding on the queue of each route that is on, so that the deduplication lets it pass."""
-    body = json.dumps(finding.event, ensure_ascii=False)
+    body = json.dumps(finding.event)
     for route in routes_on(stack):
         if failures := send(sqs, route.queue_url, [Message(body, run)]):
             raise OperationFailed(f"{route.name}: the event was not put on its queue: {failures[0]}")
@@ -219,7 +220,13 @@ def where_to_look(sqs: Any, stack: Stack, route: Route) -> list[str]:
     return lines or ["its queues are empty: is the rule enabled, and what does the function's log say?"]
 
 
-def archive(client: Any, detector: str, findings: Sequence[Finding]) -> None:
-    """Archive samples: GuardDuty cannot delete a finding."""
-    ids = [finding.text("id") for finding in findings]
-    client.archive_findings(DetectorId=detector, FindingIds=ids)
+def archive(client: Any, detector: str, types: Sequence[str]) -> int:
+    """Archive the samples of types that had no finding before, as GuardDuty cannot delete one.
+
+    Return their number.
+    """
+    criterion = {"type": {"Equals": list(types)}, "service.archived": {"Equals": ["false"]}}
+    ids = [name for page in finding_ids(client, detector, criterion) for name in page]
+    for some in batch_by_number(ids, MAX_IDS):
+        client.archive_findings(DetectorId=detector, FindingIds=list(some))
+    return len(ids)

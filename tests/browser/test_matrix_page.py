@@ -99,7 +99,7 @@ def test_type_is_found_by_search_and_one_key(opened: Any) -> None:
     record = read_mapping().records["Recon:EC2/Portscan"]
     for text in (record.rationale, "severity Medium", "VPC flow logs", "Foundational", "T1046"):
         assert text in panel
-    assert page.url.endswith("#Recon:EC2/Portscan")
+    page.wait_for_function("() => location.hash === '#Recon:EC2/Portscan'")
 
 
 def test_search_filters_the_matrix_and_marks_the_match(opened: Any) -> None:
@@ -147,7 +147,7 @@ def test_keyboard_moves_opens_and_returns(opened: Any) -> None:
     assert here.split(" ")[1] != first.split(" ")[1]
     page.keyboard.press("Enter")
     assert page.locator("#details").is_visible()
-    assert page.url.endswith(f"#{here.split(' ')[0]}")
+    page.wait_for_function("id => location.hash === `#${id}`", arg=here.split(" ")[0])
     page.keyboard.press("Escape")
     assert page.locator("#details").is_hidden()
     assert here == page.evaluate(key)
@@ -174,7 +174,7 @@ def test_plus_and_minus_unfold_and_fold(opened: Any) -> None:
     ],
 )
 def test_permalink_opens_its_panel(opened: Any, target: str, title: str) -> None:
-    """An address with a technique or a type must open it; going back must close it."""
+    """An address with a technique or a type must open it; Escape must close it."""
     page = opened("matrix", target)
     assert title == page.locator("#details-title").inner_text()
     page.keyboard.press("Escape")

@@ -105,3 +105,46 @@ def test_file_without_markers_is_rejected(
     assert main(["coverage", str(root), "--write", str(readme)]) == 1
     assert f"put the table between {BEGIN} and {END}" in capsys.readouterr().err
     assert readme.read_text(encoding="utf-8") == "nothing\n"
+
+
+ANNOUNCEMENT = (
+    '[{"version": "1", "type": "UPDATED_FINDINGS", "featureDetails": [{"featureDescription": '
+    '"New: 1. Recon:EC2/One. 2. Impact:S3/Five", "featureLink": "https://docs.aws.amazon.com/g"}]}]'
+)
+
+
+@pytest.mark.parametrize("text", [ANNOUNCEMENT, "Recon:EC2/One\r\nImpact:S3/Five\r\n"])
+def test_types_of_a_text_without_a_record_are_listed(
+    root: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--types must print each type in any text that the mapping lacks, and return 1 if there is one."""
+    (root / "s3.toml").write_text(record("Recon:S3/Four"), encoding="utf-8")
+    listed = tmp_path / "types.txt"
+    listed.write_text(text, encoding="utf-8")
+    assert main(["coverage", str(root), "--types", str(listed)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "Impact:S3/Five\n"
+    assert captured.err == "1 of 2 finding types have a record\n"
+
+
+def test_types_that_all_have_a_record_return_0(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--types must print nothing and return 0 if every type has a record."""
+    (root / "s3.toml").write_text(record("Recon:S3/Four"), encoding="utf-8")
+    listed = tmp_path / "types.txt"
+    listed.write_text("Recon:EC2/One, Recon:EC2/Two", encoding="utf-8")
+    assert main(["coverage", str(root), "--types", str(listed)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_text_without_a_type_is_a_mistake(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file without a finding type, or that cannot be read, must be named and return 2."""
+    (root / "s3.toml").write_text(record("Recon:S3/Four"), encoding="utf-8")
+    listed = tmp_path / "types.txt"
+    listed.write_text("https://docs.aws.amazon.com/guardduty", encoding="utf-8")
+    assert main(["coverage", str(root), "--types", str(listed)]) == 2
+    assert "no finding type in it" in capsys.readouterr().err
+    assert main(["coverage", str(root), "--types", str(tmp_path / "absent")]) == 2

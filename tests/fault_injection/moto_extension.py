@@ -1,7 +1,7 @@
 """An extension of moto with the operations that the product calls, for tests with a real client.
 
 Written from the API references: Security Hub's GetFindings filters, BatchUpdateFindings and the validation of
-BatchImportFindings (hub.py lists the documents); GuardDuty's ListFindings (50 ids a page),
+BatchImportFindings (hub.py lists the documents); GuardDuty's ListFindings (50 ids a page, sorted),
 GetFindings (50 ids) and CreateSampleFindings (50 types), from
 https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListFindings.html, API_GetFindings.html and
 API_CreateSampleFindings.html. Findings are kept in the API's camelCase on the wire, which botocore reads.
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -75,7 +76,7 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         if not 1 <= page_size <= MAX_FINDINGS:
             raise JsonRESTError("BadRequestException", "maxResults: 1 to 50")
         own = [item for item in self._store if item["service"]["detectorId"] == detector]
-        ids = [item["id"] for item in own if _matches(item, criteria)]
+        ids = [item["id"] for item in _sorted(own, body.get("sortCriteria")) if _matches(item, criteria)]
         token = str(start + page_size) if start + page_size < len(ids) else ""
         return json.dumps({"findingIds": ids[start : start + page_size], "nextToken": token})
 
@@ -84,8 +85,9 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         ids, detector = json.loads(self.body)["findingIds"], self._detector()
         if not 0 < len(ids) <= MAX_FINDINGS:
             raise JsonRESTError("BadRequestException", "findingIds: 1 to 50")
+        wanted = set(ids)
         found = [
-            item for item in self._store if item["id"] in ids and item["service"]["detectorId"] == detector
+            item for item in self._store if item["id"] in wanted and item["service"]["detectorId"] == detector
         ]
         return json.dumps({"findings": found})
 
@@ -126,6 +128,13 @@ def sample(name: str, detector: str, account: str, region: str, number: int) -> 
     }  # fmt: skip
 
 
+def _sorted(findings: list[_Body], criteria: _Body | None) -> list[_Body]:
+    if not criteria:
+        return findings
+    path = criteria["attributeName"]
+    return sorted(findings, key=lambda item: str(_at(item, path)), reverse=criteria["orderBy"] == "DESC")
+
+
 def _matches(finding: _Body, criteria: _Body) -> bool:
     return all(_matches_criterion(_at(finding, path), wanted) for path, wanted in criteria.items())
 
@@ -137,20 +146,25 @@ def _at(finding: _Body, path: str) -> Any:
     return value
 
 
+_TESTS: dict[str, Callable[[str, float, Any], bool]] = {
+    "equals": lambda text, _, limit: text in limit, "eq": lambda text, _, limit: text in limit,
+    "notEquals": lambda text, _, limit: text not in limit, "neq": lambda text, _, limit: text not in limit,
+    "greaterThanOrEqual": lambda _, number, limit: number >= limit,
+    "gte": lambda _, number, limit: number >= limit,
+    "greaterThan": lambda _, number, limit: number > limit, "gt": lambda _, number, limit: number > limit,
+    "lessThanOrEqual": lambda _, number, limit: number <= limit,
+    "lte": lambda _, number, limit: number <= limit,
+    "lessThan": lambda _, number, limit: number < limit, "lt": lambda _, number, limit: number < limit,
+}  # fmt: skip
+
+
 def _matches_criterion(value: Any, wanted: _Body) -> bool:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     number = _milliseconds(value)
-    tests: dict[str, Callable[[Any], bool]] = {
-        "equals": lambda limit: text in limit, "eq": lambda limit: text in limit,
-        "notEquals": lambda limit: text not in limit, "neq": lambda limit: text not in limit,
-        "greaterThanOrEqual": lambda limit: number >= limit, "gte": lambda limit: number >= limit,
-        "greaterThan": lambda limit: number > limit, "gt": lambda limit: number > limit,
-        "lessThanOrEqual": lambda limit: number <= limit, "lte": lambda limit: number <= limit,
-        "lessThan": lambda limit: number < limit, "lt": lambda limit: number < limit,
-    }  # fmt: skip
-    return all(tests[name](limit) for name, limit in wanted.items())
+    return all(_TESTS[name](text, number, limit) for name, limit in wanted.items())
 
 
+@cache
 def _milliseconds(value: Any) -> float:
     """Return a time as ListFindings compares it, in milliseconds since the epoch; NaN for other strings."""
     if isinstance(value, str) and re.match(r"\d{4}-", value):

@@ -184,3 +184,31 @@ def test_get_findings_accepts_fifty(guardduty: tuple[Any, str]) -> None:
     assert [] == client.get_findings(DetectorId=detector, FindingIds=ids[:50])["Findings"]
     call = lambda: client.get_findings(DetectorId=detector, FindingIds=ids)  # noqa: E731
     assert code_of(call) == "BadRequestException"
+
+
+def test_list_findings_sorts(guardduty: tuple[Any, str]) -> None:
+    """ListFindings must sort by the attribute and in the order of its criteria."""
+    client, detector = guardduty
+    client.create_sample_findings(DetectorId=detector, FindingTypes=["Recon:EC2/B", "Recon:EC2/A"])
+
+    def types(order: str) -> list[str]:
+        criteria = {"AttributeName": "type", "OrderBy": order}
+        ids = client.list_findings(DetectorId=detector, SortCriteria=criteria)["FindingIds"]
+        rows = client.get_findings(DetectorId=detector, FindingIds=ids)["Findings"]
+        return [{row["Id"]: row["Type"] for row in rows}[name] for name in ids]
+
+    assert ["Recon:EC2/A", "Recon:EC2/B"] == types("ASC")
+    assert ["Recon:EC2/B", "Recon:EC2/A"] == types("DESC")
+
+
+def test_archive_findings_accepts_fifty(guardduty: tuple[Any, str]) -> None:
+    """ArchiveFindings must archive the findings of up to 50 ids, and reject 51."""
+    client, detector = guardduty
+    client.create_sample_findings(DetectorId=detector, FindingTypes=["Recon:EC2/A", "Recon:EC2/B"])
+    ids = client.list_findings(DetectorId=detector)["FindingIds"]
+    client.archive_findings(DetectorId=detector, FindingIds=ids[:1])
+    criterion = {"service.archived": {"Equals": ["true"]}}
+    listed = client.list_findings(DetectorId=detector, FindingCriteria={"Criterion": criterion})
+    assert ids[:1] == listed["FindingIds"]
+    call = lambda: client.archive_findings(DetectorId=detector, FindingIds=["x"] * 51)  # noqa: E731
+    assert code_of(call) == "BadRequestException"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from enricher.formats import load_format
 from enricher.formats.asff import attack_fields
 from enricher.mapping.model import AttackMapping
 from enricher.operations import verify
+from enricher.operations.stack import Route
+from enricher.operations.temporary_queue import Arrival
+from enricher.settings import FORMATS
 from tests.examples import EVENTS
 from tests.fault_injection.moto_extension import GuardDutyResponse, HubResponse, extended_moto
-from tests.operations.deployed import REGION, Deployed, deployed, refused
+from tests.operations.deployed import REGION, Deployed, deployed, finding, refused
 
 
 class Account:
@@ -180,15 +184,15 @@ def test_own_event_goes_to_the_queues_and_not_through_the_rule(
 ) -> None:
     """--event must put the event on each route's queue, with an id that passes the deduplication."""
     path = EVENTS / "ec2-portscan.json"
-    finding = Finding.from_json(path.read_text(encoding="utf-8"))
-    account.stack.after["SendMessageBatch"] = lambda: account.publish(finding) if not account.done else None
+    own = Finding.from_json(path.read_text(encoding="utf-8"))
+    account.stack.after["SendMessageBatch"] = lambda: account.publish(own) if not account.done else None
     assert 0 == main(["verify", "--event", str(path)])
     output = capsys.readouterr().out
     assert "the rule are not tried" in output
     assert "security-hub: Recon:EC2/Portscan cannot arrive: annotate needs" in output
     assert "siem: Recon:EC2/Portscan arrived" in output
     [message] = account.stack.take("SiemQueueUrl")
-    assert finding.event == json.loads(message["Body"])
+    assert own.event == json.loads(message["Body"])
     assert message["MessageAttributes"]["resend"]["StringValue"].startswith("verify-")
 
 
@@ -214,12 +218,22 @@ def test_failure_at_any_call_removes_what_was_made(
     assert [] == account.leftovers()
 
 
-def test_interruption_removes_what_was_made(account: Account) -> None:
-    """Ctrl-C while waiting must remove the queue and the subscriptions, and archive the samples."""
-    account.stack.faults["ReceiveMessage"] = [KeyboardInterrupt()]
+@pytest.mark.parametrize("operation", ["ReceiveMessage", "GetFindings"])
+def test_interruption_removes_what_was_made(account: Account, operation: str) -> None:
+    """Ctrl-C at any time must remove the queue and the subscriptions, and archive the samples."""
+    account.stack.faults[operation] = [KeyboardInterrupt()]
     assert 130 == main(["verify"])
     assert [] == account.leftovers()
     assert [True, True] == [item["service"]["archived"] for item in account.findings()]
+
+
+def test_samples_that_cannot_be_archived_do_not_change_the_result(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What arrived has arrived: samples that cannot be archived must only be reported."""
+    account.stack.faults["ArchiveFindings"] = [refused("AccessDeniedException", "ArchiveFindings")]
+    assert 0 == main(["verify"])
+    assert "allow ArchiveFindings for this identity" in capsys.readouterr().err
 
 
 def test_region_without_a_detector_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,3 +241,17 @@ def test_region_without_a_detector_is_named(capsys: pytest.CaptureFixture[str]) 
     with deployed(), extended_moto():
         assert 2 == main(["verify"])
     assert "no GuardDuty detector in eu-west-1: enable GuardDuty there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_expected_finding_is_recognized_in_every_format(mapping: AttackMapping, form: str) -> None:
+    """A message in any format must be taken for its finding, and not for another of the same type."""
+    one, other = (Finding.from_event(finding(number)) for number in (1, 2))
+    mode = form if form in ("text", "chat") else "on"
+    route = Route("siem", mode, "url", "arn", "url", "topic")
+    attributes: Any = attributes_of(enrich(one, mapping))
+    texts = {key: row["StringValue"] for key, row in attributes.items()}
+    arrival = Arrival("topic", load_format(form)(enrich(one, mapping), 262_144), texts)
+    assert verify.Expected(route, one).is_in(arrival)
+    assert mode != "on" or not verify.Expected(route, other).is_in(arrival)
+    assert not verify.Expected(route, one).is_in(replace(arrival, topic_arn="other"))

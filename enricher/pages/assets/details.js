@@ -163,17 +163,19 @@ const target = () => {
     return location.hash.slice(1);
   }
 };
-let wantedTactic = null;
+// Open at once, and state it in the address; a browser that forbids that follows the address instead.
 const go = (name, tactic = null) => {
-  wantedTactic = tactic;
-  if (target() === name) openTarget(name, tactic);
-  else location.hash = encodeURI(name);
+  openTarget(name, tactic);
+  try {
+    if (target() !== name) history.pushState(null, '', `#${encodeURI(name)}`);
+  } catch {
+    location.hash = encodeURI(name);
+  }
 };
 const followAddress = () => {
   if (!target() || target() === 'matrix') {
     if (dialog.open) dialog.close();
-  } else openTarget(target(), wantedTactic);
-  wantedTactic = null;
+  } else openTarget(target());
 };
 
 addEventListener('hashchange', followAddress);

@@ -1,0 +1,71 @@
+"""Guards of the cost of a finding that need no clock: path reads, and records visited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from enricher.authoring.loader import read_mapping
+from enricher.enrichment.enrich import enrich
+from enricher.finding import fields
+from enricher.finding.event import Finding
+from enricher.mapping.model import Record
+from tests.examples import names, text_of
+
+#: Path reads of one finding, the mean of the example events, with little room above what they are.
+MAX_PATH_READS = 95
+MAPPING = read_mapping()
+
+
+class CountingRecords(dict[str, Record]):
+    """Records that count how many of them were visited."""
+
+    visited = 0
+
+    def __getitem__(self, key: str) -> Record:
+        self.visited += 1
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        for key in super().__iter__():
+            self.visited += 1
+            yield key
+
+    def items(self) -> Any:
+        """Yield every item, counted."""
+        return ((key, self[key]) for key in self)
+
+
+def _path_reads() -> int:
+    info = fields._steps.cache_info()
+    return info.hits + info.misses
+
+
+def test_path_reads_of_a_finding_are_within_budget() -> None:
+    """Enriching a finding must not read the blocks that it does not have."""
+    findings = [Finding.from_json(text_of(name)) for name in names()]
+    before = _path_reads()
+    for finding in findings:
+        enrich(finding, MAPPING)
+    mean = (_path_reads() - before) / len(findings)
+    assert mean <= MAX_PATH_READS, f"{mean:.0f} path reads a finding"
+
+
+def test_unknown_type_is_not_searched_for_in_all_records() -> None:
+    """A type without a record, with or without a counterpart, must visit few records, however many exist."""
+    records = CountingRecords(MAPPING.records)
+    mapping = replace(MAPPING, records=records)
+    for unknown in ("Recon:Unheard/Portscan", "Impact:Unheard/NeverSeen.Of", "no type at all"):
+        records.visited = 0
+        enrich(Finding.from_detail({"type": unknown}), mapping)
+        assert records.visited <= 5, unknown
+
+
+def test_other_spelling_of_a_type_is_found_by_index() -> None:
+    """A type in another case must get its record without a search."""
+    records = CountingRecords(MAPPING.records)
+    mapping = replace(MAPPING, records=records)
+    records.visited = 0
+    assert mapping.record_for("recon:ec2/portscan") is MAPPING.records["Recon:EC2/Portscan"]
+    assert records.visited == 1
