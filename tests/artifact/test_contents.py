@@ -174,7 +174,7 @@ def test_trimmed_endpoints_resolve_as_before(artifact: Path) -> None:
 
 
 def test_license_and_notice_are_in_the_artifact(artifact: Path) -> None:
-    """Whoever receives the artifact must receive the license, and MITRE's notice for the ATT&CK data in it."""
+    """Whoever receives the artifact must receive the license and MITRE's notice for its ATT&CK data."""
     for name in ("LICENSE", "NOTICE"):
         assert (artifact / name).read_bytes() == (ROOT / name).read_bytes()
 

@@ -54,7 +54,7 @@ def test_ci_runs_all_checks_and_the_core_in_every_supported_python() -> None:
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
 def test_issue_form_is_one_that_github_accepts(path: Path) -> None:
-    """A form must have a name, a description and questions, each with a unique id, a label and its options."""
+    """A form must have a name, a description and questions: each a unique id, a label and its options."""
     form = read(path)
     assert {"name", "description", "body"} <= form.keys()
     questions = [row for row in form["body"] if row["type"] != "markdown"]
