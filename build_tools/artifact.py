@@ -68,13 +68,14 @@ def install_libraries(artifact: Path) -> None:
 
 
 def copy_code(artifact: Path) -> None:
-    """Copy the parts of the package that run in Lambda, and NOTICE."""
+    """Copy the parts of the package that run in Lambda, LICENSE and NOTICE."""
     ignored = shutil.ignore_patterns(*NOT_IN_LAMBDA)
     shutil.copytree(ROOT / "enricher", artifact / "enricher", ignore=ignored, dirs_exist_ok=True)
     for path in DRIFT_WATCH:
         (artifact / path).parent.mkdir(exist_ok=True)
         shutil.copy2(ROOT / path, artifact / path)
-    shutil.copy2(ROOT / "NOTICE", artifact / "NOTICE")
+    for name in ("LICENSE", "NOTICE"):
+        shutil.copy2(ROOT / name, artifact / name)
 
 
 def compile_mapping(artifact: Path) -> None:

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 from enricher.cli.deployment import add_stack_arguments, positive, run_id, with_aws
 from enricher.cli.progress import advancing
 from enricher.finding.safe_text import single_line
+from enricher.operations.stack import MINIMUM_SEVERITIES, ROUTES
 
 if TYPE_CHECKING:
     from enricher.operations.aws import Aws
     from enricher.operations.backfill import Backfill, Filters, Page
-
-SEVERITIES = {"ALL": 0, "MEDIUM": 4, "HIGH": 7, "CRITICAL": 9}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--route",
         action="append",
-        choices=("siem", "security-hub", "notification"),
+        choices=ROUTES,
         default=[],
         help="route to bring the findings to; repeatable (default: siem)",
     )
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--days", type=positive, default=90, help="last updated within this many days (default: %(default)s)"
     )
     parser.add_argument(
-        "--minimum-severity", choices=SEVERITIES, default="ALL", help="(default: %(default)s)"
+        "--minimum-severity", choices=MINIMUM_SEVERITIES, default="ALL", help="(default: %(default)s)"
     )
     parser.add_argument(
         "--type", action="append", default=[], metavar="TYPE", help="finding type; repeatable"
@@ -133,7 +132,7 @@ def _backfill(arguments: argparse.Namespace, aws: Aws) -> int:
     filters = Filters(
         since=days_before(arguments.days, until),
         until=until,
-        minimum_severity=SEVERITIES[arguments.minimum_severity],
+        minimum_severity=MINIMUM_SEVERITIES[arguments.minimum_severity],
         types=tuple(arguments.type),
         archived=arguments.archived,
     )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from enricher.operations.stack import DEFAULT_STACK
+
 if TYPE_CHECKING:
     from enricher.operations.aws import Aws
 
@@ -20,7 +22,7 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the stack and the identity."""
     parser.add_argument(
         "--stack",
-        default="guardduty-attack-enricher",
+        default=DEFAULT_STACK,
         metavar="NAME",
         help="the CloudFormation stack (default: %(default)s)",
     )

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 from enricher.cli.deployment import add_stack_arguments, positive, run_id, with_aws
 from enricher.cli.progress import advancing
+from enricher.operations.stack import EVENTBRIDGE, ROUTES
 
 if TYPE_CHECKING:
     from enricher.operations.aws import Aws
     from enricher.operations.redrive import Redrive, Source, Tally
-
-#: The dead-letter queues, by route; the last holds what EventBridge could not deliver to any route's queue.
-QUEUES = ("siem", "security-hub", "notification", "eventbridge")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queue",
         action="append",
-        choices=QUEUES,
+        choices=(*ROUTES, EVENTBRIDGE),
         default=[],
         help="redrive the dead-letter queue of this route, or EventBridge's; repeatable (default: all four)",
     )

@@ -127,7 +127,7 @@ def _archive(guardduty: object, detector: str, types: Sequence[str]) -> None:
 def _print_expected(aws: Aws, stack: Stack, findings: Sequence[Finding], *, own_event: bool) -> int:
     from enricher.operations.verify import expectations
 
-    expected, impossible = expectations(stack, findings, aws.account()[0], own_event=own_event)
+    expected, impossible = expectations(stack, findings, aws.account(), own_event=own_event)
     for line in impossible:
         print(line)
     for item in expected:
@@ -147,7 +147,7 @@ def _watch(
     from enricher.operations import verify
     from enricher.operations.temporary_queue import subscribed
 
-    account, sqs = aws.account()[0], aws.client("sqs")
+    account, sqs = aws.account(), aws.client("sqs")
     topics = [route.topic_arn for route in verify.routes_on(stack) if route.topic_arn]
     with subscribed(aws, stack.name, topics) as url:
         expected, impossible = verify.expectations(stack, make(), account, own_event=own_event)

@@ -155,10 +155,6 @@ def _with_facts(record: Record, bundled: Record) -> Record:
     )
 
 
-def _fold(finding_type: str) -> str:
-    return finding_type.strip().casefold().replace(" ", "/", 1)
-
-
 def _read_bundle(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

@@ -36,7 +36,7 @@ class OperationFailed(RuntimeError):
     """An operation cannot go on; the message is one line that names thing, place and remedy."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Aws:
     """A session in one account. region: the Region of the stack."""
 
@@ -65,10 +65,9 @@ class Aws:
             self._clients[key] = session.client(service, region_name=key[1], config=config)
         return self._clients[key]
 
-    def account(self) -> tuple[str, str]:
-        """Return the account ID and the partition of the session's identity."""
-        answer = self.client("sts").get_caller_identity()
-        return confirmed(answer, "Account"), confirmed(answer, "Arn").split(":")[1]
+    def account(self) -> str:
+        """Return the account ID of the session's identity."""
+        return str(confirmed(self.client("sts").get_caller_identity(), "Account"))
 
 
 def confirmed(answer: Mapping[str, Any], key: str) -> Any:

@@ -11,6 +11,9 @@ from enricher.settings import OCSF_VERSIONS
 #: The stack's name in samconfig.toml.
 DEFAULT_STACK = "guardduty-attack-enricher"
 
+#: The lowest severity that passes a minimum severity, as the parameters name it.
+MINIMUM_SEVERITIES = {"ALL": 0, "MEDIUM": 4, "HIGH": 7, "CRITICAL": 9}
+
 #: The routes by the name that they have in logs and metrics, with the prefix of their resources.
 ROUTES = {"siem": "Siem", "security-hub": "SecurityHub", "notification": "Notification"}
 #: The queue of the events that EventBridge could not deliver, as `redrive --queue` names it.

@@ -19,7 +19,7 @@ from enricher.formats.asff import PREFIX
 from enricher.operations.aws import Aws, OperationFailed
 from enricher.operations.detectors import MAX_IDS, finding_ids, get_findings
 from enricher.operations.queues import Message, depth, send
-from enricher.operations.stack import ROUTES, Route, Stack
+from enricher.operations.stack import MINIMUM_SEVERITIES, ROUTES, Route, Stack
 from enricher.operations.temporary_queue import Arrival, arrivals
 
 #: Finding types with the severity that GuardDuty documents for them, in the order in which they are tried.
@@ -36,7 +36,6 @@ SAMPLES = {
 }
 #: Number of samples that a verification makes, and types of one CreateSampleFindings call.
 SAMPLE_COUNT, MAX_TYPES = 2, 50
-LIMITS = {"ALL": 0, "MEDIUM": 4, "HIGH": 7, "CRITICAL": 9}
 FREQUENCIES = {"FIFTEEN_MINUTES": "15 minutes", "ONE_HOUR": "an hour", "SIX_HOURS": "6 hours"}
 #: Seconds: until a new sample must be listed; between two looks into Security Hub; of long polling.
 LISTED_WITHIN, HUB_INTERVAL, POLL = 60, 15, 5
@@ -65,7 +64,7 @@ class Expected:
 def threshold(stack: Stack, route: str) -> int:
     """Return the lowest severity that reaches a route's destination."""
     limits = ["MinimumSeverity", *(["NotificationMinimumSeverity"] if route == "notification" else [])]
-    return max(LIMITS.get(stack.parameters.get(name, "ALL"), 0) for name in limits)
+    return max(MINIMUM_SEVERITIES.get(stack.parameters.get(name, "ALL"), 0) for name in limits)
 
 
 def routes_on(stack: Stack) -> list[Route]:
@@ -90,7 +89,8 @@ def make_samples(
     client: Any, detector: str, types: Sequence[str], wait: Callable[[float], None] = time.sleep
 ) -> list[Finding]:
     """Create sample findings; return them once GuardDuty lists each, or raise OperationFailed."""
-    client.create_sample_findings(DetectorId=detector, FindingTypes=list(types))
+    for some in batch_by_number(types, MAX_TYPES):
+        client.create_sample_findings(DetectorId=detector, FindingTypes=list(some))
     criterion = {"type": {"Equals": list(types)}}
     for _ in range(LISTED_WITHIN // POLL):
         found: dict[str, Finding] = {}
@@ -126,7 +126,7 @@ def _problem(stack: Stack, route: Route, finding: Finding, account: str, *, own_
     names = ["NotificationMinimumSeverity"] if route.name == "notification" else []
     for name in names if own_event else ["MinimumSeverity", *names]:
         limit = stack.parameters.get(name, "ALL")
-        if severity is not None and severity < LIMITS.get(limit, 0):
+        if severity is not None and severity < MINIMUM_SEVERITIES.get(limit, 0):
             return f"its severity is {severity:g} and {name} is {limit}"
     if route.mode == "annotate" and own_event:
         return "annotate needs a finding that GuardDuty has sent to Security Hub"

@@ -200,11 +200,17 @@ def test_trimmed_endpoints_resolve_as_before(artifact: Path) -> None:
             assert before.construct_endpoint(service, region) == after.construct_endpoint(service, region)
 
 
+def test_license_and_notice_are_in_the_artifact(artifact: Path) -> None:
+    """Whoever receives the artifact must receive the license and MITRE's notice for its ATT&CK data."""
+    for name in ("LICENSE", "NOTICE"):
+        assert (artifact / name).read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_invalid_mapping_is_not_built(tmp_path: Path) -> None:
     """With an invalid record the build's compile step must fail, report the file and write no bundle."""
     clone = tmp_path / "clone"
     clone.mkdir()
-    for name in ("enricher", "mapping", "build_tools", "NOTICE", "requirements.txt"):
+    for name in ("enricher", "mapping", "build_tools", "LICENSE", "NOTICE", "requirements.txt"):
         (clone / name).symlink_to(ROOT / name)
     (clone / "mapping").unlink()
     (clone / "mapping").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from enricher.cli import main
 from enricher.operations import redrive
-from enricher.operations.stack import ROUTES
+from enricher.operations.stack import DEFAULT_STACK, ROUTES
 from tests.operations.deployed import (
     AfterwardsInterrupted,
     Deployed,
@@ -20,6 +21,7 @@ from tests.operations.deployed import (
     output_names,
     refused,
 )
+from tests.template.stack import ROOT
 
 
 @pytest.fixture
@@ -41,6 +43,12 @@ def test_template_has_every_output_that_the_commands_read() -> None:
     names |= {f"{prefix}DeadLetterQueueUrl" for prefix in ROUTES.values()}
     names |= {"SiemTopicArn", "NotificationTopicArn", "EventBridgeDeadLetterQueueUrl"}
     assert set() == names - output_names()
+
+
+def test_default_stack_is_the_one_that_sam_deploys() -> None:
+    """The default of --stack must be the stack's name in samconfig.toml."""
+    saved = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    assert DEFAULT_STACK == saved["default"]["global"]["parameters"]["stack_name"]
 
 
 def test_each_message_goes_back_to_its_route_without_its_reason(stack: Deployed) -> None:
