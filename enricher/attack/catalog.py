@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 FRAMEWORK = "MITRE ATT&CK"
 #: ATT&CK 19 split Defense Evasion: TA0005 was renamed to Stealth, and TA0112 Defense Impairment was added.
 DEFENSE_IMPAIRMENT, DEFENSE_EVASION = "TA0112", "TA0005"
 
 
-@dataclass(frozen=True, slots=True)
-class Tactic:
+class Tactic(NamedTuple):
     """One tactic: `id` such as TA0006, `name` as in ATT&CK."""
 
     id: str
@@ -28,8 +27,7 @@ class Tactic:
         return f"https://attack.mitre.org/tactics/{self.id}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """One (tactic, technique) pair of ids of the pinned release; technique: None for a tactic alone.
 
     former, former_tactic: the ids in the former release, set only where MITRE's revocations are ambiguous.
@@ -41,8 +39,7 @@ class Pair:
     former_tactic: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Technique:
+class Technique(NamedTuple):
     """One technique or sub-technique: `id` such as T1110 or T1110.001, `tactics` as tactic ids."""
 
     id: str
