@@ -25,7 +25,7 @@ from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
 from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.tag import Entry, lowered
-from enricher.finding.api_calls import Call, calls_of
+from enricher.finding.api_calls import Call, calls_of, is_denied
 from enricher.finding.event import Finding
 from enricher.finding.fields import block_at, number_of, text_of
 from enricher.finding.kubernetes_call import read_request_uri
@@ -38,7 +38,10 @@ MAX_ENTRIES = 5
 #: Maximum number of evidence fields in one entry; more would add no information.
 _MAX_EVIDENCE = 6
 _CLUSTER = "service.action.kubernetesApiCallAction"
-FAILED_CALL = "The call failed, so this is only an attempt. What a successful call means:"
+#: In front of what a call means, where it did not succeed; the first sentence is an alert's outcome.
+IF_SUCCESSFUL = "What it means when it succeeds:"
+DENIED_CALL = f"The call was denied and nothing changed. {IF_SUCCESSFUL}"
+FAILED_CALL = f"The call failed and nothing changed. {IF_SUCCESSFUL}"
 ON_BEHALF = "An AWS service made the call on someone's behalf, which is often routine."
 
 
@@ -227,6 +230,11 @@ def _cluster_failure(finding: Finding) -> Shown | None:
     return shown(f"{_CLUSTER}.statusCode", status) if failed else None
 
 
+def attempt_note(error: str) -> str:
+    """Return what stands in front of the rationale of a call with an error: that it was denied, or failed."""
+    return DENIED_CALL if is_denied(error) else FAILED_CALL
+
+
 def call_failed(finding: Finding, calls: Sequence[Call]) -> bool:
     """Return whether every call of the finding failed, so that it shows only attempts."""
     return all(call.error for call in calls) if calls else _cluster_failure(finding) is not None
@@ -251,8 +259,11 @@ def _rank_match(
     evidence = match.shown
     if failure and any(item.field.startswith(_CLUSTER) for item in evidence):
         evidence = tuple(dict.fromkeys((*evidence, failure)))
-    if (match.call and match.call.error) or failure in evidence:
-        steps, rationale = steps + 1, f"{FAILED_CALL} {rationale}"
+    error = match.call.error if match.call else ""
+    if failure and failure in evidence:
+        error = error or f"HTTP {failure.value}"
+    if error:
+        steps, rationale = steps + 1, f"{attempt_note(error)} {rationale}"
     if match.call and match.call.by_service:
         steps, rationale = steps + 1, f"{rationale} {ON_BEHALF}"
     confidence = lowered(confidence, steps)
