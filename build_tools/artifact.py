@@ -5,7 +5,7 @@ works only in the version that compiled it.
 
 To keep the artifact small and the cold start short (measurements: docs/deployment.md):
 - botocore contains models of over 400 AWS services; only those that a route calls are kept, and botocore's
-  endpoints.json is trimmed to them;
+  endpoints.json is trimmed to them; the models that are kept lose their documentation and compression;
 - SAM sets the modification time of every packaged file to 1980, which would invalidate timestamp-based
   bytecode: it is compiled with unchecked hashes instead (PEP 552).
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import gzip
 import json
 import os
 import py_compile
@@ -67,13 +68,14 @@ def install_libraries(artifact: Path) -> None:
 
 
 def copy_code(artifact: Path) -> None:
-    """Copy the parts of the package that run in Lambda, and NOTICE."""
+    """Copy the parts of the package that run in Lambda, LICENSE and NOTICE."""
     ignored = shutil.ignore_patterns(*NOT_IN_LAMBDA)
     shutil.copytree(ROOT / "enricher", artifact / "enricher", ignore=ignored, dirs_exist_ok=True)
     for path in DRIFT_WATCH:
         (artifact / path).parent.mkdir(exist_ok=True)
         shutil.copy2(ROOT / path, artifact / path)
-    shutil.copy2(ROOT / "NOTICE", artifact / "NOTICE")
+    for name in ("LICENSE", "NOTICE"):
+        shutil.copy2(ROOT / name, artifact / name)
 
 
 def compile_mapping(artifact: Path) -> None:
@@ -93,6 +95,29 @@ def remove_unused(artifact: Path) -> None:
             shutil.rmtree(service)
     for example in (artifact / "botocore" / "data").glob("*/*/examples-1.json*"):
         example.unlink()
+
+
+def without_documentation(model: Any) -> Any:
+    """Return a service model with "" for each documentation text, which botocore's S3 client requires.
+
+    Shapes and members named documentation, which are objects, are kept.
+    """
+    if isinstance(model, list):
+        return [without_documentation(item) for item in model]
+    if not isinstance(model, dict):
+        return model
+    return {
+        key: "" if key == "documentation" and isinstance(item, str) else without_documentation(item)
+        for key, item in model.items()
+    }
+
+
+def trim_models(artifact: Path) -> None:
+    """Replace each service model by one without documentation and compression, which is faster to read."""
+    for path in (artifact / "botocore" / "data").glob("*/*/service-2.json.gz"):
+        model = without_documentation(json.loads(gzip.decompress(path.read_bytes())))
+        path.with_suffix("").write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
+        path.unlink()
 
 
 def trim_endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
@@ -133,6 +158,7 @@ def build(artifact: Path) -> None:
     compile_mapping(artifact)
     install_libraries(artifact)
     remove_unused(artifact)
+    trim_models(artifact)
     trim_endpoints_file(artifact)
     compile_bytecode(artifact)
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 FRAMEWORK = "MITRE ATT&CK"
 #: ATT&CK 19 split Defense Evasion: TA0005 was renamed to Stealth, and TA0112 Defense Impairment was added.
 DEFENSE_IMPAIRMENT, DEFENSE_EVASION = "TA0112", "TA0005"
 
 
-@dataclass(frozen=True, slots=True)
-class Tactic:
+class Tactic(NamedTuple):
     """One tactic: `id` such as TA0006, `name` as in ATT&CK."""
 
     id: str
@@ -28,8 +27,7 @@ class Tactic:
         return f"https://attack.mitre.org/tactics/{self.id}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """One (tactic, technique) pair of ids of the pinned release; technique: None for a tactic alone.
 
     former, former_tactic: the ids in the former release, set only where MITRE's revocations are ambiguous.
@@ -41,8 +39,7 @@ class Pair:
     former_tactic: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Technique:
+class Technique(NamedTuple):
     """One technique or sub-technique: `id` such as T1110 or T1110.001, `tactics` as tactic ids."""
 
     id: str
@@ -80,16 +77,18 @@ class Release:
     techniques: Mapping[str, Technique]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Catalogue:
-    """The pinned release, the former release for older consumers, and the revocations between them."""
+    """The pinned release, the former release for older consumers, and the revocations between them.
+
+    by_name: techniques by name, None until `lookup` first needs it, as few findings do.
+    """
 
     pinned: Release
     former: Release
     revoked: Mapping[str, str]
     _former_ids: dict[str, str] = field(init=False, repr=False)
-    #: Techniques by name; filled on first use (see `lookup`), as few findings need it.
-    by_name: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+    by_name: Mapping[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         """Index the former id of each technique id that the former release does not have."""
@@ -103,7 +102,7 @@ class Catalogue:
             other = former_ids.get(new_id)
             if other is None or self._same_name(old_id, new_id) > self._same_name(other, new_id):
                 former_ids[new_id] = old_id
-        object.__setattr__(self, "_former_ids", former_ids)
+        self._former_ids = former_ids
 
     def _same_name(self, old_id: str, new_id: str) -> bool:
         return self.former.techniques[old_id].name == self.pinned.techniques[new_id].name

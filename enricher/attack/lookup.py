@@ -7,7 +7,7 @@ tactic "Defense Evasion"; a finding type spells a technique without spaces.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -80,13 +80,17 @@ class Lookup:
         old = named_id != active and named_id in self.catalogue.former_candidates(active)
         return NamedTechnique(active, named_id if old else None)
 
-    def _by_name(self) -> dict[str, list[NamedTechnique]]:
-        catalogue = self.catalogue
-        if catalogue.by_name:
-            return catalogue.by_name
+    def _by_name(self) -> Mapping[str, list[NamedTechnique]]:
+        if self.catalogue.by_name is None:
+            self.catalogue.by_name = self._index_names()
+        return self.catalogue.by_name
+
+    def _index_names(self) -> dict[str, list[NamedTechnique]]:
+        catalogue, index = self.catalogue, dict[str, list[NamedTechnique]]()
         for technique in catalogue.pinned.techniques.values():
-            self._add(technique, catalogue.pinned.techniques.get(parent_id(technique.id) or ""), None)
-        known = set(catalogue.by_name)
+            parent = catalogue.pinned.techniques.get(parent_id(technique.id) or "")
+            _add_names(index, technique, parent, NamedTechnique(technique.id))
+        known = set(index)
         for technique in catalogue.former.techniques.values():
             if technique.id in catalogue.pinned.techniques:
                 active: str | None = technique.id
@@ -94,23 +98,23 @@ class Lookup:
                 active = catalogue.resolve(technique.id)
             if active:
                 parent = catalogue.former.techniques.get(parent_id(technique.id) or "")
-                self._add(technique, parent, self._named(active, technique.id), known)
-        return catalogue.by_name
+                _add_names(index, technique, parent, self._named(active, technique.id), known)
+        return index
 
-    def _add(
-        self,
-        technique: Technique,
-        parent: Technique | None,
-        named: NamedTechnique | None,
-        known: Iterable[str] = (),
-    ) -> None:
-        named = named or NamedTechnique(technique.id)
-        names = [technique.name, f"{parent.name}: {technique.name}"] if parent else [technique.name]
-        for name in map(_normalise, names):
-            spellings = self.catalogue.by_name.setdefault(name, [])
-            # A name in both releases refers to the technique of the pinned release.
-            if name not in known and all(other.id != named.id for other in spellings):
-                spellings.append(named)
+
+def _add_names(
+    index: dict[str, list[NamedTechnique]],
+    technique: Technique,
+    parent: Technique | None,
+    named: NamedTechnique,
+    known: Collection[str] = (),
+) -> None:
+    names = [technique.name, f"{parent.name}: {technique.name}"] if parent else [technique.name]
+    for name in map(_normalise, names):
+        spellings = index.setdefault(name, [])
+        # A name in both releases refers to the technique of the pinned release.
+        if name not in known and all(other.id != named.id for other in spellings):
+            spellings.append(named)
 
 
 def choose(

@@ -1,11 +1,12 @@
-"""Write or check the golden files: the reviewed output for the example events, the contract of the format."""
+"""Write or check the golden files: the reviewed bodies of the example events, in every format."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,17 @@ from enricher.authoring.loader import ROOT, read_mapping
 from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding, MalformedEvent
+from enricher.formats import load_format
+from enricher.formats.asff import Incomplete, to_asff
 from enricher.mapping.model import AttackMapping
 from enricher.pages.picture import matrix_picture
+from enricher.settings import FORMATS
 
 EVENTS = ROOT.parent / "events"
 #: The picture in README; it is regenerated and checked with the golden files.
 PICTURE = ROOT.parent / "docs" / "coverage.svg"
+#: In place of the mapping's version, so that a new version alone changes no golden file.
+MAPPING_VERSION = "0000.00.0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not expected:
         print(f"enricher: {arguments.events}: no events found (*.json)", file=sys.stderr)
         return 2
-    present = {
-        path
-        for folder in {path.parent for path in expected}
-        for path in folder.glob("*")
-        if path.name != "README.md"
-    }
+    present = {path for path in arguments.events.glob("enriched*/**/*") if path.is_file()}
     surplus = sorted(present - expected.keys())
     if arguments.events == EVENTS:
         expected[PICTURE] = matrix_picture(mapping)
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.check:
         return 1 if stale or surplus else 0
     for path in stale:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(expected[path], encoding="utf-8")
     for path in surplus:
         path.unlink()
@@ -63,28 +64,41 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def golden_files(events: Path, mapping: AttackMapping) -> Iterator[tuple[Path, str]]:
-    """Yield the path and text of each golden file.
+    """Yield the path and text of each golden file, with MAPPING_VERSION as the mapping's version.
 
-    enriched/NAME.json for a finding, enriched/NAME.error.txt for a rejected event, and
+    enriched/FORMAT/NAME.json (.txt for text) for a finding, enriched/NAME.error.txt for a rejected event, and
     enriched-FORMER/NAME.json where an entry differs in the former ATT&CK release (18.1).
     """
-    former = mapping.catalogue.former.version
+    former, mapping = mapping.catalogue.former.version, replace(mapping, version=MAPPING_VERSION)
     for path in sorted(events.glob("*.json")):
         try:
             finding = Finding.from_json(path.read_bytes())
         except MalformedEvent as error:
             yield events / "enriched" / f"{path.stem}.error.txt", f"{error}\n"
             continue
-        yield events / "enriched" / path.name, _pretty(enrich(finding, mapping))
+        yield from _bodies(events / "enriched", path.stem, enrich(finding, mapping))
         in_former = enrich(finding, mapping, former)
         if _is_different(in_former):
-            yield events / f"enriched-{former}" / path.name, _pretty(in_former)
+            yield events / f"enriched-{former}" / path.name, _pretty(in_former.as_event())
+
+
+def _bodies(folder: Path, name: str, enriched: EnrichedFinding) -> Iterator[tuple[Path, str]]:
+    """Yield path and text of a finding in each format; as ASFF, or the reason why it cannot be ASFF."""
+    for format_name in FORMATS:
+        body = load_format(format_name)(enriched, sys.maxsize)
+        if format_name == "text":
+            yield folder / format_name / f"{name}.txt", body
+        else:
+            yield folder / format_name / f"{name}.json", _pretty(json.loads(body))
+    try:
+        yield folder / "asff" / f"{name}.json", _pretty(to_asff(enriched))
+    except Incomplete as error:
+        yield folder / "asff" / f"{name}.error.txt", f"{error}\n"
 
 
 def _is_different(in_former: EnrichedFinding) -> bool:
     return any(other_release(row) for row in in_former.attack["techniques"])
 
 
-def _pretty(enriched: EnrichedFinding) -> str:
-    event: dict[str, Any] = enriched.as_event()
-    return json.dumps(event, ensure_ascii=False, indent=2) + "\n"
+def _pretty(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"

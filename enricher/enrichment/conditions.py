@@ -90,7 +90,7 @@ def meets(kind: str, value: Scalar, operand: Any) -> bool:
     return kind == "present" or bool(_TESTS[kind](value, operand))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reader:
     """One finding's fields, read by their index in the `fields` table and cached, as rules share fields.
 

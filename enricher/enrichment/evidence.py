@@ -17,7 +17,6 @@ caller_families, act_families: families that say who called, and those that say 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
@@ -282,15 +281,15 @@ def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
     # limit on the entries must not lose it.
     surest = {(entry.pair.tactic, entry.pair.technique): entry for entry in reversed(entries)}
     ruled_out = tuple(dict.fromkeys(technique for entry in surest.values() for technique in entry.rules_out))
-    for entry in [replace(entry, rules_out=ruled_out) for entry in entries] if ruled_out else entries:
+    for entry in [entry._replace(rules_out=ruled_out) for entry in entries] if ruled_out else entries:
         key = (entry.pair.tactic, entry.pair.technique)
         if key in merged:
             evidence = tuple(dict.fromkeys(merged[key].evidence + entry.evidence))[:_MAX_EVIDENCE]
-            merged[key] = replace(merged[key], evidence=evidence)
+            merged[key] = merged[key]._replace(evidence=evidence)
         elif len(merged) < MAX_ENTRIES and all(
             (entry.pair.tactic, entry.pair.technique) != (tactic, parent_id(technique or ""))
             for tactic, technique in merged
         ):
             short = len(entry.evidence) <= _MAX_EVIDENCE
-            merged[key] = entry if short else replace(entry, evidence=entry.evidence[:_MAX_EVIDENCE])
+            merged[key] = entry if short else entry._replace(evidence=entry.evidence[:_MAX_EVIDENCE])
     return tuple(merged.values())

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
 from enricher.mapping.model import Record
 from enricher.mapping.type_name import parse_type
 
 
-@dataclass(frozen=True, slots=True)
-class TypeMeaning:
+class TypeMeaning(NamedTuple):
     """The tactics of a finding type.
 
     purpose_tactics: of the threat purpose, the most common one first; tactics: those and the record's;

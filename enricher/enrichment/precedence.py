@@ -7,7 +7,6 @@ that docs/evidence.md states. A team's override comes before all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from enricher.attack.catalog import Pair, parent_id
 from enricher.enrichment.evidence import DENIED_CALL, FAILED_CALL, attempt_note, call_failed, find_evidence
@@ -95,7 +94,7 @@ def _order(evidence: Sequence[Entry], own: Sequence[Entry], meaning: TypeMeaning
                 less_sure.append(entry)
             elif is_less_sure and entry.of_call:
                 # A call says what was done, not that the finding is less certain than others of its type.
-                on_aim.append(replace(entry, confidence=first[0].confidence))
+                on_aim.append(entry._replace(confidence=first[0].confidence))
             else:
                 on_aim.append(entry)
         elif known is not None:
@@ -134,8 +133,7 @@ def covers(pair: Pair, other: Pair) -> bool:
 def _raised(entry: Entry, evidence: Entry) -> Entry:
     """Return an entry of the record with the fields, and the confidence if higher, of evidence for it."""
     best = evidence if surer(evidence, entry) else entry
-    return replace(
-        entry,
+    return entry._replace(
         confidence=best.confidence,
         source="evidence",
         rationale=evidence.rationale,
@@ -145,7 +143,7 @@ def _raised(entry: Entry, evidence: Entry) -> Entry:
 
 def _attempted(entry: Entry, note: str) -> Entry:
     """Return an entry of the record for a call that was refused: an attempt, one level less sure."""
-    return replace(entry, confidence=lowered(entry.confidence), rationale=f"{note} {entry.rationale}")
+    return entry._replace(confidence=lowered(entry.confidence), rationale=f"{note} {entry.rationale}")
 
 
 def _is_ruled_out(pair: Pair, ruled_out: set[str]) -> bool:
@@ -159,5 +157,5 @@ def _with_reason(entries: tuple[Entry, ...], own: Sequence[Entry]) -> tuple[Entr
     place = next((n for n, entry in enumerate(entries) if covers(entry.pair, own[0].pair)), 0)
     entry = entries[place]
     reason = own[0].rationale.removeprefix(f"{FAILED_CALL} ").removeprefix(f"{DENIED_CALL} ")
-    told = replace(entry, rationale=f"{entry.rationale} {reason}")
+    told = entry._replace(rationale=f"{entry.rationale} {reason}")
     return (*entries[:place], told, *entries[place + 1 :])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from enricher.attack.catalog import Pair
 from enricher.finding.paths import Shown
@@ -14,8 +13,7 @@ Source = Literal["guardduty", "evidence", "finding-type", "threat-purpose"]
 SOURCES: tuple[Source, ...] = ("guardduty", "evidence", "finding-type", "threat-purpose")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One (tactic, technique) pair of a finding with its rationale.
 
     evidence: the fields of the finding that support the pair; () for the sources "finding-type" and

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from enricher.finding.event import Finding
 from enricher.finding.fields import Block, block_at, value_at
@@ -32,8 +31,7 @@ _RARE = {"INFREQUENT", "UNSEEN", "RARE"}
 _SUCCESS = {"", "success", "none", "null"}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One AWS API call of a finding.
 
     service: the event source as CloudTrail writes it (iam.amazonaws.com), "" if the finding gives only the

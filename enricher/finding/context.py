@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from enricher.finding.api_calls import Call as ApiCall
 from enricher.finding.api_calls import calls_of
@@ -19,8 +20,7 @@ from enricher.finding.resources import Resource, read_resources
 from enricher.finding.runtime import CONTEXT, Process, read_parent, read_process, read_runtime_facts
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """The actor of a finding; kind: IAMUser, AssumedRole, Root, …; credential: the access key id."""
 
     name: str
@@ -29,8 +29,7 @@ class Principal:
     credential: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """The call that a finding reports on, an AWS or Kubernetes API call.
 
     error: its error code, "" on success; namespace: Kubernetes only.
@@ -43,8 +42,7 @@ class Call:
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """One container; runtime: docker, containerd, …."""
 
     id: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from enricher.finding.fields import TEXT_LIMIT, Block, rows_at, text_at, text_of, value_at
 from enricher.finding.network import instance_addresses
@@ -24,8 +24,7 @@ _DETAILS = ("instanceDetails", "eksClusterDetails", "ecsClusterDetails", "ecsClu
             "lambdaDetails", "rdsDbInstanceDetails", "rdsLimitlessDbDetails")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One fact of a finding; path: where it is under `detail`; values: unescaped, none is empty."""
 
     path: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from enricher.finding.fields import (
     Block,
@@ -22,8 +21,7 @@ from enricher.finding.fields import (
 _MAX_ENDPOINTS = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One endpoint of a connection; asn: autonomous system number; network: the name of its organization."""
 
     ip: str = ""
@@ -39,8 +37,7 @@ class Endpoint:
     network: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """A connection between a local (AWS) and a remote endpoint.
 
     outbound: None if not stated; action: the member of `service.action` that has it, "" in a sequence.

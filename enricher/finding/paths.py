@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 #: Maximum characters of a value in the evidence; a longer value is cut to its prefix.
 LONGEST = 256
@@ -20,8 +19,7 @@ ANY_ITEM = "[]"
 Scalar = str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """One field of the finding (dotted camelCase path under `detail`) and the value that matched."""
 
     field: str

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
 
@@ -13,8 +13,7 @@ from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
 MAX_RESOURCES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind of resource.
 
     name: its CloudFormation type if there is one; asff: its type in ASFF; sequence: its `resourceType` in an
@@ -153,8 +152,7 @@ _BY_NAME = {kind.name: kind for kind in KINDS}
 _OBJECT = _BY_NAME["AWS::S3::Object"]
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """One resource; kind: its CloudFormation type if there is one; uid: id or ARN; name: "" if none."""
 
     kind: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from enricher.finding.facts import Fact, label_of, texts_of
 from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
@@ -34,8 +34,7 @@ _LABELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """One process; sha256: 64 hexadecimal digits or ""; started: None if the finding does not state it."""
 
     name: str

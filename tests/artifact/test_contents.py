@@ -160,6 +160,33 @@ def test_botocore_has_only_the_models_of_the_routes_services(artifact: Path) -> 
     assert set(SERVICES) == {path.name for path in data.iterdir() if path.is_dir()}
 
 
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_service_models_lose_only_their_documentation(artifact: Path, service: str) -> None:
+    """A trimmed model must have every operation, shape and member of the full one, without their texts."""
+    full = Loader().load_service_model(service, "service-2")
+    loader = Loader([str(artifact / "botocore" / "data")], include_default_search_paths=False)
+    trimmed = loader.load_service_model(service, "service-2")
+    assert_trimmed(full, trimmed)
+    assert [] == [*(artifact / "botocore" / "data" / service).glob("*/service-2.json.gz")]
+
+
+def assert_trimmed(full: Any, trimmed: Any) -> None:
+    """Compare two models; in the trimmed one exactly the texts under the key `documentation` are ""."""
+    if isinstance(full, dict):
+        assert full.keys() == trimmed.keys()
+        for key, value in full.items():
+            if key == "documentation" and isinstance(value, str):
+                assert trimmed[key] == ""
+            else:
+                assert_trimmed(value, trimmed[key])
+    elif isinstance(full, list):
+        assert len(full) == len(trimmed)
+        for item, other in zip(full, trimmed, strict=True):
+            assert_trimmed(item, other)
+    else:
+        assert full == trimmed
+
+
 def test_trimmed_endpoints_resolve_as_before(artifact: Path) -> None:
     """For every service and Region the trimmed endpoints.json must resolve as the full one does."""
     full = Loader().load_data("endpoints")
@@ -173,11 +200,17 @@ def test_trimmed_endpoints_resolve_as_before(artifact: Path) -> None:
             assert before.construct_endpoint(service, region) == after.construct_endpoint(service, region)
 
 
+def test_license_and_notice_are_in_the_artifact(artifact: Path) -> None:
+    """Whoever receives the artifact must receive the license and MITRE's notice for its ATT&CK data."""
+    for name in ("LICENSE", "NOTICE"):
+        assert (artifact / name).read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_invalid_mapping_is_not_built(tmp_path: Path) -> None:
     """With an invalid record the build's compile step must fail, report the file and write no bundle."""
     clone = tmp_path / "clone"
     clone.mkdir()
-    for name in ("enricher", "mapping", "build_tools", "NOTICE", "requirements.txt"):
+    for name in ("enricher", "mapping", "build_tools", "LICENSE", "NOTICE", "requirements.txt"):
         (clone / name).symlink_to(ROOT / name)
     (clone / "mapping").unlink()
     (clone / "mapping").mkdir()

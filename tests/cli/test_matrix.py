@@ -39,7 +39,7 @@ def test_rejected_input_is_reported_and_the_others_shown(
 def test_enriched_event_counts_as_the_event_it_was_made_of(tmp_path: Path) -> None:
     """An enriched event must be read like the event itself, so that the page's mapping decides."""
     pages = []
-    for folder in (examples.EVENTS, examples.EVENTS / "enriched"):
+    for folder in (examples.EVENTS, examples.EVENTS / "enriched" / "guardduty"):
         path = tmp_path / f"{folder.name}.html"
         assert main(["matrix", "--html", str(path), "--observed", str(folder / "ec2-portscan.json")]) == 0
         pages.append(path.read_text(encoding="utf-8"))

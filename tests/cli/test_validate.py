@@ -21,7 +21,8 @@ TYPES = {"Recon:EC2/One": "ec2", "Recon:EC2/Two": "ec2"}
 def test_bundled_mapping_is_valid(mapping: AttackMapping, capsys: pytest.CaptureFixture[str]) -> None:
     """The bundled mapping must be valid, and the output say what was checked."""
     assert main(["validate"]) == 0
-    assert capsys.readouterr().out == f"mapping {mapping.version}, ATT&CK 19.2: 253 records, no problems\n"
+    expected = f"mapping {mapping.version}, ATT&CK 19.2: {len(mapping.records)} records, no problems\n"
+    assert capsys.readouterr().out == expected
 
 
 def test_every_problem_is_reported_with_file_and_type(

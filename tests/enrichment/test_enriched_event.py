@@ -24,7 +24,9 @@ from tests.formats.malformed_events import events
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/enriched-event.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
 GOLDEN = sorted(
-    path for folder in ("enriched", "enriched-18.1") for path in (examples.EVENTS / folder).glob("*.json")
+    path
+    for folder in ("enriched/guardduty", "enriched-18.1")
+    for path in (examples.EVENTS / folder).glob("*.json")
 )
 RELEASES = (None, "18.1")
 
