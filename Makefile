@@ -10,7 +10,7 @@ SAM := .venv-sam/bin
 LINT := .venv-lint/bin
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/ready ## Run the pipeline against an emulated AWS (moto) and show what a SIEM receives
 	@$(VENV)/python -m demo

@@ -1,4 +1,4 @@
-"""Test the CI workflow and the issue forms in .github/."""
+"""Test the CI workflow, the issue forms and the list of make targets in CONTRIBUTING."""
 
 from __future__ import annotations
 
@@ -64,3 +64,14 @@ def test_issue_form_is_one_that_github_accepts(path: Path) -> None:
     for row in questions:
         assert row["attributes"]["label"]
         assert (row["type"] == "dropdown") == ("options" in row["attributes"])
+
+
+def test_contributing_lists_every_make_target() -> None:
+    """CONTRIBUTING must have a row for each target that `make help` lists, and for no other."""
+    listed = set(
+        re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    rows = re.findall(
+        r"^\| `make .*?\|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {target for row in rows for target in re.findall(r"`make ([a-z-]+)`", row)} == listed

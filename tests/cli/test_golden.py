@@ -40,7 +40,7 @@ def test_each_event_has_its_golden_files(events: Path) -> None:
             *(f"enriched/text/{name}.txt" for name in findings),
             *(
                 f"enriched/{format_name}/{name}.json"
-                for format_name in ("guardduty", "finding", "ecs", "ocsf", "chat", "asff")
+                for format_name in {*FORMATS, "asff"} - {"text"}
                 for name in findings
             ),
         ]

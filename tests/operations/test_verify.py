@@ -103,7 +103,7 @@ def account(
 
 def test_samples_arrive_on_every_route(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     """Each sample must be seen on every route that is on; what was made must be removed or archived."""
-    assert 0 == main(["verify"])
+    assert 0 == main(["verify", "--wait", "20"])
     output = capsys.readouterr().out
     for route in ("siem", "security-hub", "notification"):
         for name in ("Trojan:EC2/DropPoint", "Backdoor:EC2/C&CActivity.B"):
@@ -130,7 +130,7 @@ def test_types_without_a_finding_are_chosen(account: Account, capsys: pytest.Cap
     """A type that has a finding must not be chosen, as GuardDuty may hold its update back."""
     [detector] = account.client.list_detectors()["DetectorIds"]
     account.client.create_sample_findings(DetectorId=detector, FindingTypes=["Trojan:EC2/DropPoint"])
-    assert 0 == main(["verify"])
+    assert 0 == main(["verify", "--wait", "20"])
     assert "Backdoor:EC2/C&CActivity.B, PenTest:IAMUser/KaliLinux" in capsys.readouterr().out
 
 
@@ -139,7 +139,7 @@ def test_existing_samples_are_inconclusive(account: Account, capsys: pytest.Capt
     [detector] = account.client.list_detectors()["DetectorIds"]
     account.client.create_sample_findings(DetectorId=detector, FindingTypes=list(verify.SAMPLES))
     before = len(account.findings())
-    assert 3 == main(["verify"])
+    assert 3 == main(["verify", "--wait", "20"])
     assert len(account.findings()) == before
     account.stack.after.clear()
     assert 3 == main(["verify", "--type", "Trojan:EC2/DropPoint", "--wait", "1"])
@@ -152,7 +152,7 @@ def test_existing_samples_are_inconclusive(account: Account, capsys: pytest.Capt
 @pytest.mark.parametrize("parameters", [{"SampleFindings": "exclude"}])
 def test_excluded_samples_are_inconclusive(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     """With SampleFindings=exclude no sample must be made, and the exit code be 3."""
-    assert 3 == main(["verify"])
+    assert 3 == main(["verify", "--wait", "20"])
     assert "SampleFindings is exclude" in capsys.readouterr().out
     assert [] == account.findings()
 
@@ -162,13 +162,13 @@ def test_sample_below_the_minimum_severity_is_not_waited_for(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A sample below a route's minimum severity must be named and not be waited for on that route."""
-    assert 0 == main(["verify", "--type", "Trojan:EC2/DropPoint"])
+    assert 0 == main(["verify", "--wait", "20", "--type", "Trojan:EC2/DropPoint"])
     output = capsys.readouterr().out
     line = (
         "notification: Trojan:EC2/DropPoint cannot arrive: its severity is 5 and NotificationMinimumSeverity"
     )
     assert line in output
-    assert "waiting up to 900 s for 2 deliveries" in output
+    assert "waiting up to 20 s for 2 deliveries" in output
 
 
 @pytest.mark.parametrize("parameters", [{"NotificationMinimumSeverity": "HIGH"}])
@@ -186,7 +186,7 @@ def test_own_event_goes_to_the_queues_and_not_through_the_rule(
     path = EVENTS / "ec2-portscan.json"
     own = Finding.from_json(path.read_text(encoding="utf-8"))
     account.stack.after["SendMessageBatch"] = lambda: account.publish(own) if not account.done else None
-    assert 0 == main(["verify", "--event", str(path)])
+    assert 0 == main(["verify", "--wait", "20", "--event", str(path)])
     output = capsys.readouterr().out
     assert "the rule are not tried" in output
     assert "security-hub: Recon:EC2/Portscan cannot arrive: annotate needs" in output
@@ -203,7 +203,7 @@ def test_event_that_is_not_one_finding_is_rejected(
     """--event with anything but one finding must be rejected with 2 before AWS is asked."""
     path = tmp_path / "event.json"
     path.write_text(text, encoding="utf-8")
-    assert 2 == main(["verify", "--event", str(path)])
+    assert 2 == main(["verify", "--wait", "20", "--event", str(path)])
     assert "expected a file with one finding" in capsys.readouterr().err
 
 
@@ -213,7 +213,7 @@ def test_failure_at_any_call_removes_what_was_made(
 ) -> None:
     """Whatever fails, the temporary queue and its subscriptions must be removed."""
     account.stack.faults[operation] = [refused("AccessDenied", operation)]
-    assert 2 == main(["verify"])
+    assert 2 == main(["verify", "--wait", "20"])
     assert f"{operation}: AccessDenied" in capsys.readouterr().err
     assert [] == account.leftovers()
 
@@ -222,7 +222,7 @@ def test_failure_at_any_call_removes_what_was_made(
 def test_interruption_removes_what_was_made(account: Account, operation: str) -> None:
     """Ctrl-C at any time must remove the queue and the subscriptions, and archive the samples."""
     account.stack.faults[operation] = [KeyboardInterrupt()]
-    assert 130 == main(["verify"])
+    assert 130 == main(["verify", "--wait", "20"])
     assert [] == account.leftovers()
     assert [True, True] == [item["service"]["archived"] for item in account.findings()]
 
@@ -232,14 +232,14 @@ def test_samples_that_cannot_be_archived_do_not_change_the_result(
 ) -> None:
     """What arrived has arrived: samples that cannot be archived must only be reported."""
     account.stack.faults["ArchiveFindings"] = [refused("AccessDeniedException", "ArchiveFindings")]
-    assert 0 == main(["verify"])
+    assert 0 == main(["verify", "--wait", "20"])
     assert "allow ArchiveFindings for this identity" in capsys.readouterr().err
 
 
 def test_region_without_a_detector_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a detector the command must say so with the Region, and return 2."""
     with deployed(), extended_moto():
-        assert 2 == main(["verify"])
+        assert 2 == main(["verify", "--wait", "20"])
     assert "no GuardDuty detector in eu-west-1: enable GuardDuty there" in capsys.readouterr().err
 
 
