@@ -156,8 +156,8 @@ def _login(facts: _Facts) -> str:
     if logins is None:
         return ""
     who = facts.address or "an unnamed client"
-    user = facts.name(next(iter(logins.users), ""))
-    user = f" as {user}" if user and not facts.short else ""
+    user, more = facts.name(next(iter(logins.users), "")), len(logins.users) - 1
+    user = f" as {user}{f' and {more} more' if more > 0 else ''}" if user and not facts.short else ""
     if logins.successful or (logins.successful is None and "Successful" in facts.finding.type):
         before = f" after {logins.failed} failures" if logins.failed else ""
         return f"{who} logged in to {facts.resource}{user}{before}"

@@ -107,6 +107,19 @@ def test_remote_addresses_left_out_are_counted(count: int) -> None:
     assert statement_of(finding, read_context(finding)).startswith(f"203.0.113.0{more} probed a port")
 
 
+def test_database_users_left_out_are_counted() -> None:
+    """Of several users whose log-in failed one is named; the headline must say how many others there are."""
+    rows = [{"user": user, "failedLoginAttempts": 2} for user in ("app", "report", "root")]
+    finding = Finding.from_detail(
+        {
+            "type": "CredentialAccess:RDS/AnomalousBehavior.FailedLogin",
+            "resource": {"rdsDbInstanceDetails": {"dbInstanceIdentifier": "orders"}},
+            "service": {"action": {"rdsLoginAttemptAction": {"LoginAttributes": rows}}},
+        }
+    )
+    assert statement_of(finding, read_context(finding)).endswith(" orders as app and 2 more, 6 times")
+
+
 def subject_of(mapping: AttackMapping, name: str, changes: str = "") -> str:
     """Return the subject of an example, with changes that an update made."""
     enriched = enrich(Finding.from_event(examples.event(name)), mapping)
