@@ -70,7 +70,9 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
         # Only a finding with names of many words: what happened and what to do matter more than all of them.
         room += len(sections["who"].pop().split())
     told = _words(sections["what"])
-    title = _cut(defang(summary.title, 300), max(room - max(told, 1), 0))
+    # GuardDuty's title repeats the headline in more words: what was run or loaded is worth more than its end.
+    decisive = _words(_fact_lines(summary.facts[:2], room))
+    title = _cut(defang(summary.title, 300), max(room - max(told, 1) - decisive, 0))
     sections["what"] = _row("WHAT", " ".join(filter(None, (title, outcome))))
     room += told - _words(sections["what"]) + reserve
     sections["facts"] = _fact_lines(summary.facts, room)

@@ -69,6 +69,25 @@ def test_context_is_on_labelled_lines(mapping: AttackMapping) -> None:
     assert expected <= set(lines)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("commandLineExample", "/opt/agent --collect --every 5"),
+        ("moduleName", "netwatch"),
+        ("releaseAgentPath", "/srv/agent"),
+    ],
+)
+def test_long_title_does_not_displace_the_runtime_context(
+    key: str, value: str, mapping: AttackMapping
+) -> None:
+    """What was run or loaded must be in the e-mail even if GuardDuty's title alone would fill it."""
+    event = examples.event(
+        "runtime-suspicious-command-history-cleared", title="A suspicious command ran. " * 12
+    )
+    event["detail"]["service"]["runtimeDetails"]["context"] = {key: value}
+    assert value in render(enrich(Finding.from_event(event), mapping), LIMIT)
+
+
 def test_denied_call_reads_as_denied(mapping: AttackMapping) -> None:
     """Where every call was denied, the mail must say that nothing changed and list what was tried."""
     text = " ".join(render(enriched(mapping, "iam-anomalous-impact-denied"), LIMIT).split())
@@ -162,11 +181,9 @@ def test_sections_are_removed_in_order(mapping: AttackMapping) -> None:
     finding = enriched(mapping, "awkward-free-text")
     whole = render(finding, LIMIT)
     smaller = render(finding, len(whole.encode()) - 1)
-    assert smaller.splitlines()[-1].startswith("Removed to fit the size limit: facts")
+    assert smaller.splitlines()[-1].startswith("Removed to fit the size limit: why")
     smallest = render(finding, 780)
-    assert (
-        "Removed to fit the size limit: facts, who, attack, what. See the console." in smallest.splitlines()
-    )
+    assert "Removed to fit the size limit: why, facts, who, attack. See the console." in smallest.splitlines()
     for part in (finding.alert["console"], finding.finding.arn, finding.finding.type):
         assert part in smallest
 
