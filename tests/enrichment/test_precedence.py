@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from enricher.attack.catalog import Pair
-from enricher.enrichment.evidence import FAILED_CALL
+from enricher.enrichment.evidence import DENIED_CALL
 from enricher.enrichment.precedence import decide_entries
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import AttackMapping, Confidence, Record
@@ -116,7 +116,7 @@ def test_refused_call_lowers_the_record_too(mapping: AttackMapping) -> None:
     own = record("Persistence:IAMUser/AnomalousBehavior", ("TA0003", "T1136.003", "high"))
     entries = decide(mapping, own, NEW_KEY | {f"{CALL}.errorCode": "AccessDenied"})
     assert ["medium", "medium"] == [entry.confidence for entry in entries]
-    assert all(entry.rationale.startswith(FAILED_CALL) for entry in entries)
+    assert all(entry.rationale.startswith(DENIED_CALL) for entry in entries)
 
 
 def test_record_stays_where_one_call_succeeded(mapping: AttackMapping) -> None:
