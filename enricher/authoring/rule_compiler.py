@@ -23,6 +23,7 @@ from enricher.authoring.rule_validation import (
     read_readings,
 )
 from enricher.enrichment.conditions import key_of
+from enricher.enrichment.finding_type import Reading
 from enricher.finding.api_calls import undated
 from enricher.finding.paths import split_path
 from enricher.mapping.problems import Problem
@@ -179,7 +180,7 @@ def _check_calls(item: dict[str, Any], compiler: _Compiler) -> Iterator[str]:
         yield "`calls` lists a name twice"
 
 
-def _compile_rule(item: dict[str, Any], file: str, readings: list[list[Any]], compiler: _Compiler) -> None:
+def _compile_rule(item: dict[str, Any], file: str, readings: list[Reading], compiler: _Compiler) -> None:
     number = len(compiler.rules)
     scope = [item.get(key, []) for key in SCOPE]
     conditions = [_compile_condition(condition, compiler) for condition in item.get("when", [])]
@@ -187,7 +188,7 @@ def _compile_rule(item: dict[str, Any], file: str, readings: list[list[Any]], co
         [
             item["id"],
             file.removesuffix(".toml"),
-            readings,
+            [_row(reading) for reading in readings],
             " ".join(item["rationale"].split()),
             scope if any(scope) else [],
             conditions,
@@ -204,6 +205,14 @@ def _compile_rule(item: dict[str, Any], file: str, readings: list[list[Any]], co
     if conditions:
         for path in paths_of(item["when"][0]["field"]):
             _insert(split_path(path), conditions[0][1:], number, compiler.tree)
+
+
+def _row(reading: Reading) -> list[Any]:
+    """Return a reading as a list without trailing None, as the bundle has it."""
+    row = list(reading)
+    while row[-1] is None:
+        row.pop()
+    return row
 
 
 def _compile_condition(condition: dict[str, Any], compiler: _Compiler) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from enricher.enrichment.evidence import Rule, choose_reading, in_scope
-from enricher.enrichment.finding_type import TypeMeaning
+from enricher.enrichment.finding_type import Reading, TypeMeaning
 from enricher.finding.paths import ANY_ITEM
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 from enricher.mapping.type_name import TypeName, parse_type
@@ -91,11 +91,11 @@ def scope_of(rule: Rule) -> str:
 
 def refinements(
     finding_type: str, record: Record | None, mapping: AttackMapping
-) -> list[tuple[list[Any], list[Rule]]]:
+) -> list[tuple[Reading, list[Rule]]]:
     """List the ATT&CK entries to which evidence in a finding can refine the record of its type.
 
-    Returns (reading, rules that yield it), highest confidence first; a reading is [tactic, technique,
-    confidence, …]. Readings that do not match the type's tactics are omitted; a finding may still show them.
+    Returns (reading, rules that yield it), highest confidence first. Readings that do not match the
+    type's tactics are omitted; a finding may still show them.
     """
     if not mapping.evidence or (record and not record.pairs):
         # A record without entries is a reviewed decision that evidence must not override.
@@ -103,21 +103,21 @@ def refinements(
     name = parse_type(record.type if record else finding_type)
     meaning = TypeMeaning.of(record.type if record else finding_type, record, mapping.evidence)
     of_calls = calls_by_rule(mapping)
-    found: dict[tuple[str, str], tuple[list[Any], list[Rule]]] = {}
+    found: dict[tuple[str, str], tuple[Reading, list[Rule]]] = {}
     for rule in rules_of(mapping):
         reading = choose_reading(rule, meaning)
         limited = bool(rule.scope and rule.scope[2])
         if applies_to(rule, name, of_calls, mapping) and (
             limited or meaning.score(reading) >= (2 if meaning.purpose_tactics else 1)
         ):
-            best, rules = found.setdefault((reading[0], reading[1]), (reading, []))
+            best, rules = found.setdefault(reading[:2], (reading, []))
             rules.append(rule)
-            if CONFIDENCES.index(reading[2]) < CONFIDENCES.index(best[2]):
-                found[reading[0], reading[1]] = (reading, rules)
+            if CONFIDENCES.index(reading.confidence) < CONFIDENCES.index(best.confidence):
+                found[reading[:2]] = (reading, rules)
     for _, rules in found.values():
         # Analysts look for IAM calls first.
         rules.sort(key=lambda rule: "iam.amazonaws.com" not in of_calls.get(rule.id, {}))
-    return sorted(found.values(), key=lambda item: CONFIDENCES.index(item[0][2]))
+    return sorted(found.values(), key=lambda item: CONFIDENCES.index(item[0].confidence))
 
 
 def applies_to(

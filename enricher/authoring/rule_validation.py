@@ -9,6 +9,7 @@ from typing import Any
 
 from enricher.attack.catalog import Catalogue
 from enricher.enrichment.conditions import KINDS, words_of
+from enricher.enrichment.finding_type import Reading
 from enricher.mapping.model import CONFIDENCES
 from enricher.mapping.records import read_pair
 
@@ -54,13 +55,13 @@ def check_fields(item: dict[str, Any]) -> Iterator[str]:
         yield "`show` must be a list of dotted paths"
 
 
-def check_name(item: dict[str, Any], readings: list[list[Any]]) -> Iterator[str]:
+def check_name(item: dict[str, Any], readings: list[Reading]) -> Iterator[str]:
     """Yield the problems in a rule for the words of a call's name, which never gives more than low."""
     for key, required in (("verbs", True), ("nouns", False)):
         words = item.get(key, [])
         if not is_texts(words) or (required and not words) or not all(map(_NAME_WORD.fullmatch, words)):
             yield f"invalid value for `{key}`: expected a list of words as in API calls, such as Create"
-    if any(reading[2] != "low" for reading in readings):
+    if any(reading.confidence != "low" for reading in readings):
         yield "a call's name alone does not justify more than low confidence"
 
 
@@ -111,15 +112,12 @@ _TEXT_CHECKS: dict[str, Callable[[str], bool]] = {
 }
 
 
-def read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> list[list[Any]]:
-    """Return the readings (ATT&CK entries) of a rule as table rows; append their problems to `messages`.
-
-    A row is [tactic, technique, confidence, former, former_tactic], without trailing None.
-    """
+def read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> list[Reading]:
+    """Return the readings (ATT&CK entries) of a rule; append their problems to `messages`."""
     if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
         messages.append("`attack` is missing: write [{ tactic, technique, confidence }, …]")
         return []
-    readings: list[list[Any]] = []
+    readings: list[Reading] = []
     for number, entry in enumerate(value, 1):
         confidence = entry.get("confidence")
         if confidence not in CONFIDENCES:
@@ -133,19 +131,18 @@ def read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> l
             continue
         if pair.technique is None:
             messages.append(f"attack entry {number}: `technique` is missing, evidence must map to one")
-        row = [pair.tactic, pair.technique, confidence, pair.former, pair.former_tactic]
-        while len(row) > 3 and row[-1] is None:
-            row.pop()
-        if any(other[:2] == row[:2] for other in readings):
+        if any(other[:2] == (pair.tactic, pair.technique) for other in readings):
             messages.append(f"attack entry {number}: {pair.tactic} {pair.technique} is listed twice")
-        readings.append(row)
+        readings.append(
+            Reading(pair.tactic, pair.technique or "", confidence, pair.former, pair.former_tactic)
+        )
     return readings
 
 
-def check_confidence(item: dict[str, Any], readings: list[list[Any]]) -> Iterator[str]:
+def check_confidence(item: dict[str, Any], readings: list[Reading]) -> Iterator[str]:
     """Yield a problem if a high confidence rests on attacker-controlled text alone."""
     conditions = item.get("when")
-    if not isinstance(conditions, list) or not any(reading[2] == "high" for reading in readings):
+    if not isinstance(conditions, list) or not any(reading.confidence == "high" for reading in readings):
         return
     fields = [
         path

@@ -150,7 +150,8 @@ def _in_processes(arguments: argparse.Namespace, tasks: Iterator[_Task | Rejecte
             while pending:
                 yield from pending.popleft().result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Waited for: a pool that is left while its thread runs reports a closed pipe at exit.
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start(arguments: argparse.Namespace) -> None:

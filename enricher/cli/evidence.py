@@ -105,8 +105,9 @@ def _rule_tables(mapping: AttackMapping) -> Iterator[str]:
 
 def _readings(rule: Rule, mapping: AttackMapping) -> Iterator[str]:
     names = mapping.catalogue.pinned
-    for tactic, technique, confidence, *_ in rule.readings:
-        yield f"{names.tactics[tactic].name}: {technique} {names.techniques[technique].name}, {confidence}"
+    for reading in rule.readings:
+        tactic, technique = names.tactics[reading.tactic].name, names.techniques[reading.technique].name
+        yield f"{tactic}: {reading.technique} {technique}, {reading.confidence}"
 
 
 def _purpose_table(mapping: AttackMapping) -> Iterator[str]:

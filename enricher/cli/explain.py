@@ -7,12 +7,11 @@ import json
 import sys
 import textwrap
 from difflib import get_close_matches
-from typing import Any
 
-from enricher.attack.catalog import Pair
 from enricher.authoring.rule_docs import conditions_of, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrichment.attack_block import Attack, attack_block, full_name, other_release
+from enricher.enrichment.finding_type import Reading
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.enrichment.unknown_type import read_type
@@ -106,7 +105,7 @@ def _evidence_lines(
     found = refinements(finding_type, record, mapping)
     lines = ["  evidence can refine this to (all rules: docs/evidence.md):"] if found else []
     for reading, rules in found[:_TECHNIQUES_SHOWN]:
-        lines.append(f"    {_name_of(reading, mapping, release)}, up to {reading[2]} confidence, if")
+        lines.append(f"    {_name_of(reading, mapping, release)}, up to {reading.confidence} confidence, if")
         for rule in rules[:_RULES_SHOWN]:
             text = conditions_of(rule, mapping, most=_VALUES_SHOWN)
             lines += textwrap.wrap(text, 100, initial_indent="      ", subsequent_indent=" " * 8)
@@ -118,10 +117,9 @@ def _evidence_lines(
     return lines
 
 
-def _name_of(reading: list[Any], mapping: AttackMapping, release: str) -> str:
+def _name_of(reading: Reading, mapping: AttackMapping, release: str) -> str:
     """Return the tactic and technique of a rule's reading as named in an ATT&CK release."""
-    tactic, technique, confidence, *former = reading
-    entry = Entry(Pair(tactic, technique, *former), confidence, "evidence", "")
+    entry = Entry(reading.pair, reading.confidence, "evidence", "")
     attack = attack_block([entry], None, mapping, release)
     parts = [f"{row['tactic']['name']} · {row['name']} ({row['id']})" for row in attack["techniques"]]
     return ", ".join(parts or [row["name"] for row in attack["tactics"]])

@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from enricher.attack.catalog import Pair, parent_id
+from enricher.attack.catalog import parent_id
 from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, meets, words_of
-from enricher.enrichment.finding_type import TypeMeaning
+from enricher.enrichment.finding_type import Reading, TypeMeaning
 from enricher.enrichment.tag import Entry, lowered
-from enricher.finding.api_calls import Call, calls_of
+from enricher.finding.api_calls import Call, calls_of, is_denied
 from enricher.finding.event import Finding
 from enricher.finding.fields import block_at, number_of, text_of
 from enricher.finding.kubernetes_call import read_request_uri
@@ -37,27 +37,34 @@ MAX_ENTRIES = 5
 #: Maximum number of evidence fields in one entry; more would add no information.
 _MAX_EVIDENCE = 6
 _CLUSTER = "service.action.kubernetesApiCallAction"
-FAILED_CALL = "The call failed, so this is only an attempt. What a successful call means:"
+#: In front of what a call means, where it did not succeed; the first sentence is an alert's outcome.
+IF_SUCCESSFUL = "What it means when it succeeds:"
+DENIED_CALL = f"The call was denied and nothing changed. {IF_SUCCESSFUL}"
+FAILED_CALL = f"The call failed and nothing changed. {IF_SUCCESSFUL}"
 ON_BEHALF = "An AWS service made the call on someone's behalf, which is often routine."
 
 
 class Rule(NamedTuple):
     """One compiled evidence rule.
 
-    readings: possible interpretations as [tactic, technique, confidence, former, former_tactic], most common
-    first; scope: [purposes, resources, families] it is limited to, [] for any; conditions: [field indexes,
-    kind, operand]; show: indexes of further fields to list as evidence; rules_out: techniques of the record
-    that the rule contradicts.
+    alternatives: the readings as lists, most common first; scope: [purposes, resources, families] it is
+    limited to, [] for any; conditions: [field indexes, kind, operand]; show: indexes of further fields
+    to list as evidence; rules_out: techniques of the record that the rule contradicts.
     """
 
     id: str
     file: str
-    readings: list[list[Any]]
+    alternatives: list[list[Any]]
     rationale: str
     scope: list[list[str]]
     conditions: list[list[Any]]
     show: list[int]
     rules_out: list[str]
+
+    @property
+    def readings(self) -> list[Reading]:
+        """Return the possible interpretations, the most common first."""
+        return [Reading(*row) for row in self.alternatives]
 
 
 #: The tables of a field, the path at which the finding has it, and its value.
@@ -210,7 +217,7 @@ def _evaluate(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Show
     return tuple(field for hit in dict.fromkeys(hits) if hit[0] != "type" and (field := shown(*hit)))
 
 
-def choose_reading(rule: Rule, meaning: TypeMeaning) -> list[Any]:
+def choose_reading(rule: Rule, meaning: TypeMeaning) -> Reading:
     """Return the reading of a rule with the best score for this finding, of equal scores the most common.
 
     A tactic that only the record names does not displace the most common reading: reading an object is
@@ -226,6 +233,11 @@ def _cluster_failure(finding: Finding) -> Shown | None:
     return shown(f"{_CLUSTER}.statusCode", status) if failed else None
 
 
+def attempt_note(error: str) -> str:
+    """Return what stands in front of the rationale of a call with an error: that it was denied, or failed."""
+    return DENIED_CALL if is_denied(error) else FAILED_CALL
+
+
 def call_failed(finding: Finding, calls: Sequence[Call]) -> bool:
     """Return whether every call of the finding failed, so that it shows only attempts."""
     return all(call.error for call in calls) if calls else _cluster_failure(finding) is not None
@@ -239,8 +251,8 @@ def _rank_match(
     family_score: the minimum score of a rule that is limited to the finding's family.
     """
     rule = match.rule
-    tactic, technique, confidence, *former = choose_reading(rule, meaning)
-    score = min(meaning.score((tactic, technique)), 2)
+    reading = choose_reading(rule, meaning)
+    score = min(meaning.score(reading), 2)
     if rule.scope and rule.scope[2]:
         # A rule for exactly this family was written with its findings in mind.
         score = max(score, family_score)
@@ -250,16 +262,18 @@ def _rank_match(
     evidence = match.shown
     if failure and any(item.field.startswith(_CLUSTER) for item in evidence):
         evidence = tuple(dict.fromkeys((*evidence, failure)))
-    if (match.call and match.call.error) or failure in evidence:
-        steps, rationale = steps + 1, f"{FAILED_CALL} {rationale}"
+    error = match.call.error if match.call else ""
+    if failure and failure in evidence:
+        error = error or f"HTTP {failure.value}"
+    if error:
+        steps, rationale = steps + 1, f"{attempt_note(error)} {rationale}"
     if match.call and match.call.by_service:
         steps, rationale = steps + 1, f"{rationale} {ON_BEHALF}"
-    confidence = lowered(confidence, steps)
-    pair = Pair(tactic, technique, *former)
+    confidence = lowered(reading.confidence, steps)
     of_call = match.call is not None
-    entry = Entry(pair, confidence, "evidence", rationale, evidence, tuple(rule.rules_out), of_call)
+    entry = Entry(reading.pair, confidence, "evidence", rationale, evidence, tuple(rule.rules_out), of_call)
     rank = CONFIDENCES.index(confidence)
-    leads = meaning.is_aim(tactic) and not (meaning.is_act and of_call)
+    leads = meaning.is_aim(reading.tactic) and not (meaning.is_act and of_call)
     return (not leads, rank, -score, not rule.scope), entry
 
 

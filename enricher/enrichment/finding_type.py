@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
-from enricher.mapping.model import Record
+from enricher.mapping.model import Confidence, Record
 from enricher.mapping.type_name import parse_type
+
+
+class Reading(NamedTuple):
+    """What a rule may take its evidence for; former, former_tactic: as in `Pair`.
+
+    The compiled tables have it as a list without trailing None.
+    """
+
+    tactic: str
+    technique: str
+    confidence: Confidence
+    former: str | None = None
+    former_tactic: str | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """Return its tactic and technique, as an entry has them."""
+        return Pair(self.tactic, self.technique, self.former, self.former_tactic)
 
 
 class TypeMeaning(NamedTuple):
@@ -37,17 +55,17 @@ class TypeMeaning(NamedTuple):
         """Return whether a tactic is one of the purpose's or that of the record's first entry."""
         return tactic in self.purpose_tactics or (self.primary is not None and tactic == self.primary.tactic)
 
-    def refines(self, reading: Sequence[Any]) -> bool:
+    def refines(self, reading: Reading) -> bool:
         """Return whether a reading is the record's primary pair or a sub-technique of it."""
-        if self.primary is None or reading[0] != self.primary.tactic:
+        if self.primary is None or reading.tactic != self.primary.tactic:
             return False
-        return self.primary.technique in (reading[1], parent_id(reading[1]))
+        return self.primary.technique in (reading.technique, parent_id(reading.technique))
 
-    def score(self, reading: Sequence[Any]) -> int:
-        """Return the score of a reading [tactic, technique, …].
+    def score(self, reading: Reading) -> int:
+        """Return the score of a reading.
 
         3: refines the record; 2: a tactic of the purpose; 1: another tactic of the record; 0: neither.
         """
         if self.refines(reading):
             return 3
-        return 2 if reading[0] in self.purpose_tactics else 1 if reading[0] in self.tactics else 0
+        return 2 if reading.tactic in self.purpose_tactics else 1 if reading.tactic in self.tactics else 0

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from enricher.attack.catalog import Pair, parent_id
-from enricher.enrichment.evidence import FAILED_CALL, call_failed, find_evidence
+from enricher.enrichment.evidence import DENIED_CALL, FAILED_CALL, attempt_note, call_failed, find_evidence
 from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.guardduty_attack import find_native
 from enricher.enrichment.tag import Entry, lowered, surer
 from enricher.enrichment.unknown_type import read_type
-from enricher.finding.api_calls import Call, calls_of
+from enricher.finding.api_calls import Call, calls_of, failure_of
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping, Record
 
@@ -38,7 +38,8 @@ def decide_entries(
     if record and record.is_override:
         return combine_entries(own, stated, evidence)
     if call_failed(finding, calls):
-        own = tuple(_attempted(entry) for entry in own)
+        note = attempt_note(failure_of(finding))
+        own = tuple(_attempted(entry, note) for entry in own)
     ruled_out = {technique for entry in evidence for technique in entry.rules_out}
     own = tuple(entry for entry in own if not _is_ruled_out(entry.pair, ruled_out))
     evidence = tuple(entry for entry in evidence if not _is_ruled_out(entry.pair, ruled_out))
@@ -140,9 +141,9 @@ def _raised(entry: Entry, evidence: Entry) -> Entry:
     )
 
 
-def _attempted(entry: Entry) -> Entry:
+def _attempted(entry: Entry, note: str) -> Entry:
     """Return an entry of the record for a call that was refused: an attempt, one level less sure."""
-    return entry._replace(confidence=lowered(entry.confidence), rationale=f"{FAILED_CALL} {entry.rationale}")
+    return entry._replace(confidence=lowered(entry.confidence), rationale=f"{note} {entry.rationale}")
 
 
 def _is_ruled_out(pair: Pair, ruled_out: set[str]) -> bool:
@@ -155,6 +156,6 @@ def _with_reason(entries: tuple[Entry, ...], own: Sequence[Entry]) -> tuple[Entr
         return entries
     place = next((n for n, entry in enumerate(entries) if covers(entry.pair, own[0].pair)), 0)
     entry = entries[place]
-    reason = own[0].rationale.removeprefix(f"{FAILED_CALL} ")
+    reason = own[0].rationale.removeprefix(f"{FAILED_CALL} ").removeprefix(f"{DENIED_CALL} ")
     told = entry._replace(rationale=f"{entry.rationale} {reason}")
     return (*entries[:place], told, *entries[place + 1 :])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -91,7 +92,7 @@ def statement_of(finding: Finding, context: Context, *, short: int = 0) -> str:
     for describe in _DESCRIBERS:
         if text := describe(facts):
             return text
-    return f"{facts.name(finding.type) or 'finding without a type'} on {facts.resource}"
+    return f"GuardDuty reported {facts.name(finding.type) or 'a finding without a type'} on {facts.resource}"
 
 
 def _attack_sequence(facts: _Facts) -> str:
@@ -102,13 +103,14 @@ def _attack_sequence(facts: _Facts) -> str:
     if len(signals) == 1:
         # A custom detection rule: its only signal is the rule.
         what = facts.name(text_at(signals[0], "name")) or "one signal"
-        rule = facts.name(text_at(facts.finding.view, "customDetectionRuleName"))
-        return f"{rule or what}{_by(actors)}{_from(facts.address)}"
+        rule = facts.name(text_at(facts.finding.view, "customDetectionRuleName")) or what
+        rule = rule if facts.short else f"rule {rule} matched activity"
+        return f"{rule}{_by(actors)}{_from(facts.address)}"
     where = "" if actors else f" on {facts.resource}"
     if facts.short:
         others = f" and {len(actors) - 1} more" if len(actors) > 1 else ""
         return f"attack sequence, {actors[0]}{others}" if actors else f"attack sequence{where}"
-    return f"attack sequence of {len(signals)} signals{_by(actors)}{where}{_from(facts.address)}"
+    return f"{len(signals)} signals form an attack sequence{_by(actors)}{where}{_from(facts.address)}"
 
 
 def _by(actors: list[str]) -> str:
@@ -146,9 +148,22 @@ def _called(facts: _Facts, call: Call) -> str:
         what += f" in {facts.name(call.namespace)}" if call.namespace else ""
         return what if facts.short else f"{what} on {facts.resource}"
     others = {it.name for it in facts.context.calls} - {call.operation}
-    what += f" and {len(others)} more" if others and not facts.short else ""
+    if facts.short:
+        return what
+    # An access key is the caller's, not what the call is about.
     named = facts.resource not in (facts.actor, "unnamed resource")
-    return f"{what} on {facts.resource}" if named and not facts.short else what
+    target = facts.resource if named else _affected(facts)
+    what += f" on {target}" if target else ""
+    return what + (f" and {len(others)} other call{'s' * (len(others) > 1)}" if others else "")
+
+
+def _affected(facts: _Facts) -> str:
+    """Return the name of the only resource that the reported call affected, or ""."""
+    affected = facts.finding.at("service.action.awsApiCallAction.affectedResources")
+    texts = [it for it in affected.values() if isinstance(it, str)] if isinstance(affected, dict) else []
+    if len(texts) != 1:
+        return ""
+    return facts.name(re.split(r"[/:]", texts[0].rstrip("/:"))[-1])
 
 
 def _login(facts: _Facts) -> str:
@@ -156,8 +171,8 @@ def _login(facts: _Facts) -> str:
     if logins is None:
         return ""
     who = facts.address or "an unnamed client"
-    user = facts.name(next(iter(logins.users), ""))
-    user = f" as {user}" if user and not facts.short else ""
+    user, more = facts.name(next(iter(logins.users), "")), len(logins.users) - 1
+    user = f" as {user}{f' and {more} more' if more > 0 else ''}" if user and not facts.short else ""
     if logins.successful or (logins.successful is None and "Successful" in facts.finding.type):
         before = f" after {logins.failed} failures" if logins.failed else ""
         return f"{who} logged in to {facts.resource}{user}{before}"
@@ -167,15 +182,15 @@ def _login(facts: _Facts) -> str:
     return f"{who} tried to log in to {facts.resource}{user}"
 
 
-#: What a process did, by the family of the type; {p} is the process.
+#: What a process did, by the family of the type; {p} is the process, {w} where it ran (or at the end).
 _DEEDS = (
-    ("ReverseShell", "reverse shell ({p}) from"),
+    ("ReverseShell", "{w} opened a reverse shell ({p})"),
     ("CryptoMinerExecuted", "crypto miner {p} ran on"),
     ("MaliciousFileExecuted", "malicious file {p} ran on"),
     ("NewBinaryExecuted", "new binary {p} ran on"),
     ("SuspiciousTool", "suspicious tool {p} ran on"),
-    ("SuspiciousCommand", "suspicious command by {p} on"),
-    ("SuspiciousShellCreated", "suspicious shell started by {p} on"),
+    ("SuspiciousCommand", "{p} ran a suspicious command on"),
+    ("SuspiciousShellCreated", "{p} started a suspicious shell on"),
     ("FilelessExecution", "{p} ran from memory on"),
     ("ProcessInjection", "{p} injected code into another process on"),
     ("PtraceAntiDebugging", "{p} evaded debugging on"),
@@ -198,7 +213,8 @@ def _process(facts: _Facts) -> str:
             return ""
     else:
         deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "{p} ran on")
-    return f"{deed.replace('{p}', facts.process)} {facts.workload}"
+    names = {"{p}": facts.process, "{w}": facts.workload}
+    return re.sub(r"\{[pw]\}", lambda found: names[found[0]], deed if "{w}" in deed else f"{deed} {{w}}")
 
 
 #: What kind of domain or address it is, by the family of the type.
@@ -281,8 +297,9 @@ def _malware(facts: _Facts) -> str:
     path = facts.name(threat.path.rpartition("/")[2] if facts.short else threat.path)
     others = len(facts.context.threats) - 1
     what = f"malware {facts.name(threat.name)}" if threat.name else "malware"
-    what += f" found in {path}" if path and not facts.short else ""
-    return f"{what}{f' and {others} more' if others else ''} on {facts.resource}"
+    where = f" in {path}" if path and not facts.short else ""
+    more = f" and {others} more file{'s' * (others > 1)}" if others else ""
+    return f"{what} found{where}{more} on {facts.resource}"
 
 
 _DESCRIBERS: tuple[Callable[[_Facts], str], ...] = (

@@ -167,6 +167,9 @@ def _call(view: Block, action: Block) -> Call | None:
 
 def _call_facts(calls: Sequence[ApiCall]) -> Iterator[Fact]:
     """Yield the calls with their outcome as one fact, if the finding has more than the one it reports on."""
+    # The list of anomalous calls may repeat the reported call without its service.
+    named = {(call.api, call.error) for call in calls if call.service}
+    calls = [call for call in calls if call.service or (call.api, call.error) not in named]
     if len(calls) > 1:
         outcomes = (f" ({call.error})" if call.error else "" for call in calls)
         services = (call.service.removesuffix(".amazonaws.com") for call in calls)

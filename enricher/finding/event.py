@@ -33,7 +33,7 @@ _MAX_DEPTH = 64
 _PARTITIONS = {
     "cn": "aws-cn",
     "us-gov": "aws-us-gov",
-    "eusc-de": "aws-eusc",
+    "eusc": "aws-eusc",
     "us-iso": "aws-iso",
     "us-isob": "aws-iso-b",
     "eu-isoe": "aws-iso-e",
@@ -149,7 +149,8 @@ class Finding:
             return stated
         if stated := self._from_arn(1):
             return stated
-        return _PARTITIONS.get(self.region.rpartition("-")[0].rpartition("-")[0], "aws")
+        area, country = self.region.rpartition("-")[0].rpartition("-")[0], self.region.partition("-")[0]
+        return _PARTITIONS.get(area) or _PARTITIONS.get(country, "aws")
 
     @property
     def updated_at(self) -> str:

@@ -145,7 +145,7 @@ def _description(enriched: EnrichedFinding, context: Context) -> str:
     lines = [f"*Update* {unmarked(alert['changes'], 300)}"] if alert["changes"] else []
     lines += [_SAMPLE] if alert["sample"] else []
     lines += [_ARCHIVED] if alert["archived"] else []
-    what = " ".join(filter(None, (unmarked(summary.title, 300), unmarked(summary.outcome))))
+    what = " ".join(filter(None, (unmarked(summary.outcome), unmarked(summary.title, 300))))
     lines += [f"*What* {what}"] if what else []
     lines += [f"*When* {summary.when}"] if summary.when else []
     lines += [f"*{label}* {unmarked(value)}" for label, value in summary.who]

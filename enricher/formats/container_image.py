@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+#: Algorithm and hash, without a name before them.
+_DIGEST = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})")
 
 
 class Image(NamedTuple):
@@ -14,7 +18,12 @@ class Image(NamedTuple):
 
 
 def split_image(reference: str) -> Image:
-    """Split NAME[:TAG][@DIGEST]; the colon of a registry's port does not start a tag."""
+    """Split NAME[:TAG][@DIGEST]; the colon of a registry's port does not start a tag.
+
+    A container that was started by its image's ID has no more than the digest.
+    """
+    if _DIGEST.fullmatch(reference):
+        return Image("", "", reference)
     named, _, digest = reference.partition("@")
     name, colon, tag = named.rpartition(":")
     is_tagged = bool(colon) and bool(name) and "/" not in tag

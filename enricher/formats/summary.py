@@ -8,6 +8,7 @@ from typing import Any
 
 from enricher.enrichment.attack_block import full_name, other_release
 from enricher.enrichment.enrich import EnrichedFinding
+from enricher.enrichment.evidence import DENIED_CALL, FAILED_CALL, IF_SUCCESSFUL
 from enricher.enrichment.headline import attack_phrase
 from enricher.enrichment.statement import statement_of
 from enricher.finding.api_calls import failure_of, is_denied
@@ -15,7 +16,7 @@ from enricher.finding.context import Context, Principal
 from enricher.finding.event import Finding
 from enricher.finding.fields import time_at, whole_at
 from enricher.finding.network import Connection
-from enricher.finding.resources import main_resource
+from enricher.finding.resources import Resource, main_resource
 from enricher.finding.safe_text import plain
 from enricher.finding.sequence import Signal, read_signals
 
@@ -24,6 +25,11 @@ _MAX_PRINCIPALS, _MAX_REMOTES, _MAX_RESOURCES, _MAX_THREATS, _MAX_VALUES, _MAX_S
 
 _MAX_ACTORS, _MAX_AGENT = 4, 40
 _CALLS, _MINOR = "Calls", frozenset(("Addresses", "Session", "Part of sequence", "Scan for finding"))
+
+#: Last steps of evidence fields that the other rows say in words.
+_IMPLIED = frozenset(("api", "serviceName", "resourceRole"))
+#: First words of the parts of a user agent that name the machine and the libraries.
+_AGENT_PARTS = ("md/", "ua/", "os/", "api/", "lang/", "cfg/", "m/", "exec-env/", "(")
 
 Rows = list[tuple[str, str]]
 
@@ -56,23 +62,31 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     who = _sequence_who_rows(context) if is_sequence else _who_rows(finding, context)
     first = attack["techniques"][0] if attack["techniques"] else None
     printed = " ".join((statement_of(finding, context), *(value for _, value in who)))
-    facts = _fact_rows(context, printed)
+    facts, outcome = _fact_rows(context, printed), _outcome(finding, context)
     printed += " ".join(value for _, value in facts)
     return Summary(
         when=_when(finding),
         title=_sentence(finding.text("title")),
-        outcome=_outcome(finding, context),
+        outcome=outcome,
         who=who,
         signals=_signal_rows(signals) if is_sequence else [],
         facts=facts,
         attack=attack_rows(enriched),
-        why=first["rationale"] if first else "",
-        seen=[
-            (shown["field"].rpartition(".")[2], shown["value"])
-            for shown in (first["evidence"] if first and not is_sequence else ())
-            if shown["field"] != "type" and shown["value"] not in printed
-        ][:_MAX_VALUES],
+        why=_why(first["rationale"] if first else "", outcome),
+        seen=[] if is_sequence or first is None else _seen_rows(first, printed),
     )
+
+
+def _seen_rows(first: Mapping[str, Any], printed: str) -> Rows:
+    """Return the evidence for a technique that no other row shows, nothing for GuardDuty's own list."""
+    if first["source"] == "guardduty":
+        return []
+    rows = [
+        (it["field"].rpartition(".")[2], it["value"]) for it in first["evidence"] if it["field"] != "type"
+    ]
+    return [(name, value) for name, value in rows if name not in _IMPLIED and value not in printed][
+        :_MAX_VALUES
+    ]
 
 
 def _sentence(text: str) -> str:
@@ -94,9 +108,10 @@ def _sequence_who_rows(context: Context) -> Rows:
 
 
 def _who_rows(finding: Finding, context: Context) -> Rows:
-    rows = [("Who", _who(it)) for it in context.principals[:_MAX_PRINCIPALS]]
+    principals, error = _distinct_principals(context), failure_of(finding)
+    rows = [("Who", _who(it)) for it in principals[:_MAX_PRINCIPALS]]
     rows += [
-        ("Tried" if failure_of(finding) else "Called", _some(fact.values))
+        ("Tried" if error else "Called", _some(tuple(it.removesuffix(f" ({error})") for it in fact.values)))
         for fact in context.facts
         if fact.label == _CALLS
     ]
@@ -109,28 +124,38 @@ def _who_rows(finding: Finding, context: Context) -> Rows:
     shown = {main, *(it for it in context.resources if it.kind == "Container" and context.container)}
     others = [it for it in context.resources if it.uid not in keys and it not in shown]
     if main and main.uid not in keys:
-        rows.append(("On", _named(main.short_name, main.name)))
-    rows += [("With", _named(it.short_name, it.name)) for it in others[:_MAX_RESOURCES]]
+        rows.append(("On", _resource(main)))
+    rows += [("With", _resource(it)) for it in others[:_MAX_RESOURCES]]
     rows += [(name, str(it)) for name, it in (("Process", context.process), ("Parent", context.parent)) if it]
     rows += [("Malware", join_filled((it.name, it.path, it.sha256))) for it in context.threats[:_MAX_THREATS]]
     if context.container:
         rows.append(("In", join_filled((context.container.name, context.container.image))))
     left = {
-        "principals": len(context.principals) - _MAX_PRINCIPALS,
-        "addresses": len(context.connections) - _MAX_REMOTES,
-        "resources": len(others) - _MAX_RESOURCES,
-        "threats": len(context.threats) - _MAX_THREATS,
-        "containers": len(context.containers) - 1,
+        "principal": len(principals) - _MAX_PRINCIPALS,
+        "address": len(context.connections) - _MAX_REMOTES,
+        "resource": len(others) - _MAX_RESOURCES,
+        "threat": len(context.threats) - _MAX_THREATS,
+        "container": len(context.containers) - 1,
     }
-    more = ", ".join(f"{count} more {name}" for name, count in left.items() if count > 0)
+    more = ", ".join(f"{count} more {_plural(name, count)}" for name, count in left.items() if count > 0)
     return [(label, value) for label, value in (*rows, ("More", more)) if value]
+
+
+def _plural(name: str, count: int) -> str:
+    return name if count == 1 else f"{name}es" if name.endswith("s") else f"{name}s"
+
+
+def _distinct_principals(context: Context) -> list[Principal]:
+    """Return the principals without those that are only the name, as Kubernetes has it, of another one."""
+    named = {it.name for it in context.principals if it.kind}
+    return [it for it in context.principals if it.kind or it.name not in named]
 
 
 def _agent(text: str) -> str:
     """Return the first words of a user agent: product and version; the rest names the machine's libraries."""
     shown = ""
     for word in plain(text).split():
-        if shown and len(shown) + len(word) >= _MAX_AGENT:
+        if shown and (len(shown) + len(word) >= _MAX_AGENT or word.startswith(_AGENT_PARTS)):
             break
         shown = f"{shown} {word}".strip()
     return shown
@@ -179,12 +204,14 @@ def attack_rows(enriched: EnrichedFinding) -> Rows:
     first, *others = attack["techniques"]
     possibly = "possibly " if first["confidence"] == "low" else ""
     rows = [("", f"{first['tactic']['name']}: {possibly}{technique_name(first)} ({first['confidence']})")]
-    if len(others) <= 2:
+    if len(others) == 1:
         rows += [("also", f"{technique_name(row)} ({row['confidence']})") for row in others]
     else:
         by_tactic: dict[str, list[str]] = {}
         for row in others:
-            by_tactic.setdefault(row["tactic"]["name"], []).append(row["id"])
+            by_tactic.setdefault(row["tactic"]["name"], []).append(
+                f"{row['id']} (low)" if row["confidence"] == "low" else row["id"]
+            )
         rows.append(("also", "; ".join(f"{', '.join(ids)} {name}" for name, ids in by_tactic.items())))
     if not enriched.known:
         rows.append(("", f"type not in mapping {attack['mapping']}"))
@@ -228,8 +255,20 @@ def join_filled(parts: Iterable[str | None], separator: str = ", ") -> str:
     return separator.join(part for part in parts if part)
 
 
-def _named(uid: str, name: str) -> str:
-    return f"{uid} ({name})" if name and name != uid else uid
+def _resource(resource: Resource) -> str:
+    """Return the kind and the name of a resource, as "ECS Cluster web"; an instance's ID says its kind."""
+    kind = resource.kind.removeprefix("AWS::").replace("::", " ")
+    uid, name = resource.short_name.removeprefix(f"{kind.rpartition(' ')[2].lower()}/"), resource.name
+    named = f"{uid} ({name})" if name and name != uid else uid
+    if resource.kind == "AWS::EC2::Instance" or not resource.kind.startswith("AWS::"):
+        return named
+    return f"{kind} {named}"
+
+
+def _why(rationale: str, outcome: str) -> str:
+    """Return a rationale without the sentence on the outcome if that is stated already."""
+    note = next((it for it in (DENIED_CALL, FAILED_CALL) if rationale.startswith(it)), "")
+    return f"{IF_SUCCESSFUL}{rationale.removeprefix(note)}" if note and outcome else rationale
 
 
 def _when(finding: Finding) -> str:
@@ -244,7 +283,8 @@ def _when(finding: Finding) -> str:
 
 
 def _who(principal: Principal) -> str:
-    name = join_filled((principal.kind, principal.name or principal.uid), " ")
+    name = principal.name or principal.uid
+    name = name if name == principal.kind else join_filled((principal.kind, name), " ")
     return f"{name}, key {principal.credential}" if principal.credential else name
 
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 from enricher.enrichment.enrich import EnrichedFinding
+from enricher.enrichment.evidence import IF_SUCCESSFUL
 from enricher.enrichment.statement import statement_of
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.summary import Rows, Summary, summarize
@@ -66,14 +67,22 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
     room -= sum(_words(lines) for name, lines in sections.items() if name != "link")
     reserve = 6 if summary.facts else 0  # for the line that counts what is left out
     room -= reserve
-    while room < 0 and sections["who"]:
-        # Only a finding with names of many words: what happened and what to do matter more than all of them.
-        room += len(sections["who"].pop().split())
+    rows = list(summary.who)
+    while room < 0 and rows:
+        # What happened and what to do matter more; a resource beside the affected one matters least.
+        least = next((row for row in reversed(rows) if row[0] == "With"), rows[-1])
+        rows.remove(least)
+        room += _words(sections["who"])
+        sections["who"] = _rows(rows)
+        room -= _words(sections["who"])
     told = _words(sections["what"])
     title = _cut(defang(summary.title, 300), max(room - max(told, 1), 0))
-    sections["what"] = _row("WHAT", " ".join(filter(None, (title, outcome))))
+    # The outcome first: GuardDuty's title tells a denied call as done.
+    sections["what"] = _row("WHAT", " ".join(filter(None, (outcome, title))))
     room += told - _words(sections["what"]) + reserve
-    sections["facts"] = _fact_lines(summary.facts, room)
+    # The related findings stand below the link.
+    facts = [row for row in summary.facts if row[1] not in alert["related"]]
+    sections["facts"] = _fact_lines(facts, room)
     room -= _words(sections["facts"])
     sections["why"] = _why_lines(summary, room)
     return sections
@@ -115,15 +124,19 @@ def _why_lines(summary: Summary, room: int) -> list[str]:
 
 
 def _cut(text: str, words: int) -> str:
-    """Return a text cut to a number of words; "" where too little would be left to understand it."""
+    """Return a text cut to a number of words; "" where too little would be left to understand it.
+
+    A sentence needs three quarters of its words: its point is at the end.
+    """
     found = text.split()
     if len(found) <= words:
         return text
-    return " ".join((*found[: words - 1], "...")) if words > 8 else ""
+    return " ".join((*found[: words - 1], "...")) if words > max(8, len(found) * 3 // 4) else ""
 
 
 def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.:;]) ", text, maxsplit=1)[0].rstrip(":;")
+    head = f"{IF_SUCCESSFUL} " if text.startswith(IF_SUCCESSFUL) else ""
+    return head + re.split(r"(?<=[.:;]) ", text.removeprefix(head), maxsplit=1)[0].rstrip(":;")
 
 
 def _attack_lines(rows: Rows) -> list[str]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from enricher.attack.catalog import Pair, parent_id
+from enricher.attack.catalog import parent_id
 from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
 from enricher.enrichment.attack_block import attack_block
 from enricher.enrichment.evidence import Rule, choose_reading
-from enricher.enrichment.finding_type import TypeMeaning
+from enricher.enrichment.finding_type import Reading, TypeMeaning
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Confidence
@@ -113,7 +113,7 @@ def _fold(technique: str, keys: list[Key], cells: Mapping[Key, Cell]) -> Folded:
     return Folded(technique, kind, best, len(types), tuple(sorted(keys)))
 
 
-def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, list[Any]]]:
+def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, Reading]]:
     """Yield each rule that applies to an active type, with the reading that its findings get."""
     of_calls = calls_by_rule(mapping)
     for finding_type, record in mapping.records.items():
@@ -126,9 +126,8 @@ def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, list[Any
                 yield rule, finding_type, choose_reading(rule, meaning)
 
 
-def _reading_block(reading: list[Any], mapping: AttackMapping, release: str | None) -> dict[str, Any]:
-    tactic, technique, confidence, *former = reading
-    entry = Entry(Pair(tactic, technique, *former), confidence, "evidence", "")
+def _reading_block(reading: Reading, mapping: AttackMapping, release: str | None) -> dict[str, Any]:
+    entry = Entry(reading.pair, reading.confidence, "evidence", "")
     return dict(attack_block([entry], None, mapping, release))
 
 

@@ -87,7 +87,7 @@ def test_why_gives_source_fields_and_reason_of_each_entry(mapping: AttackMapping
     text = "\n".join(why_lines(enriched))
     assert text.count(" from ") >= len(enriched.entries)
     assert "    service.action.awsApiCallAction.errorCode = AccessDenied" in text
-    assert "so this is only an attempt" in " ".join(text.split())
+    assert "The call was denied and nothing changed." in " ".join(text.split())
 
 
 def test_why_writes_to_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,10 +21,13 @@ from tests.formats.malformed_events import events
 @pytest.mark.parametrize(
     ("name", "statement"),
     [
-        ("iam-anomalous-persistence-create-access-key", "deploy-bot called CreateAccessKey from 203.0.113.9"),
+        (
+            "iam-anomalous-persistence-create-access-key",
+            "deploy-bot called CreateAccessKey on finance-admin from 203.0.113.9",
+        ),
         (
             "iam-anomalous-impact-denied",
-            "report-reader was denied DeleteDBInstance and 1 more from 198.51.100.140",
+            "report-reader was denied DeleteDBInstance on orders-prod and 1 other call from 198.51.100.140",
         ),
         ("s3-anomalous-delete", "etl-loader called DeleteObjects on shop-invoices from 203.0.113.9"),
         ("ec2-tor-client", "i-09f522a1e7aeb968b (dev-box) connected to Tor address 203.0.113.42 port 9001"),
@@ -41,15 +44,50 @@ from tests.formats.malformed_events import events
             "rds-failed-login-malicious-ip",
             "203.0.113.88 failed to log in to orders-prod as postgres, 37 times",
         ),
-        ("runtime-reverse-shell", "reverse shell (/usr/bin/bash) from checkout on web"),
+        ("runtime-reverse-shell", "checkout on web opened a reverse shell (/usr/bin/bash)"),
+        (
+            "runtime-suspicious-command-history-cleared",
+            "/usr/bin/bash ran a suspicious command on i-0a1d366256fac4373 (app-02)",
+        ),
+        (
+            "iam-cloudtrail-logging-disabled",
+            "ops-breakglass called DeleteTrail on audit-main from 203.0.113.42",
+        ),
+        (
+            "custom-detection-rule-login-profile",
+            "rule IAMUserLoginProfileCreated matched activity by hr-sync from 198.51.100.140",
+        ),
+        ("awkward-no-action", "GuardDuty reported Impact:EC2/PortSweep on Instance"),
         ("iam-console-login-success-b", "a.lindqvist logged in to the console from 198.51.100.140"),
-        ("attack-sequence-compromised-s3-data", "attack sequence of 3 signals by analytics from 203.0.113.9"),
+        (
+            "attack-sequence-compromised-s3-data",
+            "3 signals form an attack sequence by analytics from 203.0.113.9",
+        ),
     ],
 )  # fmt: skip
 def test_statement_has_a_verb_and_the_point(name: str, statement: str) -> None:
     """Each kind of finding must be told as who did what, where."""
     finding = Finding.from_event(examples.event(name))
     assert statement == statement_of(finding, read_context(finding))
+
+
+def test_name_in_a_statement_is_never_a_placeholder() -> None:
+    """A process named like a placeholder must be printed as it is."""
+    event = examples.event("runtime-reverse-shell")
+    event["detail"]["service"]["runtimeDetails"]["process"]["executablePath"] = "/tmp/{w}{p}"
+    finding = Finding.from_event(event)
+    assert "checkout on web opened a reverse shell (/tmp/{w}{p})" == statement_of(
+        finding, read_context(finding)
+    )
+
+
+def test_several_affected_resources_are_not_told_as_one() -> None:
+    """A call that affected several resources must not be told as if it had affected the first one only."""
+    event = examples.event("iam-cloudtrail-logging-disabled")
+    affected = event["detail"]["service"]["action"]["awsApiCallAction"]["affectedResources"]
+    affected["AWS::S3::Bucket"] = "arn:aws:s3:::press-kit"
+    finding = Finding.from_event(event)
+    assert " called DeleteTrail from " in statement_of(finding, read_context(finding))
 
 
 def headline_of(mapping: AttackMapping, **detail: Any) -> str:
@@ -62,7 +100,7 @@ def test_headline_is_severity_statement_technique_and_account(mapping: AttackMap
     event = examples.event("iam-anomalous-persistence-create-access-key")
     assert [
         "MEDIUM",
-        "deploy-bot called CreateAccessKey from 203.0.113.9",
+        "deploy-bot called CreateAccessKey on finance-admin from 203.0.113.9",
         "Account Manipulation: Additional Cloud Credentials (T1098.001)",
         "111122223333/us-east-1",
     ] == enrich(Finding.from_event(event), mapping).alert["headline"].split(" · ")
@@ -105,6 +143,19 @@ def test_remote_addresses_left_out_are_counted(count: int) -> None:
     )
     more = f" and {count - 1} more" if count > 1 else ""
     assert statement_of(finding, read_context(finding)).startswith(f"203.0.113.0{more} probed a port")
+
+
+def test_database_users_left_out_are_counted() -> None:
+    """Of several users whose log-in failed one is named; the headline must say how many others there are."""
+    rows = [{"user": user, "failedLoginAttempts": 2} for user in ("app", "report", "root")]
+    finding = Finding.from_detail(
+        {
+            "type": "CredentialAccess:RDS/AnomalousBehavior.FailedLogin",
+            "resource": {"rdsDbInstanceDetails": {"dbInstanceIdentifier": "orders"}},
+            "service": {"action": {"rdsLoginAttemptAction": {"LoginAttributes": rows}}},
+        }
+    )
+    assert statement_of(finding, read_context(finding)).endswith(" orders as app and 2 more, 6 times")
 
 
 def subject_of(mapping: AttackMapping, name: str, changes: str = "") -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from enricher.attack.catalog import Pair
 from enricher.authoring.rule_examples import finding_of
-from enricher.enrichment.evidence import FAILED_CALL
+from enricher.enrichment.evidence import DENIED_CALL
 from enricher.enrichment.precedence import decide_entries
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import AttackMapping, Confidence, Record
@@ -116,7 +116,7 @@ def test_refused_call_lowers_the_record_too(mapping: AttackMapping) -> None:
     own = record("Persistence:IAMUser/AnomalousBehavior", ("TA0003", "T1136.003", "high"))
     entries = decide(mapping, own, NEW_KEY | {f"{CALL}.errorCode": "AccessDenied"})
     assert ["medium", "medium"] == [entry.confidence for entry in entries]
-    assert all(entry.rationale.startswith(FAILED_CALL) for entry in entries)
+    assert all(entry.rationale.startswith(DENIED_CALL) for entry in entries)
 
 
 def test_record_stays_where_one_call_succeeded(mapping: AttackMapping) -> None:
@@ -263,6 +263,38 @@ def test_resource_of_a_request_path_is_evidence(mapping: AttackMapping) -> None:
     entry = decide(mapping, mapping.record_for(kind := "Persistence:Kubernetes/TorIPCaller"), fields, kind)[0]
     assert ("T1053.007", "evidence") == (entry.pair.technique, entry.source)
     assert (f"{CLUSTER}.requestUri", path) in {(shown.field, shown.value) for shown in entry.evidence}
+
+
+@pytest.mark.parametrize("resource", ["pods", "deployments", "daemonsets", "cronjobs"])
+@pytest.mark.parametrize(
+    "family", ["PrivilegedContainer", "AnomalousBehavior.WorkloadDeployed!PrivilegedContainer"]
+)
+def test_privileged_container_is_an_escape_whatever_started_it(
+    family: str, resource: str, mapping: AttackMapping
+) -> None:
+    """A privileged container must be read as Escape to Host first; the workload's kind comes after."""
+    kind = f"PrivilegeEscalation:Kubernetes/{family}"
+    fields = {f"{CLUSTER}.verb": "create", f"{CLUSTER}.resource": resource}
+    assert decide(mapping, mapping.record_for(kind), fields, kind)[0].pair == Pair("TA0004", "T1611")
+
+
+@pytest.mark.parametrize(
+    ("command", "technique"),
+    [
+        ("cp /tmp/u /etc/systemd/system/u.service", "T1543.002"),
+        ("sh -c 'echo /opt/u >> /etc/rc.local'", "T1037.004"),
+        ("echo /opt/u >> /home/app/.bashrc", "T1546.004"),
+        ("echo /opt/u | at now + 1 hour", "T1053.002"),
+        ("cat /etc/profile", "T1543.002"),
+    ],
+)
+def test_command_that_persists_names_how(command: str, technique: str, mapping: AttackMapping) -> None:
+    """A command that writes what is started again must lead with it; reading the same file proves nothing."""
+    kind = "Persistence:Runtime/SuspiciousCommand"
+    fields = {"service.runtimeDetails.context.commandLineExample": command}
+    first = decide(mapping, mapping.record_for(kind), fields, kind)[0]
+    assert ("TA0003", technique) == (first.pair.tactic, first.pair.technique)
+    assert (first.source == "finding-type") == command.startswith("cat ")
 
 
 def test_stated_resource_takes_precedence_over_the_path(mapping: AttackMapping) -> None:

@@ -161,7 +161,15 @@ def test_account_falls_back_to_the_arn_before_the_envelope() -> None:
 
 @pytest.mark.parametrize(
     ("region", "partition"),
-    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-east-1", "aws-us-gov"), ("", "aws")],
+    [
+        ("eu-west-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-east-1", "aws-us-gov"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("eusc-xx-west-1", "aws-eusc"),
+        ("us-isof-south-1", "aws-iso-f"),
+        ("", "aws"),
+    ],
 )
 def test_partition_follows_the_region(region: str, partition: str) -> None:
     """A finding that names no partition must get the one its Region implies."""

@@ -77,7 +77,10 @@ def test_description_has_the_context(mapping: AttackMapping) -> None:
 def test_title_states_what_happened_and_where(mapping: AttackMapping) -> None:
     """The title must be severity, statement, account and Region: enough on a phone."""
     title = notification(mapping, "iam-anomalous-persistence-create-access-key")["content"]["title"]
-    assert "MEDIUM deploy-bot called CreateAccessKey from 203.0.113[.]9, 111122223333 us-east-1" in title
+    assert (
+        "MEDIUM deploy-bot called CreateAccessKey on finance-admin from 203.0.113[.]9, 111122223333 us-east-1"
+        in title
+    )
 
 
 def test_rationale_and_benign_cause_are_lines(mapping: AttackMapping) -> None:

@@ -18,6 +18,8 @@ DIGEST = f"sha256:{'ab' * 32}"
         ("registry.example.com:5000/app:1.2", ("registry.example.com:5000/app", "1.2", "")),
         (f"registry.example.com:5000/app@{DIGEST}", ("registry.example.com:5000/app", "", DIGEST)),
         (f"registry.example.com/app:1.2@{DIGEST}", ("registry.example.com/app", "1.2", DIGEST)),
+        (DIGEST, ("", "", DIGEST)),
+        ("sha256:1.2", ("sha256", "1.2", "")),
         ("", ("", "", "")),
         (":odd", (":odd", "", "")),
     ],

@@ -72,8 +72,10 @@ def test_context_is_on_labelled_lines(mapping: AttackMapping) -> None:
 def test_denied_call_reads_as_denied(mapping: AttackMapping) -> None:
     """Where every call was denied, the mail must say that nothing changed and list what was tried."""
     text = " ".join(render(enriched(mapping, "iam-anomalous-impact-denied"), LIMIT).split())
-    assert "Denied (AccessDenied): nothing changed." in text
-    assert "TRIED rds DeleteDBInstance (AccessDenied), rds DeleteDBSnapshot (AccessDenied)" in text
+    assert "WHAT Denied (AccessDenied): nothing changed. " in text
+    assert 1 == text.count("AccessDenied")
+    assert "WHY What it means when it succeeds: A database is deleted." in text
+    assert "TRIED rds DeleteDBInstance, rds DeleteDBSnapshot FROM" in text
     assert "Nothing was deleted or changed." in text
 
 
@@ -93,6 +95,67 @@ def test_value_is_printed_once(mapping: AttackMapping) -> None:
         seen = [line for line in render(finding, LIMIT).splitlines() if line.startswith("SEEN ")]
         statement = finding.alert["headline"]
         assert [] == [line for line in seen if line.rpartition(" = ")[2] in statement]
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_row_is_printed_once(name: str, mapping: AttackMapping) -> None:
+    """No principal may be listed twice, under a name in front of it, and no field only names itself."""
+    lines = render(enriched(mapping, name), LIMIT).splitlines()
+    who = [line.removeprefix("WHO").split() for line in lines if line.startswith("WHO ")]
+    assert [] == [
+        row for row in who if len(row) == 1 and any(row != other and row[0] in other for other in who)
+    ]
+    hidden = ("api =", "serviceName =", "resourceRole =", "values[0] =")
+    assert [] == [line for line in lines if line.startswith("SEEN ") and line[9:].startswith(hidden)]
+
+
+def test_title_lists_each_call_once(mapping: AttackMapping) -> None:
+    """A call that is listed again without its service must be printed once, and leave room for the title."""
+    text = " ".join(render(enriched(mapping, "iam-instance-credentials-used-outside-aws"), LIMIT).split())
+    assert "CALLED s3 ListBuckets, GetCallerIdentity FROM" in text
+    assert "were used from an address outside AWS. WHO" in text
+
+
+def test_related_finding_is_printed_once(mapping: AttackMapping) -> None:
+    """The finding that started a malware scan must stand below the link only."""
+    assert 1 == render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT).count(
+        "892695ebafcd77655b7cb809eee6e024"
+    )
+
+
+def test_kind_of_the_resource_is_stated(mapping: AttackMapping) -> None:
+    """A resource whose name does not say its kind must be printed with it."""
+    assert "\nON       ECS Cluster web\n" in render(enriched(mapping, "runtime-reverse-shell"), LIMIT)
+    assert "\nON       Lambda Function thumbnailer\n" in render(
+        enriched(mapping, "lambda-command-and-control"), LIMIT
+    )
+    assert "\nWITH     EC2 Volume vol-" in render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ("aws-cli/2.31.4 md/awscrt#0.27.6 ua/2.1", "aws-cli/2.31.4"),
+        ("APN/1.0 HashiCorp/1.0 Terraform/1.9.0 (+x)", "APN/1.0 HashiCorp/1.0 Terraform/1.9.0"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:1)", "Mozilla/5.0"),
+    ],
+)
+def test_user_agent_names_the_product(agent: str, shown: str, mapping: AttackMapping) -> None:
+    """Of a user agent the product and its version must be printed, not the machine's libraries."""
+    event = examples.event("iam-root-credential-usage")
+    event["detail"]["service"]["action"]["awsApiCallAction"]["userAgent"] = agent
+    text = " ".join(render(enrich(Finding.from_event(event), mapping), LIMIT).split())
+    assert f", {shown} ATT&CK " in text
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_title_is_not_cut_before_its_point(name: str, mapping: AttackMapping) -> None:
+    """A title must have three quarters of its words, or not be printed."""
+    finding = enriched(mapping, name)
+    text = " ".join(render(finding, LIMIT).split())
+    if cut := re.search(r"WHAT (?:\S+ \(\S+\): nothing changed\. )?(.*?) \.\.\. [A-Z]", text):
+        words = finding.finding.text("title").split()
+        assert len(cut[1].split()) >= len(words) * 3 // 4
 
 
 def test_unmapped_type_is_stated(mapping: AttackMapping) -> None:

@@ -10,7 +10,7 @@ import pytest
 from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.conditions import key_of, meets, words_of
 from enricher.enrichment.enrich import enrich
-from enricher.enrichment.evidence import FAILED_CALL, MAX_ENTRIES, ON_BEHALF, find_evidence
+from enricher.enrichment.evidence import DENIED_CALL, MAX_ENTRIES, ON_BEHALF, find_evidence
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.paths import LONGEST, Shown
@@ -154,7 +154,7 @@ def test_several_calls_produce_several_entries(mapping: AttackMapping) -> None:
     first, second = found("Persistence:IAMUser/AnomalousBehavior", {ANOMALOUS: text}, mapping)
     assert ("T1098.001", "high") == (first.pair.technique, first.confidence)
     assert ("T1136.003", "medium") == (second.pair.technique, second.confidence)
-    assert second.rationale.startswith(FAILED_CALL)
+    assert second.rationale.startswith(DENIED_CALL)
     assert (Shown(ANOMALOUS, text),) == second.evidence
 
 
@@ -231,7 +231,7 @@ def test_failed_kubernetes_call_is_an_attempt(mapping: AttackMapping) -> None:
     fields = {f"{call}.verb": "list", f"{call}.resource": "secrets", f"{call}.statusCode": 403}
     (entry,) = found("CredentialAccess:Kubernetes/MaliciousIPCaller", fields, mapping)
     assert ("T1552.007", "medium") == (entry.pair.technique, entry.confidence)
-    assert entry.rationale.startswith(FAILED_CALL)
+    assert entry.rationale.startswith(DENIED_CALL)
     assert Shown(f"{call}.statusCode", 403) in entry.evidence
 
 

@@ -12,7 +12,7 @@ import pytest
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.authoring.rule_docs import calls_by_rule, rules_of, words_by_rule
 from enricher.authoring.rule_examples import check_rule, finding_of
-from enricher.enrichment.evidence import FAILED_CALL, Rule, find_evidence
+from enricher.enrichment.evidence import DENIED_CALL, Rule, find_evidence
 from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping
@@ -80,7 +80,7 @@ def test_failed_call_is_an_attempt(rule: Rule, mapping: AttackMapping) -> None:
     entry = evidence_of("Odd:Thing/Made", fields, mapping)[0]
     normal = CONFIDENCES.index(rule.readings[0][2])
     assert CONFIDENCES[min(normal + 1, 2)] == entry.confidence
-    assert entry.rationale.startswith(FAILED_CALL)
+    assert entry.rationale.startswith(DENIED_CALL)
     assert "AccessDenied" == {shown.field: shown.value for shown in entry.evidence}[f"{CALL}.errorCode"]
 
 
