@@ -206,7 +206,7 @@ def attack_rows(enriched: EnrichedFinding) -> Rows:
     rows = [("", f"{first['tactic']['name']}: {possibly}{technique_name(first)} ({first['confidence']})")]
     if len(others) == 1:
         rows += [("also", f"{technique_name(row)} ({row['confidence']})") for row in others]
-    else:
+    elif others:
         by_tactic: dict[str, list[str]] = {}
         for row in others:
             by_tactic.setdefault(row["tactic"]["name"], []).append(
