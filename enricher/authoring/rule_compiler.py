@@ -34,7 +34,7 @@ _COMMON_KEYS = {"id", "rationale", "attack"}
 _KEYS_OF_CALLS = {"services", "calls"}
 _CALL_KEYS = _COMMON_KEYS | _KEYS_OF_CALLS
 _NAME_KEYS = _COMMON_KEYS | {"verbs", "nouns"}
-_FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families", "rules_out"}
+_FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families", "rules_out", "example"}
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from enricher.authoring.loader import ROOT, read_mapping
+from enricher.authoring.rule_examples import check_examples
 from enricher.cli.source import load_mapping
 from enricher.mapping.problems import InvalidMapping
 
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     try:
         mapping = read_mapping(arguments.root)
+        if problems := list(check_examples(arguments.root / "evidence", mapping)):
+            raise InvalidMapping(problems)
     except InvalidMapping as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

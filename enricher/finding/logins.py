@@ -8,6 +8,8 @@ from enricher.finding.fields import Block, block_at, rows_at, text_at, whole_at
 
 _ROWS = "service.action.rdsLoginAttemptAction.LoginAttributes"
 _ROWS_ALSO = "service.action.rdsLoginAttemptAction.loginAttributes"
+#: More rows of users are not read, so that a finding cannot cost any amount of time.
+_MAX_ROWS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def read_users(view: Block) -> tuple[str, ...]:
 
 
 def _rows(view: Block) -> list[Block]:
-    return rows_at(view, _ROWS) or rows_at(view, _ROWS_ALSO)
+    return rows_at(view, _ROWS, _MAX_ROWS) or rows_at(view, _ROWS_ALSO, _MAX_ROWS)
 
 
 def _total(rows: list[Block], how: str) -> int | None:

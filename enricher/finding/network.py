@@ -80,7 +80,7 @@ def read_connections(view: Block) -> list[Connection]:
             outbound=False,
             action="portProbeAction",
         )
-        for probe in (rows_at(action, _PROBES) if "portProbeAction" in action else ())
+        for probe in (rows_at(action, _PROBES, _MAX_ENDPOINTS) if "portProbeAction" in action else ())
     ]
     found += [
         Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))

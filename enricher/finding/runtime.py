@@ -79,10 +79,10 @@ def read_parent(block: object) -> Process | None:
 
 
 def read_runtime_facts(view: Block) -> Iterator[Fact]:
-    """Yield the process's hash and each key of the runtime context, whether or not it is known here."""
-    process = "service.runtimeDetails.process.executableSha256"
-    if sha256 := sha256_at(view, process):
-        yield Fact(process, "Process hash", (sha256,))
+    """Yield each key of the runtime context, whether or not it is known here, and the process's hash.
+
+    The context says what happened, so that it comes first where there is no room for everything.
+    """
     context = value_at(view, CONTEXT)
     items = list(context.items())[:_MAX_KEYS] if isinstance(context, dict) else []
     # Keys with a label of their own say most: they come first.
@@ -93,6 +93,9 @@ def read_runtime_facts(view: Block) -> Iterator[Fact]:
         texts = tuple(filter(None, (str(read), read.sha256))) if read else texts_of(value)
         if texts:
             yield Fact(f"{CONTEXT}.{key}", _LABELS.get(key) or label_of(key), texts)
+    process = "service.runtimeDetails.process.executableSha256"
+    if sha256 := sha256_at(view, process):
+        yield Fact(process, "Process hash", (sha256,))
 
 
 def sha256_at(block: object, path: str) -> str:

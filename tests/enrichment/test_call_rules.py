@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.call_rules import find_by_name, find_reviewed, words_of_name
 from enricher.enrichment.evidence import find_evidence
 from enricher.finding.api_calls import Call
 from enricher.mapping.model import AttackMapping
-from tests.enrichment.evidence.findings import finding_of
 
 CALL = "service.action.awsApiCallAction"
 

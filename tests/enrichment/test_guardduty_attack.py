@@ -8,13 +8,13 @@ import pytest
 
 from enricher.attack.catalog import Catalogue, Pair
 from enricher.attack.lookup import Lookup, choose
+from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.guardduty_attack import SEQUENCE, find_native
 from enricher.finding.event import Finding
 from enricher.finding.paths import Shown
 from enricher.mapping.model import AttackMapping
 from tests import examples
-from tests.enrichment.evidence.findings import finding_of
 
 
 def indicators(tactics: list[Any], techniques: list[Any]) -> list[dict[str, Any]]:

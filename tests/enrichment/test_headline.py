@@ -137,7 +137,7 @@ def test_long_name_does_not_displace_the_account(mapping: AttackMapping) -> None
     assert len(line) < 400
 
 
-@pytest.mark.parametrize("count", [1, 2, 6])
+@pytest.mark.parametrize("count", [1, 2, 6, 60])
 def test_remote_addresses_left_out_are_counted(count: int) -> None:
     """One address is named; the headline must say how many others there are."""
     rows = [{"remoteIpDetails": {"ipAddressV4": f"203.0.113.{number}"}} for number in range(count)]
@@ -151,7 +151,7 @@ def test_remote_addresses_left_out_are_counted(count: int) -> None:
 
 def test_database_users_left_out_are_counted() -> None:
     """Of several users whose log-in failed one is named; the headline must say how many others there are."""
-    rows = [{"user": user, "failedLoginAttempts": 2} for user in ("app", "report", "root")]
+    rows = [{"user": f"app{number}", "failedLoginAttempts": 2} for number in range(30)]
     finding = Finding.from_detail(
         {
             "type": "CredentialAccess:RDS/AnomalousBehavior.FailedLogin",
@@ -159,7 +159,7 @@ def test_database_users_left_out_are_counted() -> None:
             "service": {"action": {"rdsLoginAttemptAction": {"LoginAttributes": rows}}},
         }
     )
-    assert statement_of(finding, read_context(finding)).endswith(" orders as app and 2 more, 6 times")
+    assert statement_of(finding, read_context(finding)).endswith(" orders as app0 and 29 more, 60 times")
 
 
 def subject_of(mapping: AttackMapping, name: str, changes: str = "") -> str:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from enricher.attack.catalog import Pair
+from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.evidence import DENIED_CALL
 from enricher.enrichment.precedence import decide_entries
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import AttackMapping, Confidence, Record
-from tests.enrichment.evidence.findings import finding_of
 
 CALL = "service.action.awsApiCallAction"
 CLUSTER = "service.action.kubernetesApiCallAction"

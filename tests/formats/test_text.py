@@ -71,6 +71,25 @@ def test_context_is_on_labelled_lines(mapping: AttackMapping) -> None:
     assert expected <= set(lines)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("commandLineExample", "/opt/agent --collect --every 5"),
+        ("moduleName", "netwatch"),
+        ("releaseAgentPath", "/srv/agent"),
+    ],
+)
+def test_long_title_does_not_displace_the_runtime_context(
+    key: str, value: str, mapping: AttackMapping
+) -> None:
+    """What was run or loaded must be in the e-mail even if GuardDuty's title alone would fill it."""
+    event = examples.event(
+        "runtime-suspicious-command-history-cleared", title="A suspicious command ran. " * 12
+    )
+    event["detail"]["service"]["runtimeDetails"]["context"] = {key: value}
+    assert value in render(enrich(Finding.from_event(event), mapping), LIMIT)
+
+
 def test_denied_call_reads_as_denied(mapping: AttackMapping) -> None:
     """Where every call was denied, the mail must say that nothing changed and list what was tried."""
     text = " ".join(render(enriched(mapping, "iam-anomalous-impact-denied"), LIMIT).split())

@@ -1,37 +1,9 @@
-"""Build findings from field paths and values."""
+"""Read the value at a path of a finding."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
-
-from enricher.finding.event import Finding
-
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-
-
-def finding_of(finding_type: str, fields: dict[str, Any]) -> Finding:
-    """Return a finding of a type with {path: value}; a path is written as in the evidence: a.b[0].c."""
-    detail: dict[str, Any] = {"type": finding_type, "accountId": "111122223333", "region": "eu-west-1"}
-    for path, value in fields.items():
-        put(detail, path, value)
-    return Finding.from_detail(detail)
-
-
-def put(root: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a path, creating the objects and lists on the path."""
-    steps: list[str | int] = [key or int(place) for key, place in _STEP.findall(path)]
-    at: Any = root
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        fresh: Any = value if following is None else [] if isinstance(following, int) else {}
-        if isinstance(step, int):
-            at.extend([None] * (step + 1 - len(at)))
-            at[step] = fresh if following is None or at[step] is None else at[step]
-        elif following is None:
-            at[step] = fresh
-        else:
-            at.setdefault(step, fresh)
-        at = at[step]
 
 
 def at_place(view: Any, path: str) -> Any:

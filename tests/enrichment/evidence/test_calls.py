@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.evidence import find_evidence
 from enricher.finding.api_calls import ANOMALOUS, ANOMALY, COUNTED, MOST_CALLS, SIGNALS, calls_of
 from enricher.mapping.model import AttackMapping
-from tests.enrichment.evidence.findings import finding_of
 
 CALL = "service.action.awsApiCallAction"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.conditions import key_of, meets, words_of
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.evidence import DENIED_CALL, MAX_ENTRIES, ON_BEHALF, find_evidence
@@ -16,7 +17,6 @@ from enricher.finding.paths import LONGEST, Shown
 from enricher.mapping.model import CONFIDENCES, AttackMapping
 from enricher.mapping.type_name import parse_type
 from tests import examples
-from tests.enrichment.evidence.findings import finding_of
 
 CALL = "service.action.awsApiCallAction"
 ANOMALOUS = "service.additionalInfo.anomalies.anomalousAPIs"

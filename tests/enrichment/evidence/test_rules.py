@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,14 @@ import pytest
 
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.authoring.rule_docs import calls_by_rule, rules_of, words_by_rule
-from enricher.enrichment.evidence import DENIED_CALL, Rule, find_evidence, in_scope
+from enricher.authoring.rule_examples import check_rule, finding_of
+from enricher.enrichment.evidence import DENIED_CALL, Rule, find_evidence
 from enricher.enrichment.finding_type import TypeMeaning
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping
 from enricher.mapping.type_name import parse_type
-from tests.enrichment.evidence.findings import at_place, finding_of
+from tests.enrichment.evidence.findings import at_place
 
-EXAMPLES = {
-    row["rule"]: row
-    for row in json.loads(Path(__file__).with_name("examples.json").read_text(encoding="utf-8"))
-}
 CALL = "service.action.awsApiCallAction"
 
 
@@ -34,9 +31,13 @@ def bundled() -> AttackMapping:
 RULES = list(rules_of(bundled()))
 CALLS = calls_by_rule(bundled())
 WORDS = words_by_rule(bundled())
-FIELD_RULES = [rule for rule in RULES if rule.id not in CALLS and rule.id not in WORDS]
+ITEMS = [
+    item
+    for path in sorted((ROOT / "evidence").glob("*.toml"))
+    for item in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", [])
+    if "when" in item
+]
 CALL_RULES = [rule for rule in RULES if rule.id in CALLS]
-WITH_SCOPE = [rule for rule in FIELD_RULES if rule.scope]
 
 
 def by_id(rule: Rule) -> str:
@@ -49,46 +50,10 @@ def evidence_of(finding_type: str, fields: dict[str, Any], mapping: AttackMappin
     return find_evidence(finding_of(finding_type, fields), mapping.record_for(finding_type), mapping)
 
 
-def test_every_field_rule_has_an_example() -> None:
-    """Each field rule must have exactly one example, and each example a rule."""
-    assert sorted(rule.id for rule in FIELD_RULES) == sorted(EXAMPLES)
-
-
-@pytest.mark.parametrize("rule", FIELD_RULES, ids=by_id)
-def test_example_has_the_technique(rule: Rule, mapping: AttackMapping) -> None:
-    """A finding with the rule's fields must have the example's technique, with the fields as evidence."""
-    example = EXAMPLES[rule.id]
-    tactic, technique, confidence = example["gives"]
-    found = {
-        (entry.pair.tactic, entry.pair.technique): entry
-        for entry in evidence_of(example["type"], example["fields"], mapping)
-    }
-    assert confidence == found[tactic, technique].confidence
-    named = {shown.field: shown.value for shown in found[tactic, technique].evidence}
-    assert example["fields"].items() >= named.items()
-    assert named
-
-
-@pytest.mark.parametrize("rule", FIELD_RULES, ids=by_id)
-def test_rule_does_not_match_other_values(rule: Rule, mapping: AttackMapping) -> None:
-    """The rule must not match the same finding with another value in every field."""
-    example = EXAMPLES[rule.id]
-    other_values = {
-        path: "-" if isinstance(value, str) else None for path, value in example["fields"].items()
-    }
-    if any(condition[1] == "present" for condition in rule.conditions):
-        other_values = dict.fromkeys(example["fields"])
-    rationales = [entry.rationale for entry in evidence_of(example["type"], other_values, mapping)]
-    assert rule.rationale not in rationales
-
-
-@pytest.mark.parametrize("rule", WITH_SCOPE, ids=by_id)
-def test_rule_does_not_match_outside_its_scope(rule: Rule, mapping: AttackMapping) -> None:
-    """A rule with a scope must not match the same fields in a finding of another type."""
-    other = "Behavior:Elsewhere/SomethingElse"
-    assert not in_scope(rule.scope, parse_type(other))
-    rationales = [entry.rationale for entry in evidence_of(other, EXAMPLES[rule.id]["fields"], mapping)]
-    assert rule.rationale not in rationales
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item["id"])
+def test_example_of_the_rule_holds(item: dict[str, Any], mapping: AttackMapping) -> None:
+    """A rule for fields must have an example that gives its technique, and match nothing beside it."""
+    assert list(check_rule(item, mapping)) == []
 
 
 @pytest.mark.parametrize("rule", CALL_RULES, ids=by_id)
@@ -148,7 +113,7 @@ def test_rule_ids_are_unique_in_a_file(path: Path) -> None:
 
 def test_evidence_paths_can_be_read(mapping: AttackMapping) -> None:
     """In every example each evidence path must have the value listed with it."""
-    for example in EXAMPLES.values():
+    for example in (example for item in ITEMS for example in item["example"]):
         finding = finding_of(example["type"], example["fields"])
         for entry in find_evidence(finding, mapping.record_for(finding.type), mapping):
             for shown in entry.evidence:
