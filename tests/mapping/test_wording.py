@@ -12,7 +12,23 @@ import pytest
 from enricher.authoring.loader import ROOT
 
 #: Idioms and assertions that a review replaced; a reader whose English is not native must follow every text.
-IDIOMS = ("daily weather", "in other hands", "the prize", "call home", "out there", "before the panic")
+IDIOMS = (
+    "daily weather",
+    "in other hands",
+    "the prize",
+    "call home",
+    "out there",
+    "before the panic",
+    "watchman",
+    "treasure map",
+    "shopping list",
+    "loot",
+    "whoever holds",
+    "in foreign hands",
+    "for a living",
+    "the honest reason",
+    "to the letter",
+)
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -38,11 +54,11 @@ def test_call_is_described_in_the_present_tense() -> None:
     """The first sentence on a call must not say that it was done: the call may have been denied."""
     assert CALL_TEXTS
     first = [re.split(r"[.;:] ", text, maxsplit=1)[0] for text in CALL_TEXTS]
-    assert [] == [text for text in first if re.search(r"\b(was|were)\b", text)]
+    assert [] == [text for text in first if re.search(r"\b(was|were|took|drew|came|got|became|gave)\b", text)]
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("*.toml")), ids=lambda path: path.stem)
-def test_records_have_no_idioms(path: Path) -> None:
-    """No text of a record may use an idiom that the review replaced."""
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.toml")), ids=lambda path: path.stem)
+def test_mapping_has_no_idioms(path: Path) -> None:
+    """No text of a record or rule may use an idiom that the review replaced."""
     text = " ".join(path.read_text("utf-8").split())
     assert [] == [idiom for idiom in IDIOMS if idiom in text]
