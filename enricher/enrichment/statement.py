@@ -139,6 +139,8 @@ def _api_call(facts: _Facts) -> str:
         return f"{who} {verb} the console{_from(facts.address)}"
     if facts.short:
         return f"{what}{short}, {who}{_from(facts.address)}"
+    if "PromptInjection" in facts.finding.type and not error:
+        return f"{who} sent a suspected prompt injection with {what}{_from(facts.address)}"
     return f"{who} {verb} {what}{_from(facts.address)}"
 
 

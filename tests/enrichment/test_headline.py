@@ -57,6 +57,10 @@ from tests.formats.malformed_events import events
             "custom-detection-rule-login-profile",
             "rule IAMUserLoginProfileCreated matched activity by hr-sync from 198.51.100.140",
         ),
+        (
+            "ai-prompt-injection-direct",
+            "support-chatbot sent a suspected prompt injection with Converse from 198.51.100.201",
+        ),
         ("awkward-no-action", "GuardDuty reported Impact:EC2/PortSweep on Instance"),
         ("iam-console-login-success-b", "a.lindqvist logged in to the console from 198.51.100.140"),
         (

@@ -297,6 +297,15 @@ def test_command_that_persists_names_how(command: str, technique: str, mapping: 
     assert (first.source == "finding-type") == command.startswith("cat ")
 
 
+def test_option_of_a_scanner_is_no_command(mapping: AttackMapping) -> None:
+    """The option -sS of a port scanner must not be read as the command ss."""
+    kind = "Discovery:Runtime/SuspiciousCommand"
+    fields = {"service.runtimeDetails.context.commandLineExample": "nmap -sS 192.0.2.0/24"}
+    found = [entry.pair.technique for entry in decide(mapping, mapping.record_for(kind), fields, kind)]
+    assert "T1046" == found[0]
+    assert "T1049" not in found
+
+
 def test_stated_resource_takes_precedence_over_the_path(mapping: AttackMapping) -> None:
     """Where the finding states another resource than its path, the path must not be read."""
     fields = {
