@@ -56,5 +56,7 @@ def _walk(value: object, file: str, subject: str) -> Iterator[AuthoredEntry]:
         name = value.get("type", value.get("id", value.get("name")))
         if isinstance(name, str) and isinstance(value.get("tactics"), list):
             yield from (AuthoredEntry(file, name, {"tactic": tactic}) for tactic in value["tactics"])
-        for item in value.values():
-            yield from _walk(item, file, name if isinstance(name, str) else subject)
+        for key, item in value.items():
+            # What an example of a rule expects follows from the rule; `validate` compares the two.
+            if key != "example":
+                yield from _walk(item, file, name if isinstance(name, str) else subject)
