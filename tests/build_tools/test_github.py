@@ -52,6 +52,12 @@ def test_ci_runs_all_checks_and_the_core_in_every_supported_python() -> None:
     assert minors == list(range(minors[0], minors[-1] + 1))
 
 
+def test_ci_runs_the_heavy_targets() -> None:
+    """The targets with environments of their own that .ci/run leaves out must have a job each."""
+    heavy = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["heavy"]["strategy"]["matrix"]["include"]
+    assert {".ci/browser", "make site", "make spark"} == {row["run"] for row in heavy}
+
+
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
 def test_issue_form_is_one_that_github_accepts(path: Path) -> None:
     """A form must have a name, a description and questions: each a unique id, a label and its options."""
