@@ -107,7 +107,7 @@ def _verify_samples(arguments: argparse.Namespace, aws: Aws, stack: Stack) -> in
         if new := [name for name in types if name not in existing]:
             _archive(guardduty, detector, new)
     if code == NOT_ARRIVED and existing:
-        print("inconclusive: a sample that existed already may still be held back by GuardDuty")
+        print("inconclusive: a sample that existed already may still be delayed by GuardDuty")
         return INCONCLUSIVE
     return code
 
