@@ -1,7 +1,7 @@
 """Prove that a deployed stack works: make findings, and wait until each route has delivered them.
 
 A sample finding takes the whole way, from GuardDuty through the rule. A sample of a type that has one already
-is an update of it, which GuardDuty may hold back for the detector's publishing frequency; so types are chosen
+is an update of it, which GuardDuty may delay by the detector's publishing frequency; so types are chosen
 that have none. https://docs.aws.amazon.com/guardduty/latest/ug/sample_findings.html
 """
 
