@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from enricher.finding.api_calls import failure_of, is_denied
-from enricher.finding.context import Call, Context
+from enricher.finding.api_calls import Call, failure_of, is_denied
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.fields import text_at, whole_at
 from enricher.finding.network import Connection
