@@ -110,7 +110,7 @@ def test_settings_of_powertools_need_nothing_that_was_removed(artifact: Path, en
         "POWERTOOLS_METRICS_FUNCTION_NAME": "other",
         "TZ": "Europe/Berlin",
     }
-    for environment in ({}, switches, switches | {"POWERTOOLS_DEV": ""}):
+    for environment in ({}, switches, switches | {"POWERTOOLS_DEV": "false"}):
         records = batch(client("sqs", endpoint), deployment.queue_url, [json.dumps(finding)])
         found = probe(artifact, deployment.environment | environment, records)
         assert {"batchItemFailures": []} == found["response"]
