@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
+from enricher.finding.event import Finding
+from enricher.finding.fields import Block, rows_at, text_at, texts_at, value_at
 
 #: Maximum number of resources of an attack sequence that are read.
 MAX_RESOURCES = 100
@@ -141,7 +142,11 @@ KINDS = (
     Kind("AWS::Bedrock::Prompt", "Other", "BEDROCK_PROMPT"),
     Kind("AWS::SageMaker::Endpoint", "Other", "SAGEMAKER_ENDPOINT"),
 )
-_IN_RESOURCE = tuple((kind.block.partition(".")[0], kind) for kind in KINDS if kind.block)
+#: Member of `resource` -> the kinds whose blocks it holds, each with its place in KINDS.
+_BY_MEMBER: dict[str, list[tuple[int, Kind]]] = {}
+for _place, _kind in enumerate(KINDS):
+    if _kind.block:
+        _BY_MEMBER.setdefault(_kind.block.partition(".")[0], []).append((_place, _kind))
 _BY_TYPE = {
     stated: frozenset(kind.name for kind in KINDS if stated in kind.types)
     for it in KINDS
@@ -176,30 +181,33 @@ class Resource(NamedTuple):
         return own if is_generic and own else self.name or own
 
 
-def read_resources(view: Block) -> list[Resource]:
+def read_resources(finding: Finding) -> list[Resource]:
     """List the affected resources, then those of an attack sequence, without those that lack id and name."""
-    found = []
-    resource = block_at(view, "resource")
-    for kind in [kind for member, kind in _IN_RESOURCE if member in resource]:
+    found, resource = [], finding.resource
+    kinds = [kind for member in resource if member in _BY_MEMBER for kind in _BY_MEMBER[member]]
+    for _, kind in sorted(kinds):
         for row in _rows(resource, kind):
-            name = text_at(row, kind.label) if kind.label else name_tag(row)
-            found.append(Resource(kind.name, text_at(row, kind.uid), name))
-            found += [
-                Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
-                for item in rows_at(row, "s3ObjectDetails")
-            ]
-    found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", MAX_RESOURCES))
+            uid, name = texts_at(row, (kind.uid, kind.label))
+            found.append(Resource(kind.name, uid, name if kind.label else name_tag(row)))
+            if "s3ObjectDetails" in row:
+                found += [
+                    Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
+                    for item in rows_at(row, "s3ObjectDetails")
+                ]
+    if detection := finding.service.get("detection"):
+        found += map(_of_sequence, rows_at(detection, "sequence.resources", MAX_RESOURCES))
     return [resource for resource in found if resource.uid or resource.name]
 
 
 def main_resource(view: Block, resources: tuple[Resource, ...]) -> Resource | None:
     """Return the resource that the finding is about: of the kind of `resourceType`, else the first one."""
-    stated = text_at(view, "resource.resourceType")
-    names = _BY_TYPE.get(stated, frozenset())
+    if len(resources) < 2:
+        return resources[0] if resources else None
+    names = _BY_TYPE.get(text_at(view, "resource.resourceType"), frozenset())
     # The access key is the caller's in most findings: what it acted on comes first, if the finding names it.
-    others = sorted(resources, key=lambda resource: resource.kind == "AWS::IAM::AccessKey")
+    others = (resource for resource in resources if resource.kind != "AWS::IAM::AccessKey")
     of_kind = (resource for resource in resources if resource.kind in names)
-    return next(of_kind, None) or next(iter(others), None)
+    return next(of_kind, None) or next(others, resources[0])
 
 
 def name_tag(block: object) -> str:
@@ -209,7 +217,9 @@ def name_tag(block: object) -> str:
 
 def _rows(resource: Block, kind: Kind) -> list[Block]:
     block = value_at(resource, kind.block)
-    return rows_at(resource, kind.block) if isinstance(block, list) else [block] if block else []
+    if isinstance(block, list):
+        return rows_at(resource, kind.block)
+    return [block] if block and isinstance(block, dict) else []
 
 
 def _of_sequence(row: Block) -> Resource:
