@@ -22,9 +22,9 @@ class AuthoredRecord(NamedTuple):
     source: TomlSource
     place: int
 
-    def problem(self, message: str, *path: str) -> Problem:
-        """Return a problem of the record; path: the key at fault."""
-        return self.source.problem(self.record.type, Violation(message, path), "finding", self.place)
+    def problem(self, violation: Violation) -> Problem:
+        """Return the problem of a violation in the record."""
+        return self.source.problem(self.record.type, violation, "finding", self.place)
 
 
 def read_all_records(root: Path, catalogue: Catalogue, problems: list[Problem]) -> dict[str, AuthoredRecord]:
@@ -36,9 +36,8 @@ def read_all_records(root: Path, catalogue: Catalogue, problems: list[Problem]) 
         for place, record in read_records(source, catalogue, problems):
             item = AuthoredRecord(record, source, place)
             if other := found.get(record.type):
-                problems.append(
-                    item.problem(f"recorded twice, also in {other.source.name}: remove one", "type")
-                )
+                message = f"recorded twice, also in {other.source.name}: remove one"
+                problems.append(item.problem(Violation(message, ("type",))))
             found.setdefault(record.type, item)
     return found
 
@@ -54,15 +53,19 @@ def check_coverage(
                 f"has no record in {row.file}.toml: add one, with `attack = []` for a known gap"
             )
     for item in records.values():
-        record, entry = item.record, listed.get(item.record.type)
-        if entry is None:
-            yield item.problem(f"is not listed in {KNOWN_TYPES}: add its row", "type")
-        elif entry.status == "alias":
-            yield item.problem(f"is an alias in {KNOWN_TYPES}: write {entry.replaced_by}", "type")
-        elif record.file != entry.file:
-            yield item.problem(f"must be in {entry.file}.toml, its file in {KNOWN_TYPES}", "type")
-        elif record.is_retired != (entry.status == "retired"):
-            message = f"is {entry.status} in {KNOWN_TYPES}: "
-            yield item.problem(message + "only retired types have `retired` or are in retired.toml", "type")
-        if record.successor and record.successor not in listed:
-            yield item.problem(f"successor {record.successor!r} is not listed", "successor")
+        found = _check_listed(item.record, listed.get(item.record.type))
+        yield from (item.problem(Violation(message, ("type",))) for message in found)
+        if item.record.successor and item.record.successor not in listed:
+            message = f"successor {item.record.successor!r} is not listed"
+            yield item.problem(Violation(message, ("successor",)))
+
+
+def _check_listed(record: Record, row: KnownType | None) -> Iterator[str]:
+    if row is None:
+        yield f"is not listed in {KNOWN_TYPES}: add its row"
+    elif row.status == "alias":
+        yield f"is an alias in {KNOWN_TYPES}: write {row.replaced_by}"
+    elif record.file != row.file:
+        yield f"must be in {row.file}.toml, its file in {KNOWN_TYPES}"
+    elif record.is_retired != (row.status == "retired"):
+        yield f"is {row.status} in {KNOWN_TYPES}: only retired types have `retired` or are in retired.toml"

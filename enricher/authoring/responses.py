@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from enricher.authoring.authored_records import AuthoredRecord
 from enricher.authoring.files import RESPONSES, read_toml_file
+from enricher.mapping.advice import CLAUSE, check_groups_of, is_clause
 from enricher.mapping.entries import invalid
 from enricher.mapping.model import Response
 from enricher.mapping.problems import Problem, Violation
@@ -75,18 +76,8 @@ def _check(item: Mapping[str, Any]) -> Iterator[Violation]:
         if key in item:
             yield from (Violation(f"`{key}` {message}", (key,)) for message in check_text(item[key]))
     for key in ("benign", "benign_target"):
-        if key in item and not _is_clause(item[key]):
-            message = f'`{key}` must end the sentence "Benign if …": 4 to 20 words, no full stop'
-            yield Violation(message, (key,))
-
-
-def _is_clause(text: object) -> bool:
-    return (
-        isinstance(text, str)
-        and 4 <= len(text.split()) <= 20
-        and text[:1].islower()
-        and not text.endswith(".")
-    )
+        if key in item and not is_clause(item[key]):
+            yield Violation(f"`{key}` {CLAUSE}", (key,))
 
 
 def check_text(text: object) -> Iterator[str]:
@@ -118,12 +109,10 @@ def check_groups(
 ) -> Iterator[Problem]:
     """Yield a problem for each record without a group, each unknown and each unused group, and no default."""
     for item in records.values():
-        group = item.record.response
-        if not group:
-            yield item.problem(f"`response` is missing: name a group of {RESPONSES}")
-        elif group not in responses:
-            yield item.problem(f"`response` {group!r} is not a group of {RESPONSES}", "response")
-    used = {item.record.response for item in records.values()}
+        if not item.record.response:
+            yield item.problem(Violation(f"`response` is missing: name a group of {RESPONSES}"))
+        yield from map(item.problem, check_groups_of(item.record, responses))
+    used = {group for item in records.values() for group in item.record.groups}
     for name, (response, source, place) in responses.items():
         if name not in used and not response.kinds:
             violation = Violation("is not used: remove it, or name it in a record")

@@ -11,11 +11,11 @@ from enricher.attack.catalog import Catalogue
 from enricher.enrichment.conditions import KINDS, words_of
 from enricher.enrichment.finding_type import Reading
 from enricher.finding.api_calls import undated
+from enricher.mapping.advice import FIELD
 from enricher.mapping.entries import invalid, read_entries
 from enricher.mapping.model import CONFIDENCES
 from enricher.mapping.problems import Violation
 
-_FIELD = re.compile(r"[A-Za-z]\w*(\[\])?(\.[A-Za-z]\w*(\[\])?)*")
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?", re.ASCII)
 _NAME_WORD = re.compile(r"[A-Z]+[a-z]*")
 #: A path that a prefix would continue in the middle of a name.
@@ -54,7 +54,7 @@ def check_fields(item: dict[str, Any]) -> Iterator[Violation]:
     for place, condition in enumerate(conditions):
         for found in _check_condition(condition, first=place == 0):
             yield found.inside(f"condition {place + 1}", "when", place)
-    if not is_texts(item.get("show", [])) or not all(map(_FIELD.fullmatch, item.get("show", []))):
+    if not is_texts(item.get("show", [])) or not all(map(FIELD.fullmatch, item.get("show", []))):
         yield Violation("`show` must be a list of dotted paths", ("show",))
 
 
@@ -97,7 +97,7 @@ def _check_condition(condition: object, *, first: bool) -> Iterator[Violation]:
         yield Violation("must be a table: write { field = …, in = […] }")
         return
     paths = paths_of(condition.get("field"))
-    if not paths or not all(map(_FIELD.fullmatch, paths)):
+    if not paths or not all(map(FIELD.fullmatch, paths)):
         expected = "a dotted path, [] after a list, or a list of paths"
         yield invalid("field", expected, condition.get("field"))
     kinds = condition.keys() - {"field"}

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, cast
 
 from enricher.attack.catalog import Catalogue
+from enricher.mapping.advice import check_advice, check_groups_of, read_advice
 from enricher.mapping.entries import StatedEntry, invalid, read_entries
 from enricher.mapping.model import CONFIDENCES, OVERRIDE, Confidence, Record
 from enricher.mapping.problems import Problem, Violation
@@ -16,8 +17,8 @@ from enricher.mapping.toml_source import TomlSource
 PROVENANCES = ("2020", "aws", "project")
 MAX_ENTRIES = 3
 KEYS = (
-    "type", "attack", "confidence", "rationale", "caveats", "references", "provenance", "reviewed", "atlas",
-    "retired", "successor", "response",
+    "type", "attack", "confidence", "rationale", "benign", "benign_target", "caveats", "shows", "references",
+    "response", "rules", "provenance", "reviewed", "atlas", "retired", "successor",
 )  # fmt: skip
 TYPE_PATTERN = r"[A-Z]\w*:[A-Z]\w*/[A-Z][\w.!&]*"
 _TYPE = re.compile(TYPE_PATTERN, re.ASCII)
@@ -61,15 +62,12 @@ def read_overrides(
     if source is None:
         return records, problems
     for place, record in read_records(source, catalogue, problems, override=True):
-        if record.response and record.response not in responses:
-            message = f"`response` {record.response!r} is not a group of mapping/responses.toml"
-            violation = Violation(message, ("response",))
-        elif record.type in records:
-            violation = Violation("overridden twice: using the first")
-        else:
+        violations = list(check_groups_of(record, responses))
+        if not violations and record.type in records:
+            violations = [Violation("overridden twice: using the first")]
+        if not violations:
             records[record.type] = record
-            continue
-        problems.append(source.problem(record.type, violation, "finding", place))
+        problems += [source.problem(record.type, found, "finding", place) for found in violations]
     return records, problems
 
 
@@ -86,6 +84,7 @@ def read_record(
         for key in sorted(item.keys() - set(KEYS))
     ]
     violations += [*_check_text(item), *_check_review(item, override=override), *_check_lists(item)]
+    violations += check_advice(item)
     entries = _read_entries(item.get("attack"), catalogue, violations)
     if violations:
         return None, violations
@@ -104,8 +103,8 @@ def read_record(
         atlas=tuple((entry["id"], entry["name"]) for entry in item.get("atlas", ())),
         retired=str(item.get("retired", "")),
         successor=item.get("successor", ""),
-        response=item.get("response", ""),
         entry_confidences=confidences if set(confidences) - {confidence} else (),
+        **read_advice(item),
     )
     return record, []
 
@@ -114,7 +113,7 @@ def _check_text(item: dict[str, Any]) -> Iterator[Violation]:
     finding_type = item.get("type")
     if not isinstance(finding_type, str) or not _TYPE.fullmatch(finding_type):
         yield invalid("type", "ThreatPurpose:Resource/Family[.Mechanism][!Artifact]", finding_type)
-    for key in ("rationale", "caveats", "successor", "response"):
+    for key in ("rationale", "caveats", "successor"):
         value = item.get(key, "")
         if not isinstance(value, str):
             yield Violation(f"`{key}` must be a string", (key,))
