@@ -1,6 +1,6 @@
 """Read and validate the evidence rules under `mapping/evidence/`, and compile the valid ones.
 
-mapping/evidence/README.md describes the rules, `enricher.enrichment.evidence` the tables.
+mapping/evidence/README.md describes the rules, `enricher.enrichment.rules` the tables.
 """
 
 from __future__ import annotations
