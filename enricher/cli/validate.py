@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from enricher.authoring.kept_choices import check_rule_names
 from enricher.authoring.loader import ROOT, read_mapping, shown_path
 from enricher.authoring.rule_examples import check_examples
 from enricher.cli.source import load_mapping
@@ -31,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     try:
         mapping = read_mapping(arguments.root)
-        if problems := list(check_examples(arguments.root / "evidence", mapping)):
+        problems = [*check_examples(arguments.root, mapping), *check_rule_names(arguments.root, mapping)]
+        if problems:
             raise InvalidMapping(problems, shown_path(arguments.root))
     except InvalidMapping as error:
         print(error, file=sys.stderr)
