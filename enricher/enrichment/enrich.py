@@ -36,8 +36,9 @@ class EnrichedFinding:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Return the further facts, those that decide for the finding's type first; read at each access."""
-        return lead_with(self.finding.view, self.context.facts, self.shows)
+        """Return the further facts, those that decide for the finding's type first."""
+        facts = self.context.facts
+        return lead_with(self.finding.view, facts, self.shows) if self.shows else facts
 
     def as_event(self) -> dict[str, Any]:
         """Return the enriched event: the original event plus `attack` and `alert`."""

@@ -35,7 +35,7 @@ class StatementFacts:
 
     @cached_property
     def resource(self) -> str:
-        """Return the affected resource: an instance with its Name tag, a new kind with its type, or its name."""
+        """Return the affected resource: an instance with its Name tag, a new kind with its type."""
         resource = self.main_resource
         if resource is None:
             return self.name(self.finding.text("resource.resourceType")) or "unnamed resource"

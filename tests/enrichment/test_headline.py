@@ -211,7 +211,7 @@ def rule_statement(*signals: dict[str, Any], **resource: Any) -> str:
         "resource": {"resourceType": "AccessKey"},
     }
     finding = Finding.from_detail(detail)
-    return statement_of(finding, read_context(finding))
+    return statement_of(finding, Context(finding))
 
 
 def signal(*calls: str) -> dict[str, Any]:
@@ -259,5 +259,5 @@ def test_resource_of_an_unknown_kind_is_named(
     """A kind that the table lacks must be named by its ID or name, else by its type."""
     call = {"awsApiCallAction": {"api": "ShareThing", "affectedResources": affected}}
     finding = Finding.from_detail({"type": "New:Thing/X", "service": {"action": call}, "resource": resource})
-    said = statement_of(finding, read_context(finding))
+    said = statement_of(finding, Context(finding))
     assert f"an unnamed caller called ShareThing{target}" == said
