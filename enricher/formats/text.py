@@ -11,7 +11,8 @@ from enricher.enrichment.evidence import IF_SUCCESSFUL
 from enricher.enrichment.statement import statement_of
 from enricher.finding.runtime import CONTEXT
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.summary import Rows, Summary, summarize
+from enricher.formats.rows import Rows
+from enricher.formats.summary import Summary, summarize
 from enricher.formats.truncation import fit
 
 _TYPE = re.compile(r"[A-Z]\w*:[A-Z]\w*/[A-Z][\w.!&]*", re.ASCII)

@@ -109,6 +109,17 @@ def test_sequence_tells_its_signals_in_order(mapping: AttackMapping) -> None:
     assert "WHO      IAMUser legacy-deploy, key AKIAWLNWBFD5JEXAMPLE" in text.splitlines()
 
 
+def test_sequence_without_actors_and_resources_is_written(mapping: AttackMapping) -> None:
+    """A sequence that names neither actors nor resources must be sent, with its signals."""
+    event = examples.event("attack-sequence-compromised-credentials")
+    sequence = event["detail"]["service"]["detection"]["sequence"]
+    event["detail"]["resource"] = {"resourceType": "AttackSequence"}
+    sequence |= {"actors": [], "resources": []}
+    lines = render(enrich(Finding.from_event(event), mapping), LIMIT).splitlines()
+    assert not [line for line in lines if line.startswith(("WHO", "ON"))]
+    assert [line for line in lines if line.startswith("01:12 ")]
+
+
 def test_value_is_printed_once(mapping: AttackMapping) -> None:
     """Evidence that another line shows already must not be printed again."""
     for name in ("ec2-command-and-control-dns", "iam-cloudtrail-logging-disabled"):
