@@ -1,6 +1,6 @@
 """Read and validate the evidence rules under `mapping/evidence/`; compile them to look-up tables.
 
-mapping/evidence/README.md describes the rules, `enricher.enrichment.evidence` the tables.
+mapping/evidence/README.md describes the rules, `enricher.enrichment.rules` the tables.
 """
 
 from __future__ import annotations

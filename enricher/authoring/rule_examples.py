@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from enricher.authoring.rule_validation import SCOPE
-from enricher.enrichment.evidence import find_evidence, in_scope
+from enricher.enrichment.evidence import find_evidence
+from enricher.enrichment.matching import in_scope
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
