@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from enricher.mapping.advice import is_clause
 from enricher.mapping.model import Record, Response
 from enricher.mapping.problems import Problem
 
@@ -59,17 +60,8 @@ def _check(item: Mapping[str, Any]) -> Iterator[str]:
         if key in item:
             yield from (f"`{key}` {message}" for message in check_text(item[key]))
     for key in ("benign", "benign_target"):
-        if key in item and not _is_clause(item[key]):
+        if key in item and not is_clause(item[key]):
             yield f'`{key}` must end the sentence "Benign if …": 4 to 20 words, no full stop'
-
-
-def _is_clause(text: object) -> bool:
-    return (
-        isinstance(text, str)
-        and 4 <= len(text.split()) <= 20
-        and text[:1].islower()
-        and not text.endswith(".")
-    )
 
 
 def check_text(text: object) -> Iterator[str]:
@@ -102,10 +94,11 @@ def check_groups(responses: Mapping[str, Response], records: Mapping[str, Record
         if not record.response:
             message = f"`response` is missing: name a group of {FILE}"
             yield Problem(f"{record.file}.toml", record.type, message)
-        elif record.response not in responses:
-            message = f"`response` {record.response!r} is not a group of {FILE}"
-            yield Problem(f"{record.file}.toml", record.type, message)
-    used = {record.response for record in records.values()}
+        for group in record.groups:
+            if group not in responses:
+                message = f"`response` {group!r} is not a group of {FILE}"
+                yield Problem(f"{record.file}.toml", record.type, message)
+    used = {group for record in records.values() for group in record.groups}
     for name, response in responses.items():
         if name not in used and not response.kinds:
             yield Problem(FILE, name, "is not used: remove it, or name it in a record")

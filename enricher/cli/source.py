@@ -1,4 +1,4 @@
-"""Load the mapping for a command: compiled in memory from mapping/ in a clone, else the compiled bundle."""
+"""Load the mapping for a command: compiled from mapping/ in a clone, else the compiled bundle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from enricher.authoring.loader import ROOT, read_mapping
+from enricher.authoring.compiled_mapping import compiled_mapping
+from enricher.authoring.loader import ROOT
 from enricher.cli.saved_findings import Rejected
 from enricher.mapping.model import AttackMapping
 from enricher.mapping.records import read_overrides
@@ -27,7 +28,7 @@ def load_mapping(arguments: argparse.Namespace) -> tuple[AttackMapping, int]:
 
     Each invalid override is reported on stderr and ignored; the exit code is then 1.
     """
-    mapping = read_mapping() if ROOT.is_dir() else AttackMapping.load()
+    mapping = compiled_mapping() if ROOT.is_dir() else AttackMapping.load()
     if not arguments.overrides:
         return mapping, 0
     path = Path(arguments.overrides)

@@ -219,9 +219,9 @@ def _data(item: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def build(settings: Settings) -> Callable[[TimeLeft], DeduplicationTable]:
     """Create the table's client; return a function that opens the table for one batch."""
-    import boto3
+    from enricher.destinations.clients import make_client
 
-    client = boto3.client("dynamodb", config=TIMEOUTS.config())
+    client = make_client("dynamodb", TIMEOUTS.config())
     return table_opener(client, settings.deduplication_table, settings.route)
 
 

@@ -182,10 +182,10 @@ def attributes_size(attributes: Attributes) -> int:
 
 def build(settings: Settings) -> SnsDestination:
     """Create the destination and its client from the settings."""
-    import boto3
+    from enricher.destinations.clients import make_client
 
     return SnsDestination(
-        client=boto3.client("sns", config=TIMEOUTS.config()),
+        client=make_client("sns", TIMEOUTS.config()),
         topic_arn=settings.topic_arn,
         render=load_format(settings.format, settings.ocsf_version),
         limit=settings.message_limit,

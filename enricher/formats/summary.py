@@ -23,16 +23,16 @@ _MAX_SIGNALS = 10
 #: Labels of the facts that rarely decide.
 _MINOR = frozenset(("Addresses", "Session", "Part of sequence", "Scan for finding"))
 #: Last steps of evidence fields that the other rows say in words.
-_IMPLIED = frozenset(("api", "serviceName", "resourceRole"))
+_IMPLIED = frozenset(("api", "serviceName", "resourceRole", "anomalousAPIs"))
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What people read about a finding, as (label, value) rows of unescaped finding content, none empty.
 
-    title: GuardDuty's own; outcome: that nothing changed or that it was blocked; who: actor, addresses,
-    resource, process; signals: of an attack sequence; facts: what else decides; attack: the techniques; why:
-    the rationale of the first one; seen: its evidence that no row shows.
+    title: GuardDuty's own, "" where every call failed; outcome: that nothing changed or that it was blocked;
+    who: actor, addresses, resource, process; signals: of an attack sequence; facts: what else decides;
+    attack: the techniques; why: the rationale of the first one; seen: its evidence that no row shows.
     """
 
     when: str
@@ -55,10 +55,11 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     first = attack["techniques"][0] if attack["techniques"] else None
     printed = " ".join((statement_of(finding, context), *(value for _, value in who)))
     facts, outcome = _fact_rows(context, printed), _outcome(finding, context)
-    printed += " ".join(value for _, value in facts)
+    printed = " ".join((printed, outcome, *(value for _, value in facts)))
     return Summary(
         when=_when(finding),
-        title=_sentence(finding.text("title")),
+        # GuardDuty's title tells a denied call as done.
+        title="" if failure_of(finding) else _sentence(finding.text("title")),
         outcome=outcome,
         who=who,
         signals=_signal_rows(signals) if is_sequence else [],

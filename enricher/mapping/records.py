@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, cast
 
 from enricher.attack.catalog import Catalogue, Pair
+from enricher.mapping.advice import check_advice, read_advice
 from enricher.mapping.model import CONFIDENCES, OVERRIDE, Confidence, Record
 from enricher.mapping.problems import Problem
 
@@ -18,8 +19,8 @@ MAX_ENTRIES = 3
 #: takes 25 seconds, a line within this limit less than a millisecond.
 MAX_DOTS = 100
 KEYS = (
-    "type", "attack", "confidence", "rationale", "caveats", "references", "provenance", "reviewed", "atlas",
-    "retired", "successor", "response",
+    "type", "attack", "confidence", "rationale", "benign", "benign_target", "caveats", "shows", "references",
+    "response", "rules", "provenance", "reviewed", "atlas", "retired", "successor",
 )  # fmt: skip
 PAIR_KEYS = ("tactic", "technique", "former", "former_tactic")
 TYPE_PATTERN = r"[A-Z]\w*:[A-Z]\w*/[A-Z][\w.!&]*"
@@ -73,8 +74,8 @@ def read_overrides(
     problems: list[Problem] = []
     records: dict[str, Record] = {}
     for record in read_records(text, name, catalogue, problems, override=True):
-        if record.response and record.response not in responses:
-            message = f"`response` {record.response!r} is not a group of mapping/responses.toml"
+        if unknown := [group for group in record.groups if group not in responses]:
+            message = f"`response` {unknown[0]!r} is not a group of mapping/responses.toml"
             problems.append(Problem(name, record.type, message))
             continue
         if record.type in records:
@@ -93,6 +94,7 @@ def read_record(
     expected = ", ".join(KEYS)
     messages = [f"unknown key {key!r}: expected one of {expected}" for key in sorted(item.keys() - set(KEYS))]
     messages += [*_check_text(item), *_check_review(item, override=override), *_check_lists(item)]
+    messages += check_advice(item)
     entries = tuple(_read_entries(item.get("attack"), catalogue, messages))
     if messages:
         return None, messages
@@ -111,8 +113,8 @@ def read_record(
         atlas=tuple((entry["id"], entry["name"]) for entry in item.get("atlas", ())),
         retired=str(item.get("retired", "")),
         successor=item.get("successor", ""),
-        response=item.get("response", ""),
         entry_confidences=confidences if set(confidences) - {confidence} else (),
+        **read_advice(item),
     )
     return record, []
 
@@ -121,7 +123,7 @@ def _check_text(item: dict[str, Any]) -> Iterator[str]:
     finding_type = item.get("type")
     if not isinstance(finding_type, str) or not _TYPE.fullmatch(finding_type):
         yield _invalid("type", "ThreatPurpose:Resource/Family[.Mechanism][!Artifact]", finding_type)
-    for key in ("rationale", "caveats", "successor", "response"):
+    for key in ("rationale", "caveats", "successor"):
         value = item.get(key, "")
         if not isinstance(value, str):
             yield f"`{key}` must be a string"

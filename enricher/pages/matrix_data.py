@@ -11,6 +11,7 @@ from enricher.authoring.loader import DATA_SOURCES, PLANS, ROOT, KnownType, read
 from enricher.authoring.rule_docs import conditions_of, rules_of, scope_of
 from enricher.enrichment.attack_block import attack_block
 from enricher.enrichment.precedence import entries_of
+from enricher.enrichment.response import benign_of
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 from enricher.pages.coverage import Cells, coverage
 from enricher.pages.observed import Observed, Tally
@@ -129,11 +130,21 @@ def _type(
         "plans": facts.plan.split("; ") if facts and facts.plan else [],
         "read": facts.read if facts else "",
         "why": rows[0]["rationale"] if rows else record.rationale,
+        "benign": _benign(record, mapping),
         "caveats": record.caveats,
         "links": [*([page] if page else []), *record.references],
         "provenance": record.provenance,
         "reviewed": record.reviewed,
     }
+
+
+def _benign(record: Record, mapping: AttackMapping) -> str:
+    """Return what makes a finding of the type benign, "" if nothing states it; by rule where rules differ."""
+    response = mapping.responses.get(record.response)
+    if response is None:
+        return ""
+    texts = (f"{rule.name}: {rule.benign}" for rule in record.rules if rule.benign)
+    return "; ".join(texts) or benign_of(record, response)
 
 
 def _observed(observed: Observed) -> Object:

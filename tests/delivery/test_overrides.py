@@ -236,7 +236,7 @@ def test_owner_of_the_bucket_is_checked(
 ) -> None:
     """S3 must be told the account that owns the bucket: the function's, unless another one is set."""
     client = boto3.client("s3")
-    monkeypatch.setattr("enricher.delivery.overrides.boto3.client", lambda *_, **__: client)
+    monkeypatch.setattr("enricher.delivery.overrides.make_client", lambda *_, **__: client)
     both: Any = telemetry
     with Stubber(client) as stub:
         request = {"Bucket": BUCKET, "Key": KEY, "ExpectedBucketOwner": owner}

@@ -95,6 +95,24 @@ def test_custom_detection_rule_keeps_the_mapping_of_aws(row: dict[str, str]) -> 
     assert pairs[0] in [(TACTICS[other["tactic"]], other["technique"]) for other in siblings]
 
 
+def test_shared_type_lists_its_custom_detection_rules() -> None:
+    """A type that several of AWS's rules share must say for each one, by name, what is benign."""
+    rules = Counter(row["finding_type"] for row in AWS_RULES)
+    shared = {key: RECORDS[key] for key, count in rules.items() if count > 1}
+    stated = {(key, rule.name) for key, record in RECORDS.items() for rule in record.rules}
+    assert stated == {
+        (row["finding_type"], row["rule"]) for row in AWS_RULES if row["finding_type"] in shared
+    }
+    assert all(rule.benign for record in shared.values() for rule in record.rules)
+
+
+@each_record
+def test_benign_is_short(record: Record) -> None:
+    """What makes a finding benign must be short enough for an e-mail of 110 words."""
+    texts = (record.benign, record.benign_target, *(rule.benign for rule in record.rules))
+    assert [] == [text for text in texts if len(text.split()) > 16]
+
+
 def test_every_custom_detection_rule_type_has_a_rule() -> None:
     """The types of the file of custom detection rules must be exactly those of AWS's rules."""
     types = {key for key, record in RECORDS.items() if record.file == "custom-detection-rules"}
