@@ -1,9 +1,8 @@
-"""Check that a text on a call reads right where the call was denied: in the present tense, and unproven.
+"""Check that a text on a call reads right where the call was denied: in the present tense, nothing asserted.
 
-An alert puts "The call was denied and nothing changed. What it means when it succeeds:" in front of it. A text
-that says "Objects were deleted" or "the key is stolen" would then claim what did not happen or is not known.
-The check knows words, not grammar: it reports every past or perfect tense that the reviewed texts had, and a
-few phrases that it reports wrongly have to be worded differently.
+An alert puts "The call was denied and nothing changed. What it means when it succeeds:" in front of such a
+text, so "Objects were deleted" or "the key is stolen" would claim what did not happen or is not known. The
+check knows words, not grammar: a phrase that it reports wrongly has to be worded in another way.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _PAST = (
     "ate|became|began|broke|came|chose|did|drew|drove|fell|flew|gave|got|grew|had|hid|knew|ran|rose|saw|spoke"
     "|stole|threw|took|was|went|were|wrote"
 )
-#: A past that may be a participle as well: after an agent it is taken as the verb of the clause, after a thing
+#: A past may be a participle as well: after an agent it is taken as the verb of the clause, after a thing
 #: only where no preposition follows ("the call deleted it", not "a call associated with it").
 _AGENTS = (
     "actor|administrator|attacker|aws|caller|guardduty|he|identity|intruder|it|nobody|principal|she|somebody"
@@ -60,15 +59,18 @@ _FORMS = tuple(
         ("now", "says that something has changed"),
     )
 )
-_ASSERTED = re.compile(r"\b(is|are) (compromised|leaked|stolen|taken over)\b", re.I)
-_HEDGE = re.compile(r"\b(if|may|might|can|could|indicates?|likely|probably|suggests?|unless|whether|where)\b", re.I)
+_ASSERTED = re.compile(r"\b(is|are) (compromised|leaked|stolen|taken over)\b", re.IGNORECASE)
+#: Words with which a sentence asserts nothing.
+_HEDGE = re.compile(
+    r"\b(if|may|might|can|could|indicates?|likely|probably|suggests?|unless|whether|where)\b", re.IGNORECASE
+)
 
 
 def claims_of(text: str) -> Iterator[str]:
-    """Yield a message for each phrase of a text that claims an effect; the text may stand under a denied call."""
+    """Yield a message for each phrase that claims an effect, or a compromise, in a text on a call."""
     for sentence in re.split(r"(?<=[.!?;]) ", " ".join(text.split())):
         for form, fault in _FORMS:
             for found in form.finditer(sentence):
-                yield f"{found[0]!r} {fault}: the call may have been denied, write what it does (“is deleted”)"
+                yield f"{found[0]!r} {fault}, but the call may have failed: write what it does"
         if (found := _ASSERTED.search(sentence)) and not _HEDGE.search(sentence):
-            yield f"{found[0]!r} is only the usual explanation: write what the finding shows, or “probably”"
+            yield f"{found[0]!r} asserts the usual explanation: write what the finding shows, or probably"
