@@ -8,15 +8,18 @@ check knows words, not grammar: a phrase that it reports wrongly has to be worde
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from enricher.authoring.rule_validation import paths_of
 
 #: Fields that show an API call or its caller: a rule that reads one may stand under a denied call.
-CALL_FIELDS = (
+_CALL_FIELDS = (
     "service.action.awsApiCallAction",
     "service.action.kubernetesApiCallAction",
     "resource.accessKeyDetails",
     "resource.kubernetesDetails",
-    "resource.s3BucketDetails",
+    "resource.s3BucketDetails[].publicAccess",
     "customDetectionRuleName",
 )
 #: Sources of findings that report calls, as in mapping/finding-types.csv.
@@ -72,5 +75,14 @@ def claims_of(text: str) -> Iterator[str]:
         for form, fault in _FORMS:
             for found in form.finditer(sentence):
                 yield f"{found[0]!r} {fault}, but the call may have failed: write what it does"
-        if (found := _ASSERTED.search(sentence)) and not _HEDGE.search(sentence):
-            yield f"{found[0]!r} asserts the usual explanation: write what the finding shows, or probably"
+        asserted = _ASSERTED.search(sentence)
+        if asserted and not _HEDGE.search(sentence):
+            yield f"{asserted[0]!r} asserts the usual explanation: write what the finding shows, or probably"
+
+
+def reads_a_call(item: Mapping[str, Any]) -> bool:
+    """Return whether a valid rule, as its TOML table, may stand under a denied call."""
+    paths = [path for condition in item.get("when", []) for path in paths_of(condition["field"])]
+    return "when" not in item or any(
+        path.startswith(_CALL_FIELDS) for path in (*paths, *item.get("show", []))
+    )
