@@ -13,7 +13,7 @@ from enricher.authoring.loader import ROOT
 from enricher.authoring.rule_examples import put
 from enricher.authoring.tense import CALL_SOURCES, claims_of, reads_a_call
 from enricher.enrichment.enrich import enrich
-from enricher.enrichment.evidence import DENIED_CALL
+from enricher.enrichment.ranking import DENIED_CALL
 from enricher.finding.event import Finding
 from enricher.formats.text import render
 from enricher.mapping.model import AttackMapping
