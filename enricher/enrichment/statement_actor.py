@@ -51,11 +51,26 @@ def _from(address: str) -> str:
     return f" from {address}" if address else ""
 
 
+#: What a Kubernetes request did, by its verb.
+_KUBERNETES_VERBS = {
+    "create": "created",
+    "delete": "deleted",
+    "deletecollection": "deleted all",
+    "get": "read",
+    "list": "listed",
+    "patch": "patched",
+    "update": "updated",
+    "watch": "watched",
+}
+
+
 def api_call(facts: StatementFacts) -> str:
     """Return who called which API with what outcome; "" without a call."""
     call = facts.context.call
     if call is None:
         return ""
+    if call.service == "kubernetes" and not facts.short:
+        return _kubernetes_request(facts, call)
     who, what = facts.actor or "an unnamed caller", _called(facts, call)
     error = failure_of(facts.finding)
     short, verb = ("", "called")
@@ -71,11 +86,23 @@ def api_call(facts: StatementFacts) -> str:
     return f"{who} {verb} {what}{_from(facts.address)}"
 
 
+def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
+    who, request = facts.actor or "an unnamed caller", facts.name(call.operation)
+    verb, _, resource = request.partition(" ")
+    if error := failure_of(facts.finding):
+        what = f"was denied {request}" if is_denied(error) else f"failed to {request}"
+    elif resource in ("pods/exec", "pods/attach"):
+        what = "opened a session in a pod"
+    else:
+        what = f"{_KUBERNETES_VERBS[verb]} {resource}" if verb in _KUBERNETES_VERBS else f"called {request}"
+    namespace = f" in namespace {facts.name(call.namespace)}" if call.namespace else ""
+    return f"{who} {what}{namespace} on cluster {facts.resource}{_from(facts.address)}"
+
+
 def _called(facts: StatementFacts, call: Call) -> str:
     what = facts.name(call.operation)
     if call.service == "kubernetes":
-        what += f" in {facts.name(call.namespace)}" if call.namespace else ""
-        return what if facts.short else f"{what} on {facts.resource}"
+        return what + (f" in {facts.name(call.namespace)}" if call.namespace else "")
     others = {it.name for it in facts.context.calls} - {call.operation}
     if facts.short:
         return what

@@ -91,7 +91,7 @@ def _sentence(text: str) -> str:
 def _outcome(finding: Finding, context: Context) -> str:
     if error := failure_of(finding):
         return f"{'Denied' if is_denied(error) else 'Failed'} ({error}): nothing changed."
-    return "It was blocked." if context.blocked else ""
+    return "The action was blocked." if context.blocked else ""
 
 
 def _fact_rows(facts: Iterable[Fact], printed: str, resources: str) -> Rows:

@@ -38,7 +38,7 @@ from tests.formats.malformed_events import events
         ),
         (
             "kubernetes-exec-in-kube-system",
-            "oncall called create pods/exec in kube-system on shop from 203.0.113.214",
+            "oncall opened a session in a pod in namespace kube-system on cluster shop from 203.0.113.214",
         ),
         (
             "rds-failed-login-malicious-ip",

@@ -56,7 +56,7 @@ def test_first_step_is_in_every_e_mail(name: str, mapping: AttackMapping) -> Non
 def test_what_happened_comes_first(mapping: AttackMapping) -> None:
     """The first lines must be severity, statement, account, Region and time, enough for triage."""
     first, second, *_ = render(enriched(mapping, "ec2-ssh-brute-force-inbound"), LIMIT).splitlines()
-    assert "[LOW] 198.51.100[.]23 tried SSH passwords at i-0f950b83847317881 (bastion) port 22" == first
+    assert "[LOW] 198.51.100[.]23 tried SSH passwords on i-0f950b83847317881 (bastion) port 22" == first
     assert second.startswith("Account 111122223333 us-east-1 | 20")
     assert second.endswith(" UTC, 6 times")
 
