@@ -8,11 +8,12 @@ import sys
 import textwrap
 from difflib import get_close_matches
 
-from enricher.authoring.rule_docs import conditions_of, refinements
+from enricher.authoring.rule_docs import Conditions, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrichment.attack_block import Attack, attack_block, full_name, other_release
 from enricher.enrichment.finding_type import Reading
 from enricher.enrichment.precedence import entries_of
+from enricher.enrichment.response import benign_of
 from enricher.enrichment.tag import Entry
 from enricher.enrichment.unknown_type import read_type
 from enricher.mapping.model import AttackMapping, Record
@@ -89,8 +90,7 @@ def explain_lines(
         techniques = attack["techniques"]
         lines += _wrapped("why", techniques[0]["rationale"] if techniques else record.rationale)
         lines += _wrapped("caveats", record.caveats)
-        if response := mapping.responses.get(record.response):
-            lines += _wrapped("check", response.check)
+        lines += _advice_lines(record, mapping)
         lines += [f"  see      {url}" for url in record.references]
     lines += _evidence_lines(finding_type, record, mapping, attack["version"])
     if record:
@@ -99,15 +99,32 @@ def explain_lines(
     return lines
 
 
+def _advice_lines(record: Record, mapping: AttackMapping) -> list[str]:
+    """Return what an alert of the type says: check, what is benign, what differs by direction and rule."""
+    response = mapping.responses.get(record.response)
+    if response is None:
+        return []
+    benign, for_target = (benign_of(record, response, is_target=it) for it in (False, True))
+    lines = [*_wrapped("check", response.check), *_wrapped("benign", benign and f"if {benign}")]
+    if response.target or for_target != benign:
+        check = response.target or response.check
+        lines += _wrapped("target", f"where the resource is the target: {check} Benign if {for_target}")
+    for rule in record.rules:
+        group = mapping.responses.get(rule.response, response)
+        lines += _wrapped("rule", f"{rule.name}: {group.check} Benign if {benign_of(record, group, rule)}")
+    return lines + _wrapped("shows", ", ".join(f"{label} ({path})" for label, path in record.shows))
+
+
 def _evidence_lines(
     finding_type: str, record: Record | None, mapping: AttackMapping, release: str
 ) -> list[str]:
     found = refinements(finding_type, record, mapping)
+    conditions = Conditions(mapping, most=_VALUES_SHOWN)
     lines = ["  evidence can refine this to (all rules: docs/evidence.md):"] if found else []
     for reading, rules in found[:_TECHNIQUES_SHOWN]:
         lines.append(f"    {_name_of(reading, mapping, release)}, up to {reading.confidence} confidence, if")
         for rule in rules[:_RULES_SHOWN]:
-            text = conditions_of(rule, mapping, most=_VALUES_SHOWN)
+            text = conditions.of(rule)
             lines += textwrap.wrap(text, 100, initial_indent="      ", subsequent_indent=" " * 8)
         if (more := len(rules) - _RULES_SHOWN) > 0:
             lines.append(f"      or one of {more} more rules" if more > 1 else "      or one more rule")

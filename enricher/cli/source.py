@@ -1,4 +1,4 @@
-"""Load the mapping for a command: compiled in memory from mapping/ in a clone, else the compiled bundle."""
+"""Load the mapping for a command: compiled from mapping/ in a clone, else the compiled bundle."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from enricher.authoring.loader import ROOT, read_mapping
+from enricher.authoring.compiled_mapping import compiled_mapping
+from enricher.authoring.files import read_text
+from enricher.authoring.loader import ROOT, shown_path
 from enricher.cli.saved_findings import Rejected
-from enricher.mapping.model import AttackMapping
+from enricher.mapping.model import AttackMapping, Record
+from enricher.mapping.problems import InvalidMapping
 from enricher.mapping.records import read_overrides
 
 
@@ -27,21 +30,18 @@ def load_mapping(arguments: argparse.Namespace) -> tuple[AttackMapping, int]:
 
     Each invalid override is reported on stderr and ignored; the exit code is then 1.
     """
-    mapping = read_mapping() if ROOT.is_dir() else AttackMapping.load()
+    mapping = compiled_mapping() if ROOT.is_dir() else AttackMapping.load()
     if not arguments.overrides:
         return mapping, 0
     path = Path(arguments.overrides)
+    records: dict[str, Record] = {}
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        print(
-            f"enricher: invalid override: {path.name}: byte {error.start}: not UTF-8: save it as UTF-8",
-            file=sys.stderr,
-        )
-        return mapping, 1
-    records, problems = read_overrides(text, path.name, mapping.catalogue, mapping.responses)
-    for problem in problems:
-        print(f"enricher: invalid override: {problem}", file=sys.stderr)
+        text = read_text(path)
+        records, problems = read_overrides(text, path.name, mapping.catalogue, mapping.responses)
+    except InvalidMapping as error:
+        problems = list(error.problems)
+    for problem in sorted(problems, key=lambda item: item.line):
+        print(f"enricher: invalid override: {problem.text(shown_path(path.parent))}", file=sys.stderr)
     return mapping.with_overrides(records), 1 if problems else 0
 
 

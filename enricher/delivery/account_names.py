@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from enricher.destinations.clients import make_client
 from enricher.destinations.timeouts import Timeouts
 from enricher.finding.safe_text import single_line
 
@@ -102,7 +102,7 @@ def _is_unknown(error: Exception) -> bool:
 
 def build(logger: Logger, client: Any = None) -> AccountNames:
     """Create the lookup and its client; Organizations has one endpoint in each partition."""
-    organizations = client or boto3.client("organizations", config=_TIMEOUTS.config())
+    organizations = client or make_client("organizations", _TIMEOUTS.config())
 
     def describe(account: str) -> dict[str, Any]:
         return dict(organizations.describe_account(AccountId=account)["Account"])

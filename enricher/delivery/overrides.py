@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 
+from enricher.destinations.clients import make_client
 from enricher.destinations.timeouts import Timeouts
 from enricher.mapping.model import AttackMapping
 from enricher.mapping.records import read_overrides
@@ -103,8 +103,10 @@ class Overrides:
             document.text, self.source, self.bundled.catalogue, self.bundled.responses
         )
         for problem in problems:
-            details = {"source": problem.file, "override": problem.subject, "reason": problem.message}
-            self.logger.error("invalid override; using the bundled record", extra=details)
+            place = {"source": problem.file, "line": problem.line, "override": problem.subject}
+            self.logger.error(
+                "invalid override; using the bundled record", extra={**place, "reason": problem.message}
+            )
         if problems:
             self._count("InvalidOverride", len({problem.subject for problem in problems}))
         self._mapping = self.bundled.with_overrides(records)
@@ -123,9 +125,9 @@ def build(settings: Settings, bundled: AttackMapping, logger: Logger, metrics: M
     if source.startswith("s3://"):
         bucket, _, key = source.removeprefix("s3://").partition("/")
         owner = settings.mapping_overrides_owner or settings.account_id
-        read = partial(read_object, boto3.client("s3", config=config), bucket, key, owner)
+        read = partial(read_object, make_client("s3", config), bucket, key, owner)
     else:
-        read = partial(read_parameter, boto3.client("ssm", config=config), source.removeprefix("ssm:"))
+        read = partial(read_parameter, make_client("ssm", config), source.removeprefix("ssm:"))
     overrides = Overrides(source, read, bundled, logger, metrics)
     overrides.current()
     return overrides

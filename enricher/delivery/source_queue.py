@@ -70,7 +70,7 @@ def build(settings: Settings) -> SourceQueue | None:
     """Create the queue's client; None if the settings lack QUEUE_URL or DEAD_LETTER_QUEUE_URL."""
     if not (settings.queue_url and settings.dead_letter_queue_url):
         return None
-    import boto3
+    from enricher.destinations.clients import make_client
 
-    client = boto3.client("sqs", config=TIMEOUTS.config())
+    client = make_client("sqs", TIMEOUTS.config())
     return SourceQueue(client, settings.queue_url, settings.dead_letter_queue_url)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure
 from enricher.enrichment.finding_state import is_later
@@ -75,11 +75,10 @@ def latest_first(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
 
 def regional_clients() -> RegionalClients:
     """Create the regional clients, that of the function's own Region at once (in Lambda's init)."""
-    import boto3
+    from enricher.destinations.clients import make_client, own_region
 
     config = TIMEOUTS.config()
-    session: Any = boto3.session.Session()
-    clients = RegionalClients(lambda region: session.client("securityhub", region_name=region, config=config))
-    if session.region_name:
-        clients.client(session.region_name)
+    clients = RegionalClients(lambda region: make_client("securityhub", config, region))
+    if region := own_region():
+        clients.client(region)
     return clients

@@ -1,4 +1,4 @@
-"""Choose what to check or do first, and what makes the finding benign: its response group's texts."""
+"""Choose what to check or do first, and what makes the finding benign: by rule, record or response group."""
 
 from __future__ import annotations
 
@@ -6,24 +6,46 @@ from collections.abc import Iterator
 
 from enricher.finding.api_calls import failure_of
 from enricher.finding.event import Finding
-from enricher.mapping.model import AttackMapping, Record, Response
+from enricher.mapping.model import AttackMapping, Record, Response, RuleAdvice
 
 
 def advise(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[str, str]:
-    """Return check and benign of the record's group, or without a record of its resource's group.
+    """Return check and benign: of the record and its group, or without a record of its resource's group.
 
     The texts are fixed: they contain no value of the finding. The check is "" only for a mapping without
-    groups, what makes the finding benign also where the group states nothing.
+    groups, what makes the finding benign also where nothing states it.
     """
-    response = mapping.responses.get(record.response) if record else None
-    response = response or _by_resource(finding, mapping)
+    rule = _rule_of(finding, record)
+    group = (rule.response if rule else "") or (record.response if record else "")
+    response = mapping.responses.get(group) or _by_resource(finding, mapping)
     if response is None:
         return "", ""
     is_target = finding.text("service.resourceRole") == "TARGET"
-    benign = (is_target and response.benign_target) or response.benign
+    benign = benign_of(record, response, rule, is_target=is_target)
     if response.denied and failure_of(finding):
         return response.denied, benign
     return (is_target and response.target) or response.check, benign
+
+
+def _rule_of(finding: Finding, record: Record | None) -> RuleAdvice | None:
+    """Return what the record says of the custom detection rule that raised the finding."""
+    if record is None or not record.rules:
+        return None
+    name = finding.text("customDetectionRuleName")
+    return next((rule for rule in record.rules if rule.name == name), None)
+
+
+def benign_of(
+    record: Record | None, response: Response, rule: RuleAdvice | None = None, *, is_target: bool = False
+) -> str:
+    """Return the rule's text, else that for the direction, the record's before the group's, else for both."""
+    if rule and rule.benign:
+        return rule.benign
+    stated = (record, response) if record else (response,)
+    texts = [it.benign for it in stated]
+    if is_target:
+        texts = [*(it.benign_target for it in stated), *texts]
+    return next(filter(None, texts), "")
 
 
 def _by_resource(finding: Finding, mapping: AttackMapping) -> Response | None:

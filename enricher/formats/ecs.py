@@ -15,7 +15,7 @@ from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at
 from enricher.formats.ecs_entities import cloud_fields, entity_fields, outcome_of
 from enricher.formats.ecs_labels import resource_labels
 from enricher.formats.json_text import dump_json, filled
-from enricher.formats.summary import id_and_name, other_names, parent_of
+from enricher.formats.technique_text import id_and_name, other_names, parent_of
 from enricher.formats.truncation import Removals, fit
 
 ECS_VERSION = "9.4.0"

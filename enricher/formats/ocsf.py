@@ -20,7 +20,7 @@ from enricher.formats.json_text import dump_json, filled, utf8_size
 from enricher.formats.ocsf_evidences import account_of, evidences_of, malware_of, resources_of
 from enricher.formats.ocsf_observables import observables_of
 from enricher.formats.ocsf_versions import to_version
-from enricher.formats.summary import parent_of
+from enricher.formats.technique_text import parent_of
 from enricher.formats.truncation import Removals, fit
 from enricher.settings import OCSF_VERSIONS
 

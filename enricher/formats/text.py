@@ -7,11 +7,12 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.enrichment.evidence import IF_SUCCESSFUL
+from enricher.enrichment.ranking import IF_SUCCESSFUL
 from enricher.enrichment.statement import statement_of
 from enricher.finding.runtime import CONTEXT
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.summary import Rows, Summary, summarize
+from enricher.formats.rows import Rows
+from enricher.formats.summary import Summary, summarize
 from enricher.formats.truncation import fit
 
 _TYPE = re.compile(r"[A-Z]\w*:[A-Z]\w*/[A-Z][\w.!&]*", re.ASCII)
@@ -81,7 +82,6 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
     of_runtime = {fact.label for fact in context.facts if fact.path.startswith(CONTEXT)}
     decisive = _words(_fact_lines([row for row in summary.facts if row[0] in of_runtime][:2], room))
     title = _cut(defang(summary.title, 300), max(room - max(told, 1) - decisive, 0))
-    # The outcome first: GuardDuty's title tells a denied call as done.
     sections["what"] = _row("WHAT", " ".join(filter(None, (outcome, title))))
     room += told - _words(sections["what"]) + reserve
     # The related findings stand below the link.

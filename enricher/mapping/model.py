@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from enricher.attack.catalog import Catalogue, Pair
 from enricher.mapping.type_name import TypeIndex, fold
@@ -23,12 +23,21 @@ OVERRIDE = "override"
 BUNDLE = Path(__file__).resolve().parent.parent / "bundle.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class RuleAdvice(NamedTuple):
+    """What differs for one custom detection rule of a type; "" where the record's applies."""
+
+    name: str
+    response: str = ""
+    benign: str = ""
+
+
+class Record(NamedTuple):
     """The mapping of one finding type. pairs: the primary entry first; empty for a known gap.
 
     confidence: of every entry that has none of its own; entry_confidences: one for each pair, () if all have
-    the record's.
+    the record's. caveats: what the finding does not prove, and where to look next. benign, benign_target:
+    instead of the response group's; shows: (label, path) of the fields that an alert shows first; rules: what
+    differs by custom detection rule.
     """
 
     type: str
@@ -45,6 +54,15 @@ class Record:
     successor: str = ""
     response: str = ""
     entry_confidences: tuple[Confidence, ...] = ()
+    benign: str = ""
+    benign_target: str = ""
+    shows: tuple[tuple[str, str], ...] = ()
+    rules: tuple[RuleAdvice, ...] = ()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the response groups that the record and its rules name."""
+        return tuple(filter(None, (self.response, *(rule.response for rule in self.rules))))
 
     @property
     def rated_pairs(self) -> tuple[tuple[Pair, Confidence], ...]:
@@ -63,8 +81,7 @@ class Record:
         return self.provenance == OVERRIDE
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What to check or do first after the findings of one group, and what makes them benign.
 
     target, benign_target: instead of `check` and `benign` where the resource is the target; denied: where
@@ -81,7 +98,8 @@ class Response:
     kinds: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+# Compared and hashed by identity, so that functions of a mapping can remember what they return.
+@dataclass(frozen=True, slots=True, eq=False)
 class AttackMapping:
     """The whole mapping: records, aliases, evidence tables and the ATT&CK catalogue.
 
@@ -134,8 +152,9 @@ class AttackMapping:
     def with_overrides(self, overrides: Mapping[str, Record]) -> AttackMapping:
         """Return a mapping in which the overrides replace the bundled records, with aliases resolved.
 
-        Facts from AWS (ATLAS ids, retirement date, successor) and the response group are kept unless the
-        override sets them.
+        Unless the override sets them, facts from AWS (ATLAS ids, retirement date, successor), the response
+        group and what to show are kept. So is what is benign, and what differs by custom detection rule,
+        unless the override states a response group or what is benign itself.
         """
         records = dict(self.records)
         for finding_type, record in overrides.items():
@@ -145,13 +164,17 @@ class AttackMapping:
 
 
 def _with_facts(record: Record, bundled: Record) -> Record:
-    return replace(
-        record,
+    own = record if record.response or record.benign or record.benign_target else bundled
+    return record._replace(
         type=bundled.type,
         atlas=record.atlas or bundled.atlas,
         retired=record.retired or bundled.retired,
         successor=record.successor or bundled.successor,
         response=record.response or bundled.response,
+        benign=own.benign,
+        benign_target=own.benign_target,
+        shows=record.shows or bundled.shows,
+        rules=record.rules or own.rules,
     )
 
 
@@ -187,6 +210,10 @@ def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:
         successor=item.get("successor", ""),
         response=item.get("response", ""),
         entry_confidences=tuple(item.get("entry_confidences", ())),
+        benign=item.get("benign", ""),
+        benign_target=item.get("benign_target", ""),
+        shows=tuple((label, path) for label, path in item.get("shows", ())),
+        rules=tuple(RuleAdvice(*rule) for rule in item.get("rules", ())),
     )
 
 
@@ -208,6 +235,10 @@ def record_to_json(record: Record) -> dict[str, Any]:
         "successor": record.successor,
         "response": record.response,
         "entry_confidences": list(record.entry_confidences),
+        "benign": record.benign,
+        "benign_target": record.benign_target,
+        "shows": [list(field) for field in record.shows],
+        "rules": [list(rule) for rule in record.rules],
     }
     return full | {key: value for key, value in optional.items() if value}
 
@@ -226,5 +257,5 @@ def response_from_json(group: str, item: Mapping[str, Any]) -> Response:
 
 def response_to_json(response: Response) -> dict[str, Any]:
     """Return the compact form of a response group for the bundle, without empty fields."""
-    values = asdict(response) | {"kinds": list(response.kinds)}
+    values = response._asdict() | {"kinds": list(response.kinds)}
     return {key: value for key, value in values.items() if value and key != "group"}

@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple
 from enricher.attack.catalog import parent_id
 from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
 from enricher.enrichment.attack_block import attack_block
-from enricher.enrichment.evidence import Rule, choose_reading
-from enricher.enrichment.finding_type import Reading, TypeMeaning
+from enricher.enrichment.finding_type import Reading, meaning_of
 from enricher.enrichment.precedence import entries_of
+from enricher.enrichment.ranking import choose_reading
+from enricher.enrichment.rules import Rule
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Confidence
 from enricher.mapping.type_name import parse_type
@@ -66,8 +67,11 @@ def coverage(mapping: AttackMapping, release: str | None = None) -> Cells:
             for key, row in _rows(_reading_block(reading, mapping, release)):
                 rules = cells.setdefault(key, Cell()).rules
                 rules[rule.id] = surest([row["confidence"], rules.get(rule.id, "low")])
+    keys: dict[Reading, list[Key]] = {}
     for rule, finding_type, reading in _type_readings(mapping):
-        for key, _ in _rows(_reading_block(reading, mapping, release)):
+        if reading not in keys:
+            keys[reading] = [key for key, _ in _rows(_reading_block(reading, mapping, release))]
+        for key in keys[reading]:
             cells[key].through.setdefault(rule.id, []).append(finding_type)
     return cells
 
@@ -115,13 +119,13 @@ def _fold(technique: str, keys: list[Key], cells: Mapping[Key, Cell]) -> Folded:
 
 def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, Reading]]:
     """Yield each rule that applies to an active type, with the reading that its findings get."""
-    of_calls = calls_by_rule(mapping)
+    of_calls, rules = calls_by_rule(mapping), list(rules_of(mapping))
     for finding_type, record in mapping.records.items():
         if record.is_retired or not record.pairs:
             continue  # evidence does not override a record without entries
         name = parse_type(finding_type)
-        meaning = TypeMeaning.of(finding_type, record, mapping.evidence)
-        for rule in rules_of(mapping):
+        meaning = meaning_of(finding_type, record, mapping)
+        for rule in rules:
             if applies_to(rule, name, of_calls, mapping):
                 yield rule, finding_type, choose_reading(rule, meaning)
 

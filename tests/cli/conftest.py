@@ -11,4 +11,4 @@ from enricher.mapping.model import AttackMapping
 @pytest.fixture(autouse=True)
 def compiled_mapping(mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the commands that only read the bundled mapping share the one that the tests compiled."""
-    monkeypatch.setattr(source, "read_mapping", lambda: mapping)
+    monkeypatch.setattr(source, "compiled_mapping", lambda: mapping)

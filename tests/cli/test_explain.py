@@ -56,6 +56,27 @@ def test_text_output_shows_tags_rationale_and_record(capsys: pytest.CaptureFixtu
     assert lines[-1].startswith("  release  mapping 20")
 
 
+def test_text_output_shows_what_an_alert_says(
+    capsys: pytest.CaptureFixture[str], mapping: AttackMapping
+) -> None:
+    """The text must show check and benign cause, by direction and rule, and what is shown."""
+    for finding_type in ("UnauthorizedAccess:EC2/SSHBruteForce", "Persistence:IAM/AccountManipulation"):
+        record = mapping.records[finding_type]
+        response = mapping.responses[record.response]
+        assert main(["explain", finding_type]) == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert f"check {response.check} benign if {record.benign or response.benign}" in text
+        assert (f"target: {response.target} Benign if {response.benign_target}" in text) is bool(
+            response.target
+        )
+        for rule in record.rules:
+            check = mapping.responses[rule.response].check
+            assert f"rule {rule.name}: {check} Benign if {rule.benign}" in text
+    assert main(["explain", "PrivilegeEscalation:Kubernetes/AnomalousBehavior.RoleBindingCreated"]) == 0
+    shown = "shows Role binding (service.action.kubernetesRoleBindingDetails)"
+    assert shown in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("mistyped", "expected"),
     [
@@ -143,7 +164,7 @@ def test_invalid_override_is_reported_and_the_bundled_record_used(
     captured = capsys.readouterr()
     assert json.loads(captured.out) == result
     assert captured.err.startswith(
-        "enricher: invalid override: own.toml: Recon:EC2/Portscan: "
+        f"enricher: invalid override: {own}:9: Recon:EC2/Portscan: "
         "invalid value for `confidence`: expected high, medium, low, got 'maybe'"
     )
 

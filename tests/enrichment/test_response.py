@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from enricher.authoring.responses import check_text
 from enricher.enrichment.enrich import enrich
 from enricher.finding.api_calls import failure_of, is_denied
 from enricher.finding.event import Finding
-from enricher.mapping.model import AttackMapping
+from enricher.mapping.model import AttackMapping, Response
 
 PERSISTENCE, SCAN = "Persistence:IAMUser/AnomalousBehavior", "UnauthorizedAccess:EC2/SSHBruteForce"
 
@@ -34,6 +35,59 @@ def test_role_of_the_resource_chooses_the_text(mapping: AttackMapping) -> None:
     actor, target = (check_for(mapping, SCAN, service={"resourceRole": role}) for role in ("ACTOR", "TARGET"))
     assert actor.startswith("Isolate the host")
     assert "successful login" in target
+
+
+def benign_for(mapping: AttackMapping, finding_type: str, **detail: Any) -> str:
+    """Return `alert.benign` of a finding."""
+    return enrich(Finding.from_detail({"type": finding_type, **detail}), mapping).alert["benign"]
+
+
+def test_record_says_what_is_benign_before_its_group(mapping: AttackMapping) -> None:
+    """The text of the record must win over its group's, and the group's serve a record without one."""
+    portscan, tor = "Recon:EC2/Portscan", "Exfiltration:S3/MaliciousIPCaller"
+    assert mapping.records[portscan].benign == benign_for(mapping, portscan) != ""
+    assert mapping.records[tor].benign == ""
+    assert mapping.responses[mapping.records[tor].response].benign == benign_for(mapping, tor) != ""
+
+
+@pytest.mark.parametrize(
+    ("record", "group", "actor", "target"),
+    [
+        (("", ""), ("", ""), "", ""),
+        (("", ""), ("group", "group-target"), "group", "group-target"),
+        (("record", ""), ("group", "group-target"), "record", "group-target"),
+        (("record", ""), ("group", ""), "record", "record"),
+        (("record", "record-target"), ("group", "group-target"), "record", "record-target"),
+        (("", "record-target"), ("group", ""), "group", "record-target"),
+    ],
+)
+def test_benign_fits_the_direction(
+    record: tuple[str, str], group: tuple[str, str], actor: str, target: str, mapping: AttackMapping
+) -> None:
+    """A text for targets must be used for targets only, and before any text for both directions."""
+    bundled = mapping.records[SCAN]
+    changed = replace(
+        mapping,
+        records={SCAN: bundled._replace(benign=record[0], benign_target=record[1])},
+        responses={"g": Response("g", "Check it.", benign=group[0], benign_target=group[1])},
+    )
+    changed = replace(changed, records={SCAN: changed.records[SCAN]._replace(response="g")})
+    assert actor == benign_for(changed, SCAN, service={"resourceRole": "ACTOR"})
+    assert target == benign_for(changed, SCAN, service={"resourceRole": "TARGET"})
+
+
+def test_custom_detection_rule_has_its_own_step(mapping: AttackMapping) -> None:
+    """Where several rules share a type, check and benign must be those of the finding's rule."""
+    shared = [record for record in mapping.records.values() if record.rules]
+    assert shared
+    for record in shared:
+        for rule in record.rules:
+            detail = {"customDetectionRuleName": rule.name}
+            group = mapping.responses[rule.response or record.response]
+            assert group.check == check_for(mapping, record.type, **detail)
+            assert (rule.benign or group.benign) == benign_for(mapping, record.type, **detail)
+        group = mapping.responses[record.response]
+        assert group.check == check_for(mapping, record.type, customDetectionRuleName="Unknown")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_first_step_is_in_every_e_mail(name: str, mapping: AttackMapping) -> Non
 def test_what_happened_comes_first(mapping: AttackMapping) -> None:
     """The first lines must be severity, statement, account, Region and time, enough for triage."""
     first, second, *_ = render(enriched(mapping, "ec2-ssh-brute-force-inbound"), LIMIT).splitlines()
-    assert "[LOW] 198.51.100[.]23 tried SSH passwords at i-0f950b83847317881 (bastion) port 22" == first
+    assert "[LOW] 198.51.100[.]23 tried SSH passwords on i-0f950b83847317881 (bastion) port 22" == first
     assert second.startswith("Account 111122223333 us-east-1 | 20")
     assert second.endswith(" UTC, 6 times")
 
@@ -109,6 +109,17 @@ def test_sequence_tells_its_signals_in_order(mapping: AttackMapping) -> None:
     assert "WHO      IAMUser legacy-deploy, key AKIAWLNWBFD5JEXAMPLE" in text.splitlines()
 
 
+def test_sequence_without_actors_and_resources_is_written(mapping: AttackMapping) -> None:
+    """A sequence that names neither actors nor resources must be sent, with its signals."""
+    event = examples.event("attack-sequence-compromised-credentials")
+    sequence = event["detail"]["service"]["detection"]["sequence"]
+    event["detail"]["resource"] = {"resourceType": "AttackSequence"}
+    sequence |= {"actors": [], "resources": []}
+    lines = render(enrich(Finding.from_event(event), mapping), LIMIT).splitlines()
+    assert not [line for line in lines if line.startswith(("WHO", "ON"))]
+    assert [line for line in lines if line.startswith("01:12 ")]
+
+
 def test_value_is_printed_once(mapping: AttackMapping) -> None:
     """Evidence that another line shows already must not be printed again."""
     for name in ("ec2-command-and-control-dns", "iam-cloudtrail-logging-disabled"):
@@ -127,7 +138,7 @@ def test_row_is_printed_once(name: str, mapping: AttackMapping) -> None:
         row for row in who if len(row) == 1 and any(row != other and row[0] in other for other in who)
     ]
     assert "also" not in map(str.strip, lines), "an empty list of further techniques"
-    hidden = ("api =", "serviceName =", "resourceRole =", "values[0] =")
+    hidden = ("api =", "serviceName =", "resourceRole =", "values[0] =", "anomalousAPIs =")
     assert [] == [line for line in lines if line.startswith("SEEN ") and line[9:].startswith(hidden)]
 
 

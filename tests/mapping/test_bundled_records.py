@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from enricher.attack.catalog import parent_id
-from enricher.authoring.loader import ROOT, read_all_records, read_catalogue, read_known_types
+from enricher.authoring.authored_records import read_all_records
+from enricher.authoring.known_types import read_known_types
+from enricher.authoring.loader import ROOT, read_catalogue
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
@@ -19,8 +21,8 @@ from enricher.mapping.problems import Problem
 DATA = Path(__file__).parents[1] / "data"
 CATALOGUE = read_catalogue()
 PROBLEMS: list[Problem] = []
-RECORDS = read_all_records(ROOT, CATALOGUE, PROBLEMS)
-KNOWN = {row.type: row for row in read_known_types()}
+RECORDS = {key: item.record for key, item in read_all_records(ROOT, CATALOGUE, PROBLEMS).items()}
+KNOWN = {row.type: row for row in read_known_types(ROOT)}
 TACTICS = {tactic.name: tactic.id for tactic in CATALOGUE.pinned.tactics.values()}
 
 
@@ -93,6 +95,24 @@ def test_custom_detection_rule_keeps_the_mapping_of_aws(row: dict[str, str]) -> 
     assert record.provenance == "aws"
     assert (TACTICS[row["tactic"]], row["technique"]) in pairs
     assert pairs[0] in [(TACTICS[other["tactic"]], other["technique"]) for other in siblings]
+
+
+def test_shared_type_lists_its_custom_detection_rules() -> None:
+    """A type that several of AWS's rules share must say for each one, by name, what is benign."""
+    rules = Counter(row["finding_type"] for row in AWS_RULES)
+    shared = {key: RECORDS[key] for key, count in rules.items() if count > 1}
+    stated = {(key, rule.name) for key, record in RECORDS.items() for rule in record.rules}
+    assert stated == {
+        (row["finding_type"], row["rule"]) for row in AWS_RULES if row["finding_type"] in shared
+    }
+    assert all(rule.benign for record in shared.values() for rule in record.rules)
+
+
+@each_record
+def test_benign_is_short(record: Record) -> None:
+    """What makes a finding benign must be short enough for an e-mail of 110 words."""
+    texts = (record.benign, record.benign_target, *(rule.benign for rule in record.rules))
+    assert [] == [text for text in texts if len(text.split()) > 16]
 
 
 def test_every_custom_detection_rule_type_has_a_rule() -> None:

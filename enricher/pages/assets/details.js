@@ -17,6 +17,7 @@ const linkText = (url) => {
 
 const typeBody = (type) => [
   h('p', {}, type.why),
+  type.benign && h('p', { class: 'caveats' }, `Benign if ${type.benign}.`),
   type.caveats && h('p', { class: 'caveats' }, type.caveats),
   type.successor && h('p', {}, 'GuardDuty now sends ', byName.has(type.successor) ? jump(type.successor, type.successor) : type.successor, '.'),
   h('p', { class: 'links' }, type.links.map((url) => outLink(url, linkText(url)))),
