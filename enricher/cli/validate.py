@@ -8,6 +8,7 @@ from pathlib import Path
 
 from enricher.authoring.loader import ROOT, read_mapping, shown_path
 from enricher.authoring.rule_examples import check_examples
+from enricher.authoring.tense import check_tense
 from enricher.cli.source import load_mapping
 from enricher.mapping.problems import InvalidMapping
 
@@ -31,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     try:
         mapping = read_mapping(arguments.root)
-        if problems := list(check_examples(arguments.root / "evidence", mapping)):
+        problems = [*check_examples(arguments.root / "evidence", mapping), *check_tense(arguments.root)]
+        if problems:
             raise InvalidMapping(problems, shown_path(arguments.root))
     except InvalidMapping as error:
         print(error, file=sys.stderr)
