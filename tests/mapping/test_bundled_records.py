@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
 
 from enricher.attack.catalog import parent_id
 from enricher.authoring.authored_records import read_all_records
@@ -95,6 +96,18 @@ def test_custom_detection_rule_keeps_the_mapping_of_aws(row: dict[str, str]) -> 
     assert record.provenance == "aws"
     assert (TACTICS[row["tactic"]], row["technique"]) in pairs
     assert pairs[0] in [(TACTICS[other["tactic"]], other["technique"]) for other in siblings]
+
+
+@pytest.mark.parametrize("path", sorted({path for record in RECORDS.values() for _, path in record.shows}))
+def test_shown_field_exists(path: str) -> None:
+    """A field that an alert shows first must be in GuardDuty's API, with [] after each list."""
+    shapes = Loader().load_service_model("guardduty", "service-2")["shapes"]
+    shape = shapes["Finding"]
+    for step in path.split("."):
+        members = {it.get("locationName", name): it["shape"] for name, it in shape["members"].items()}
+        shape = shapes[members[step.removesuffix("[]")]]
+        assert step.endswith("[]") is (shape["type"] == "list"), step
+        shape = shapes[shape["member"]["shape"]] if shape["type"] == "list" else shape
 
 
 def test_shared_type_lists_its_custom_detection_rules() -> None:
