@@ -79,9 +79,7 @@ def test_bundled_texts_claim_nothing() -> None:
         ("evidence/call-names.toml", "the call sends a message", "name-sent"),
     ],
 )
-def test_claim_is_a_problem_with_its_line(
-    file: str, old: str, subject: str, tmp_path: Path
-) -> None:
+def test_claim_is_a_problem_with_its_line(file: str, old: str, subject: str, tmp_path: Path) -> None:
     """A text that claims an effect must be a problem with file, line and phrase."""
     root = shutil.copytree(ROOT, tmp_path / "mapping")
     text = (root / file).read_text(encoding="utf-8")
