@@ -9,6 +9,7 @@ from pathlib import Path
 from enricher.authoring.kept_choices import check_rule_names
 from enricher.authoring.loader import ROOT, read_mapping, shown_path
 from enricher.authoring.rule_examples import check_examples
+from enricher.authoring.tense import check_tense
 from enricher.cli.source import load_mapping
 from enricher.mapping.problems import InvalidMapping
 
@@ -32,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     try:
         mapping = read_mapping(arguments.root)
-        problems = [*check_examples(arguments.root, mapping), *check_rule_names(arguments.root, mapping)]
+        root = arguments.root
+        problems = [*check_examples(root, mapping), *check_rule_names(root, mapping), *check_tense(root)]
         if problems:
             raise InvalidMapping(problems, shown_path(arguments.root))
     except InvalidMapping as error:
