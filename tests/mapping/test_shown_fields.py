@@ -1,4 +1,4 @@
-"""Test the fields that records have shown in an alert; `validate`, without AWS's models, checks their form."""
+"""Test the fields that an alert shows first; `validate`, without models of AWS, checks their form only."""
 
 from __future__ import annotations
 
