@@ -71,8 +71,7 @@ def archived_url(url: str, version: str) -> str:
     return url.replace("attack.mitre.org/", f"attack.mitre.org/versions/v{version.partition('.')[0]}/", 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """One ATT&CK release: tactics by id in kill-chain order, active techniques by id."""
 
     version: str

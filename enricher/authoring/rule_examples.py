@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from enricher.authoring.files import EVIDENCE, read_toml
 from enricher.authoring.rule_validation import SCOPE
 from enricher.enrichment.evidence import find_evidence
 from enricher.enrichment.matching import in_scope
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
-from enricher.mapping.problems import Problem
+from enricher.mapping.problems import Problem, Violation
 from enricher.mapping.type_name import parse_type
 
 #: The keys of an example with what each must be.
@@ -22,30 +22,43 @@ _KEYS = {"type": str, "fields": dict, "gives": dict}
 _GIVEN = ("tactic", "technique", "confidence")
 #: A finding type that no rule with a scope is for.
 _ELSEWHERE = "Behavior:Elsewhere/SomethingElse"
+_CALL = "service.action.awsApiCallAction"
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def check_examples(root: Path, mapping: AttackMapping) -> Iterator[Problem]:
-    """Yield the problems of the examples in a folder of valid rules, with the line of the rule."""
-    for path in sorted(root.glob("*.toml")):
-        text = path.read_text(encoding="utf-8")
-        for item in tomllib.loads(text).get("rule", []):
-            line = text[: text.find(f'id = "{item["id"]}"')].count("\n") + 1
-            place = f"evidence/{path.name}:{line}"
-            yield from (Problem(place, item["id"], message) for message in check_rule(item, mapping))
+    """Yield the problems of the examples of valid rules, and of their calls, in a mapping folder."""
+    for source in read_toml(root / EVIDENCE, [], EVIDENCE):
+        for place, item in enumerate(source.data.get("rule", [])):
+            for found in (*check_rule(item, mapping), *check_calls(item, mapping)):
+                yield source.problem(item["id"], found, "rule", place)
 
 
-def check_rule(item: Mapping[str, Any], mapping: AttackMapping) -> Iterator[str]:
-    """Yield the problems of the examples of one rule, as its TOML table; only a rule for fields has any."""
+def check_rule(item: Mapping[str, Any], mapping: AttackMapping) -> Iterator[Violation]:
+    """Yield what is wrong with the examples of one rule, given as its TOML table."""
     examples = item.get("example", [])
     if "when" in item and not examples:
-        yield "`example` is missing: write [[rule.example]] with type, fields and gives"
-    for number, example in enumerate(examples if isinstance(examples, list) else [examples], 1):
-        if not _is_example(example):
-            yield f"example {number}: must have type, fields and gives = {{ tactic, technique, confidence }}"
-            continue
-        for message in _check_example(item, example, mapping):
-            yield f"example {number}: {message}"
+        yield Violation("`example` is missing: write [[rule.example]] with type, fields and gives")
+    for place, example in enumerate(examples if isinstance(examples, list) else [examples]):
+        messages = ["must have type, fields and gives = { tactic, technique, confidence }"]
+        if _is_example(example):
+            messages = list(_check_example(item, example, mapping))
+        for message in messages:
+            yield Violation(message).inside(f"example {place + 1}", "example", place)
+
+
+def check_calls(item: Mapping[str, Any], mapping: AttackMapping) -> Iterator[Violation]:
+    """Yield the calls of a rule that in a finding of an unknown type do not give its first entry."""
+    first = item["attack"][0]
+    for service in item.get("services", []):
+        for place, call in enumerate(item["calls"]):
+            fields = {f"{_CALL}.api": call, f"{_CALL}.serviceName": service}
+            found = next(iter(_entries(_ELSEWHERE, fields, mapping)), None)
+            got = found and (found.pair.tactic, found.pair.technique, found.confidence)
+            shown = {row.field: row.value for row in found.evidence} if found else {}
+            if got != tuple(first[key] for key in _GIVEN) or shown != fields:
+                message = f"{call} of {service} must give the rule's first entry, got {got or 'no entry'}"
+                yield Violation(message, ("calls", place))
 
 
 def finding_of(finding_type: str, fields: Mapping[str, Any]) -> Finding:

@@ -15,14 +15,17 @@ TEXT_LIMIT = 1024
 #: Maximum number of items read from one list of a finding.
 ROW_LIMIT = 20
 _LONGEST_ADDRESS = 64
+_MAX_PATHS = 1024
 
 Block = Mapping[str, Any]
 
 
 class _Steps(dict[str, tuple[str, ...]]):
-    """The steps of each path; the paths are those of the code, a few hundred."""
+    """The steps of each path. The paths are those of the code, a few hundred; the limit is for a mistake."""
 
     def __missing__(self, path: str) -> tuple[str, ...]:
+        if len(self) >= _MAX_PATHS:
+            self.clear()
         steps = self[path] = tuple(path.split("."))
         return steps
 

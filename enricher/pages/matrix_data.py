@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enricher.attack.catalog import Release, archived_url
-from enricher.authoring.loader import DATA_SOURCES, PLANS, ROOT, KnownType, read_guide_pages, read_known_types
-from enricher.authoring.rule_docs import conditions_of, rules_of, scope_of
+from enricher.authoring.known_types import DATA_SOURCES, PLANS, KnownType, read_known_types
+from enricher.authoring.loader import ROOT, read_guide_pages
+from enricher.authoring.rule_docs import Conditions, rules_of, scope_of
 from enricher.enrichment.attack_block import attack_block
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.response import benign_of
@@ -33,7 +34,7 @@ def matrix_data(
     """
     types = {name: number for number, name in enumerate(mapping.records)}
     rules = {rule.id: number for number, rule in enumerate(rules_of(mapping))}
-    lists = _Lists()
+    conditions, lists = Conditions(mapping, most=_MAX_VALUES), _Lists()
     releases = {}
     # Observed findings were tagged in one release; the page then shows that one only.
     for name in [version or mapping.catalogue.pinned.version] if observed else mapping.catalogue.versions:
@@ -53,8 +54,7 @@ def matrix_data(
         "releases": releases,
         "types": _types(mapping, version),
         "rules": [
-            [rule.id, conditions_of(rule, mapping, most=_MAX_VALUES), scope_of(rule), rule.rationale]
-            for rule in rules_of(mapping)
+            [rule.id, conditions.of(rule), scope_of(rule), rule.rationale] for rule in rules_of(mapping)
         ],
         "lists": lists.rows,
         "sources": list(DATA_SOURCES),
@@ -107,7 +107,7 @@ def _cells(
 
 
 def _types(mapping: AttackMapping, version: str | None) -> list[Object]:
-    known = {row.type: row for row in read_known_types()} if ROOT.is_dir() else {}
+    known = {row.type: row for row in read_known_types(ROOT)} if ROOT.is_dir() else {}
     pages = read_guide_pages() if ROOT.is_dir() else {}
     return [
         _type(record, known.get(name), pages.get(record.file, ""), mapping, version)
