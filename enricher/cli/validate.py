@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from enricher.authoring.kept_choices import check_rule_names
 from enricher.authoring.loader import ROOT, read_mapping, shown_path
 from enricher.authoring.rule_examples import check_examples
 from enricher.authoring.tense import check_tense
@@ -32,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     try:
         mapping = read_mapping(arguments.root)
-        problems = [*check_examples(arguments.root / "evidence", mapping), *check_tense(arguments.root)]
+        root = arguments.root
+        problems = [*check_examples(root, mapping), *check_rule_names(root, mapping), *check_tense(root)]
         if problems:
             raise InvalidMapping(problems, shown_path(arguments.root))
     except InvalidMapping as error:

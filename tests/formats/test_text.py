@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from enricher.enrichment.enrich import EnrichedFinding, enrich
-from enricher.enrichment.headline import subject_line
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import render as render_chat
@@ -222,18 +220,6 @@ def test_user_agent_names_the_product(agent: str, shown: str, mapping: AttackMap
 def test_title_is_not_cut(name: str, mapping: AttackMapping) -> None:
     """A title must be printed whole or not at all: its point is at its end."""
     assert not re.search(r"^WHAT(?:.|\n )*\.\.\.$", render(enriched(mapping, name), LIMIT), re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", ["iam-anomalous-impact-denied", "runtime-reverse-shell"])
-def test_documented_alert_is_what_is_sent(name: str, mapping: AttackMapping) -> None:
-    """docs/alerts.md must show the subject and the first line that the example has now."""
-    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
-    finding = enriched(mapping, name)
-    shown = (
-        subject_line(finding.finding, finding.context, finding.alert),
-        render(finding, LIMIT).splitlines()[0],
-    )
-    assert [] == [line for line in shown if f"\n{line}\n" not in page]
 
 
 def test_unmapped_type_is_stated(mapping: AttackMapping) -> None:
