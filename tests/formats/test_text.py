@@ -308,7 +308,7 @@ def test_limit_is_exact(mapping: AttackMapping) -> None:
 
 
 def test_each_threat_is_shown_before_its_further_files(mapping: AttackMapping) -> None:
-    """Of three malicious files the two with different threats must be printed: one may decide the technique."""
+    """Of three malicious files the two with different threats must be printed: one may decide."""
     text = render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT)
     malware = [line for line in text.splitlines() if line.startswith("MALWARE ")]
     assert ["CoinMiner.12,", "Downloader.7,"] == [line.split()[1].partition("inux.")[2] for line in malware]
