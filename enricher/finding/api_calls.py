@@ -38,7 +38,8 @@ class Call(NamedTuple):
     service: the event source as CloudTrail writes it (iam.amazonaws.com), "kubernetes", or "" if the finding
     gives only the name; operation: the name, or verb and resource (create pods/exec); error: the error code
     or HTTP status of a failed call, "" for a successful one; shown: the fields of the finding it was read
-    from; by_service: an AWS service made the call; user_agent, namespace: of the reported call only.
+    from; by_service: an AWS service made the call; user_agent, namespace, resource_name: of the
+    reported call only, the last two of a Kubernetes resource.
     """
 
     service: str
@@ -48,6 +49,7 @@ class Call(NamedTuple):
     by_service: bool = False
     user_agent: str = ""
     namespace: str = ""
+    resource_name: str = ""
 
     @property
     def name(self) -> str:
@@ -78,6 +80,7 @@ def reported_call(finding: Finding) -> Call | None:
             str(status) if status >= 400 else "",
             user_agent=text_at(api, "userAgent"),
             namespace=request.namespace,
+            resource_name=request.name,
         )
     return None
 
