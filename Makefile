@@ -36,6 +36,7 @@ mapping: .venv/ready ## Check the mapping, and that the files generated from it 
 	$(VENV)/python -m enricher coverage --check README.md
 	$(VENV)/python -m enricher golden --check
 	$(VENV)/python -m enricher evidence --check
+	$(VENV)/python -m tests.mapping.agreement --check
 
 template: .venv/ready .venv-sam/ready .venv-lint/ready ## Check the SAM template, and what it expands to
 	$(SAM)/cfn-lint --include-checks I -- template.yaml

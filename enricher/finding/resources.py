@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
@@ -147,6 +148,9 @@ _BY_TYPE = {
     for it in KINDS
     for stated in it.types
 }
+#: Members of `resource` that are not resources of kinds without a row.
+_KNOWN_BLOCKS = frozenset(member for member, _ in _IN_RESOURCE) | {"kubernetesDetails", "rdsDbUserDetails"}
+_ID_KEYS, _NAME_KEYS = ("arn", "id", "identifier"), ("name",)
 _BY_SEQUENCE = {kind.sequence: kind for kind in KINDS if kind.sequence}
 _BY_NAME = {kind.name: kind for kind in KINDS}
 _OBJECT = _BY_NAME["AWS::S3::Object"]
@@ -164,6 +168,11 @@ class Resource(NamedTuple):
         """Return the type of the resource in ASFF."""
         kind = _BY_NAME.get(self.kind)
         return kind.asff if kind else "Other"
+
+    @property
+    def has_row(self) -> bool:
+        """Return whether the table has the kind; the kind of any other is GuardDuty's own word."""
+        return self.kind in _BY_NAME
 
     @property
     def short_name(self) -> str:
@@ -188,6 +197,7 @@ def read_resources(view: Block) -> list[Resource]:
                 Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
                 for item in rows_at(row, "s3ObjectDetails")
             ]
+    found += _without_row(resource)
     found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", MAX_RESOURCES))
     return [resource for resource in found if resource.uid or resource.name]
 
@@ -195,7 +205,7 @@ def read_resources(view: Block) -> list[Resource]:
 def main_resource(view: Block, resources: tuple[Resource, ...]) -> Resource | None:
     """Return the resource that the finding is about: of the kind of `resourceType`, else the first one."""
     stated = text_at(view, "resource.resourceType")
-    names = _BY_TYPE.get(stated, frozenset())
+    names = _BY_TYPE.get(stated, frozenset((stated,)))
     # The access key is the caller's in most findings: what it acted on comes first, if the finding names it.
     others = sorted(resources, key=lambda resource: resource.kind == "AWS::IAM::AccessKey")
     of_kind = (resource for resource in resources if resource.kind in names)
@@ -210,6 +220,23 @@ def name_tag(block: object) -> str:
 def _rows(resource: Block, kind: Kind) -> list[Block]:
     block = value_at(resource, kind.block)
     return rows_at(resource, kind.block) if isinstance(block, list) else [block] if block else []
+
+
+def _without_row(resource: Block) -> Iterator[Resource]:
+    """Yield the resources of kinds that the table lacks, each with the first ID and name in its block."""
+    stated = text_at(resource, "resourceType")
+    for member in [key for key in resource if key.endswith("Details") and key not in _KNOWN_BLOCKS]:
+        block = value_at(resource, member)
+        for row in rows_at(resource, member) if isinstance(block, list) else [block]:
+            if isinstance(row, dict):
+                kind = stated if stated and stated not in _BY_TYPE else member.removesuffix("Details")
+                yield Resource(kind, _first(row, _ID_KEYS), _first(row, _NAME_KEYS))
+
+
+def _first(row: Block, endings: tuple[str, ...]) -> str:
+    """Return the first text whose key ends in one of the words; earlier words come first."""
+    keys = (key for ending in endings for key in row if key.lower().endswith(ending))
+    return next((text for key in keys if (text := text_at(row, key))), "")
 
 
 def _of_sequence(row: Block) -> Resource:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from enricher.finding.facts import Fact, label_of, texts_of
-from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
+from enricher.finding.fields import Block, iso_time, rows_at, text_at, time_at, value_at, whole_at
 
 CONTEXT = "service.runtimeDetails.context"
 _MAX_KEYS = 50
@@ -90,12 +90,18 @@ def read_runtime_facts(view: Block) -> Iterator[Fact]:
         if key == "threatFilePath":  # see malware.py
             continue
         read = read_process(value)
-        texts = tuple(filter(None, (str(read), read.sha256))) if read else texts_of(value)
+        texts = tuple(filter(None, (str(read), read.sha256))) if read else texts_of(_readable(key, value))
         if texts:
             yield Fact(f"{CONTEXT}.{key}", _LABELS.get(key) or label_of(key), texts)
     process = "service.runtimeDetails.process.executableSha256"
     if sha256 := sha256_at(view, process):
         yield Fact(process, "Process hash", (sha256,))
+
+
+def _readable(key: str, value: object) -> object:
+    """Return a time in epoch seconds as GuardDuty writes other times; any other value as it is."""
+    moment = time_at({key: value}, key) if key.endswith("At") and not isinstance(value, str) else None
+    return iso_time(moment) if moment else value
 
 
 def sha256_at(block: object, path: str) -> str:

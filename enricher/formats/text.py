@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.ranking import IF_SUCCESSFUL
 from enricher.enrichment.statement import statement_of
+from enricher.finding.facts import SIGNALS, Fact
 from enricher.finding.runtime import CONTEXT
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.rows import Rows
@@ -78,10 +79,11 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
         sections["who"] = _rows(rows)
         room -= _words(sections["who"])
     told = _words(sections["what"])
-    # GuardDuty's title repeats the headline: what was run or loaded is worth more than the end of a long one.
-    of_runtime = {fact.label for fact in context.facts if fact.path.startswith(CONTEXT)}
-    decisive = _words(_fact_lines([row for row in summary.facts if row[0] in of_runtime][:2], room))
-    title = _cut(defang(summary.title, 300), max(room - max(told, 1) - decisive, 0))
+    # GuardDuty's title repeats the headline, and its point is at its end: whole, if what decides fits too.
+    first = {fact.label for fact in enriched.facts if _is_decisive(fact, enriched.shows)}
+    decisive = _words(_fact_lines([row for row in summary.facts if row[0] in first][:2], room))
+    title = defang(summary.title, 300)
+    title = title if len(title.split()) <= room - max(told, 1) - decisive else ""
     sections["what"] = _row("WHAT", " ".join(filter(None, (outcome, title))))
     room += told - _words(sections["what"]) + reserve
     # The related findings stand below the link.
@@ -90,6 +92,11 @@ def _sections(enriched: EnrichedFinding) -> dict[str, list[str]]:
     room -= _words(sections["facts"])
     sections["why"] = _why_lines(summary, room)
     return sections
+
+
+def _is_decisive(fact: Fact, shows: Sequence[tuple[str, str]]) -> bool:
+    stated = (path.replace("[]", "") for _, path in shows)
+    return fact.path.startswith((CONTEXT, SIGNALS)) or fact.path.replace("[]", "") in stated
 
 
 def _headline(enriched: EnrichedFinding, statement: str, when: str) -> list[str]:
@@ -127,20 +134,10 @@ def _why_lines(summary: Summary, room: int) -> list[str]:
     return lines
 
 
-def _cut(text: str, words: int) -> str:
-    """Return a text cut to a number of words; "" where too little would be left to understand it.
-
-    A sentence needs three quarters of its words: its point is at the end.
-    """
-    found = text.split()
-    if len(found) <= words:
-        return text
-    return " ".join((*found[: words - 1], "...")) if words > max(8, len(found) * 3 // 4) else ""
-
-
 def _first_sentence(text: str) -> str:
     head = f"{IF_SUCCESSFUL} " if text.startswith(IF_SUCCESSFUL) else ""
-    return head + re.split(r"(?<=[.:;]) ", text.removeprefix(head), maxsplit=1)[0].rstrip(":;")
+    sentence = re.split(r"(?<=[.:;]) ", text.removeprefix(head), maxsplit=1)[0].rstrip(":;")
+    return f"{head}{sentence}." if sentence and not sentence.endswith(".") else head + sentence
 
 
 def _attack_lines(rows: Rows) -> list[str]:

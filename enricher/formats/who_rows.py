@@ -113,9 +113,7 @@ def _resource(resource: Resource) -> str:
     kind = resource.kind.removeprefix("AWS::").replace("::", " ")
     uid, name = resource.short_name.removeprefix(f"{kind.rpartition(' ')[2].lower()}/"), resource.name
     named = f"{uid} ({name})" if name and name != uid else uid
-    if resource.kind == "AWS::EC2::Instance" or not resource.kind.startswith("AWS::"):
-        return named
-    return f"{kind} {named}"
+    return named if resource.kind == "AWS::EC2::Instance" else join_filled((kind, named), " ")
 
 
 def _who(principal: Principal) -> str:

@@ -137,9 +137,8 @@ def test_overrides_are_read_at_init_and_used(artifact: Path, endpoint: str, sour
     [message] = deployment.received()
     technique = json.loads(message["Body"])["attack"]["techniques"][0]
     assert ([], {"batchItemFailures": []}) == (found["after"], found["response"])
-    assert ("T1046", "low", "Ports were scanned.") == tuple(
-        technique[key] for key in ("id", "confidence", "rationale")
-    )
+    assert ("T1046", "low") == (technique["id"], technique["confidence"])
+    assert technique["rationale"].startswith("Ports were scanned.")
 
 
 def test_artifact_is_small(artifact: Path, tmp_path: Path) -> None:
