@@ -1,1 +1,1 @@
-"""What the enricher costs, beside a baseline commit and other tools: `make bench`."""
+"""Benchmarks, simulations and the cost table; not part of the package."""

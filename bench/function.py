@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,6 @@ ENVIRONMENT = {
     "QUEUE_URL": f"{QUEUE}queue",
     "DEAD_LETTER_QUEUE_URL": f"{QUEUE}dead-letters",
     "DEDUPLICATION_TABLE": "table",
-    "REPEATS_TABLE": "table",  # its name in the baseline commit
 }
 #: What differs in the other routes' functions.
 ROUTES = {
@@ -165,7 +165,7 @@ def measure_all(
     trees: dict[str, Tree], peers: Path, texts: list[str], runs: int, starts: int
 ) -> tuple[dict[str, dict[str, float]], dict[str, Counter[str]]]:
     """Return by function the minima of its figures and its requests, the functions taking turns."""
-    subjects = {name: Subject(tree.artifact) for name, tree in trees.items()}
+    subjects = {name: Subject(tree.artifact, OURS, table_variable(tree)) for name, tree in trees.items()}
     subjects["client"] = Subject(peers, "client_only.handle")
     subjects["obvious"] = Subject(peers, "obvious_handler.handle")
     only_started = {"client, roots": Subject(peers, "client_only.handle", {"PARSE_ROOTS": "1"})}
@@ -186,6 +186,13 @@ def measure_all(
                 with Function(subject, stub) as function:
                     keep(name, {"init": function.init, "wall": function.wall, "peak": function.peak})
     return best, requests
+
+
+def table_variable(tree: Tree) -> dict[str, str]:
+    """Return the variable of the deduplication table, which had another name in earlier commits."""
+    template = (tree.source / "template.yaml").read_text(encoding="utf-8")
+    names = re.findall(r"^ +([A-Z_]+_TABLE): !Ref ", template, re.MULTILINE)
+    return dict.fromkeys(names, "table")
 
 
 def rows(trees: dict[str, Tree], peers: Path, texts: list[str], runs: int, starts: int) -> Iterator[Row]:
