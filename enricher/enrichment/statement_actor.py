@@ -96,11 +96,15 @@ def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
     if error := failure_of(facts.finding):
         what = f"was denied {request}" if is_denied(error) else f"failed to {request}"
     elif resource in ("pods/exec", "pods/attach"):
-        what = "opened a session in a pod"
+        name = facts.name(call.resource_name)
+        what = f"opened a session in pod {name}" if name else "opened a session in a pod"
     else:
-        what = f"{_KUBERNETES_VERBS[verb]} {resource}" if verb in _KUBERNETES_VERBS else f"called {request}"
+        name = f"/{facts.name(call.resource_name)}" if call.resource_name else ""
+        known = verb in _KUBERNETES_VERBS
+        what = f"{_KUBERNETES_VERBS[verb]} {resource}{name}" if known else f"called {request}{name}"
     namespace = f" in namespace {facts.name(call.namespace)}" if call.namespace else ""
-    return f"{who} {what}{namespace} on cluster {facts.resource}{_from(facts.address)}"
+    cluster = f" on cluster {facts.resource}" if facts.main_resource else ""
+    return f"{who} {what}{namespace}{cluster}{_from(facts.address)}"
 
 
 def _called(facts: StatementFacts, call: Call) -> str:

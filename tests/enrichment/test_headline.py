@@ -38,7 +38,8 @@ from tests.formats.malformed_events import events
         ),
         (
             "kubernetes-exec-in-kube-system",
-            "oncall opened a session in a pod in namespace kube-system on cluster shop from 203.0.113.214",
+            "oncall opened a session in pod aws-node-7xk2p in namespace kube-system on cluster shop "
+            "from 203.0.113.214",
         ),
         (
             "rds-failed-login-malicious-ip",

@@ -339,3 +339,10 @@ def test_limit_is_exact(mapping: AttackMapping) -> None:
     assert whole == render(finding, len(whole.encode()))
     with pytest.raises(TooLarge, match="the limit is 100"):
         render(finding, 100)
+
+
+def test_each_threat_is_shown_before_its_further_files(mapping: AttackMapping) -> None:
+    """Of three malicious files the two with different threats must be printed: one may decide."""
+    text = render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT)
+    malware = [line for line in text.splitlines() if line.startswith("MALWARE ")]
+    assert ["CoinMiner.12,", "Downloader.7,"] == [line.split()[1].partition("inux.")[2] for line in malware]
