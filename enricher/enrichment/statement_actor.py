@@ -7,6 +7,7 @@ import re
 from enricher.enrichment.statement_facts import StatementFacts
 from enricher.finding.api_calls import Call, failure_of, is_denied
 from enricher.finding.fields import text_at
+from enricher.finding.sequence import read_signals
 
 _ACCESS_KEY = "AWS::IAM::AccessKey"
 
@@ -21,10 +22,13 @@ def attack_sequence(facts: StatementFacts) -> str:
     if stated or len(signals) == 1:
         return _custom_rule(facts, stated or facts.name(text_at(signals[0], "name")), actors)
     where = "" if actors else f" on {facts.resource}"
+    last = next((facts.name(it.name) for it in reversed(read_signals(facts.finding.view))), "")
     if facts.short:
         others = f" and {len(actors) - 1} more" if len(actors) > 1 else ""
-        return f"attack sequence, {actors[0]}{others}" if actors else f"attack sequence{where}"
-    return f"{len(signals)} signals form an attack sequence{_by(actors)}{where}{_from(facts.address)}"
+        end = f": {last.rpartition(':')[2]}" if last else ""
+        return f"attack sequence{f', {actors[0]}{others}' if actors else where}{end}"
+    end = f" up to {last}" if last else ""
+    return f"attack sequence{_by(actors)}{where}{_from(facts.address)}: {len(signals)} signals{end}"
 
 
 def _custom_rule(facts: StatementFacts, rule: str, actors: list[str]) -> str:
@@ -92,11 +96,15 @@ def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
     if error := failure_of(facts.finding):
         what = f"was denied {request}" if is_denied(error) else f"failed to {request}"
     elif resource in ("pods/exec", "pods/attach"):
-        what = "opened a session in a pod"
+        name = facts.name(call.resource_name)
+        what = f"opened a session in pod {name}" if name else "opened a session in a pod"
     else:
-        what = f"{_KUBERNETES_VERBS[verb]} {resource}" if verb in _KUBERNETES_VERBS else f"called {request}"
+        name = f"/{facts.name(call.resource_name)}" if call.resource_name else ""
+        known = verb in _KUBERNETES_VERBS
+        what = f"{_KUBERNETES_VERBS[verb]} {resource}{name}" if known else f"called {request}{name}"
     namespace = f" in namespace {facts.name(call.namespace)}" if call.namespace else ""
-    return f"{who} {what}{namespace} on cluster {facts.resource}{_from(facts.address)}"
+    cluster = f" on cluster {facts.resource}" if facts.main_resource else ""
+    return f"{who} {what}{namespace}{cluster}{_from(facts.address)}"
 
 
 def _called(facts: StatementFacts, call: Call) -> str:

@@ -96,7 +96,7 @@ def read_facts(view: Block) -> list[Fact]:
         Fact("resource.lambdaDetails.role", "Role", texts_of(value_at(view, "resource.lambdaDetails.role"))),
         Fact(
             "resource.instanceDetails.networkInterfaces",
-            "Addresses",
+            "Host addresses",
             tuple(instance_addresses(value_at(view, "resource.instanceDetails"))),
         ),
         Fact("resource.tags", "Tags", tuple(_tags(view))),

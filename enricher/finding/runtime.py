@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from enricher.finding.facts import Fact, label_of, texts_of
-from enricher.finding.fields import Block, iso_time, rows_at, text_at, time_at, value_at, whole_at
+from enricher.finding.fields import Block, iso_time, rows_at, text_at, texts_at, time_at, value_at, whole_at
 
 CONTEXT = "service.runtimeDetails.context"
 _MAX_KEYS = 50
@@ -56,16 +56,17 @@ class Process(NamedTuple):
 
 def read_process(block: object) -> Process | None:
     """Return the process that an object describes; None if it has neither name nor path."""
+    name, path, uid, user, directory = texts_at(block, ("name", "executablePath", "uuid", "user", "pwd"))
     process = Process(
-        name=text_at(block, "name"),
-        path=text_at(block, "executablePath"),
-        sha256=sha256_at(block, "executableSha256"),
-        pid=whole_at(block, "pid", 2**31 - 1),
-        uid=text_at(block, "uuid"),
-        user=text_at(block, "user"),
-        user_id=whole_at(block, "userId", 2**32 - 1),
-        directory=text_at(block, "pwd"),
-        started=time_at(block, "startTime"),
+        name,
+        path,
+        sha256_at(block, "executableSha256"),
+        whole_at(block, "pid", 2**31 - 1),
+        uid,
+        user,
+        whole_at(block, "userId", 2**32 - 1),
+        directory,
+        time_at(block, "startTime"),
     )
     return process if process.name or process.path else None
 

@@ -23,7 +23,7 @@ from enricher.formats.who_rows import CALLS, sequence_who_rows, who_rows
 #: Maximum number of signals shown; what is left out is counted.
 _MAX_SIGNALS = 10
 #: Labels of the facts that rarely decide.
-_MINOR = frozenset(("Addresses", "Session", "Part of sequence", "Scan for finding"))
+_MINOR = frozenset(("Host addresses", "Session", "Part of sequence", "Scan for finding"))
 #: Last steps of evidence fields that the other rows say in words.
 _IMPLIED = frozenset(("api", "serviceName", "resourceRole", "anomalousAPIs"))
 
@@ -77,10 +77,14 @@ def _seen_rows(first: Mapping[str, Any], printed: str) -> Rows:
     """Return the evidence for a technique that no other row shows, nothing for GuardDuty's own list."""
     if first["source"] == "guardduty":
         return []
-    rows = [
-        (it["field"].rpartition(".")[2], it["value"]) for it in first["evidence"] if it["field"] != "type"
-    ]
+    rows = [(_last_step(it["field"]), it["value"]) for it in first["evidence"] if it["field"] != "type"]
     return [row for row in rows if row[0] not in _IMPLIED and not _is_told(row[1], printed)][:MAX_VALUES]
+
+
+def _last_step(field: str) -> str:
+    """Return the last step of a path; with the one before where "name" or "port" alone says nothing."""
+    *_, parent, last = "", *field.split(".")
+    return f"{parent.partition('[')[0]}.{last}" if last in ("name", "port") and parent else last
 
 
 def _sentence(text: str) -> str:

@@ -38,7 +38,8 @@ from tests.formats.malformed_events import events
         ),
         (
             "kubernetes-exec-in-kube-system",
-            "oncall opened a session in a pod in namespace kube-system on cluster shop from 203.0.113.214",
+            "oncall opened a session in pod aws-node-7xk2p in namespace kube-system on cluster shop "
+            "from 203.0.113.214",
         ),
         (
             "rds-failed-login-malicious-ip",
@@ -65,7 +66,7 @@ from tests.formats.malformed_events import events
         ("iam-console-login-success-b", "a.lindqvist logged in to the console from 198.51.100.140"),
         (
             "attack-sequence-compromised-s3-data",
-            "3 signals form an attack sequence by analytics from 203.0.113.9",
+            "attack sequence by analytics from 203.0.113.9: 3 signals up to s3:DeleteObject",
         ),
     ],
 )  # fmt: skip
@@ -261,3 +262,12 @@ def test_resource_of_an_unknown_kind_is_named(
     finding = Finding.from_detail({"type": "New:Thing/X", "service": {"action": call}, "resource": resource})
     said = statement_of(finding, Context(finding))
     assert f"an unnamed caller called ShareThing{target}" == said
+
+
+@pytest.mark.parametrize("signals", [["a", "b"], [{}, None], [{"name": 5}, {}]])
+def test_sequence_without_readable_signals_has_a_statement(signals: list[object]) -> None:
+    """Signals of an unexpected shape must not keep the finding from being told."""
+    service = {"detection": {"sequence": {"signals": signals}}}
+    finding = Finding.from_detail({"type": "AttackSequence:EKS/CompromisedCluster", "service": service})
+    said = statement_of(finding, Context(finding))
+    assert said.startswith("attack sequence on unnamed resource: 2 signals")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from enricher.enrichment.enrich import EnrichedFinding, enrich
-from enricher.enrichment.headline import subject_line
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import render as render_chat
@@ -224,18 +222,6 @@ def test_title_is_not_cut(name: str, mapping: AttackMapping) -> None:
     assert not re.search(r"^WHAT(?:.|\n )*\.\.\.$", render(enriched(mapping, name), LIMIT), re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["iam-anomalous-impact-denied", "runtime-reverse-shell"])
-def test_documented_alert_is_what_is_sent(name: str, mapping: AttackMapping) -> None:
-    """docs/alerts.md must show the subject and the first line that the example has now."""
-    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
-    finding = enriched(mapping, name)
-    shown = (
-        subject_line(finding.finding, finding.context, finding.alert),
-        render(finding, LIMIT).splitlines()[0],
-    )
-    assert [] == [line for line in shown if f"\n{line}\n" not in page]
-
-
 def test_unmapped_type_is_stated(mapping: AttackMapping) -> None:
     """A finding of an unmapped type must state that it is not in the mapping."""
     text = render(enriched(mapping, "ec2-portscan", type="Policy:NewThing/Odd"), LIMIT)
@@ -319,3 +305,10 @@ def test_limit_is_exact(mapping: AttackMapping) -> None:
     assert whole == render(finding, len(whole.encode()))
     with pytest.raises(TooLarge, match="the limit is 100"):
         render(finding, 100)
+
+
+def test_each_threat_is_shown_before_its_further_files(mapping: AttackMapping) -> None:
+    """Of three malicious files the two with different threats must be printed: one may decide."""
+    text = render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT)
+    malware = [line for line in text.splitlines() if line.startswith("MALWARE ")]
+    assert ["CoinMiner.12,", "Downloader.7,"] == [line.split()[1].partition("inux.")[2] for line in malware]
