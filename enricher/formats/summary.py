@@ -25,7 +25,9 @@ _MAX_SIGNALS = 10
 #: Labels of the facts that rarely decide.
 _MINOR = frozenset(("Host addresses", "Session", "Part of sequence", "Scan for finding"))
 #: Last steps of evidence fields that the other rows say in words.
-_IMPLIED = frozenset(("api", "serviceName", "resourceRole", "anomalousAPIs"))
+_IMPLIED = frozenset(
+    ("api", "serviceName", "resourceRole", "anomalousAPIs", "verb", "resource", "subresource")
+)
 
 
 @dataclass(frozen=True, slots=True)
