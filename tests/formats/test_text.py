@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 
 from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.enrichment.headline import SUBJECT_LIMIT, subject_line
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import render as render_chat
 from enricher.formats.text import MAX_SEQUENCE_WORDS, MAX_WORDS, render
-from enricher.mapping.model import AttackMapping
+from enricher.mapping.model import AttackMapping, Record
 from tests import examples
 from tests.finding.test_safe_text import links_in
-from tests.formats import malformed_events
+from tests.formats import full_finding, malformed_events
 
 LIMIT = 262_144
 
@@ -42,6 +43,39 @@ def test_is_read_in_twenty_seconds(name: str, mapping: AttackMapping) -> None:
     assert body_words(text) <= (MAX_SEQUENCE_WORDS if is_sequence else MAX_WORDS)
     wide = [line for line in text.splitlines() if len(line) > 120]
     assert [] == [line for line in wide if not re.search(r"https://|arn:|^\[", line)]
+
+
+def _wordiest_types(mapping: AttackMapping, count: int) -> list[str]:
+    """Return the finding types whose check and benign cause have most words together."""
+
+    def words(record: Record) -> int:
+        group = mapping.responses[record.response]
+        steps, causes = (group.check, group.target, group.denied), (record.benign, group.benign)
+        return sum(max(len(text.split()) for text in texts) for texts in (steps, causes))
+
+    return [record.type for record in sorted(mapping.records.values(), key=words)[-count:]]
+
+
+@pytest.mark.parametrize("is_sequence", [False, True])
+@pytest.mark.parametrize("text", full_finding.TEXTS.values(), ids=full_finding.TEXTS.keys())
+def test_full_and_hostile_finding_is_no_longer(
+    text: str | None, mapping: AttackMapping, *, is_sequence: bool
+) -> None:
+    """With the longest texts, every block, an update and long names, an e-mail must fit and have its step."""
+    limit = MAX_SEQUENCE_WORDS if is_sequence else MAX_WORDS
+    changes = "severity LOW to HIGH; new remote address 203.0.113.77; " * 6
+    for number, finding_type in enumerate(_wordiest_types(mapping, 12)):
+        detail = full_finding.full_detail(finding_type, text, is_sequence=is_sequence)
+        detail["service"]["resourceRole"] = ("ACTOR", "TARGET")[number % 2]
+        finding = enrich(Finding.from_detail(detail), mapping)
+        finding = finding.with_alert(changes=changes, account_name="a b c d e f g h")
+        mail = render(finding, LIMIT)
+        assert body_words(mail) <= limit, finding_type
+        assert f"CHECK {finding.alert['check']}" in " ".join(mail.split())
+        assert f"BENIGN IF {finding.alert['benign']}".strip() in f"{' '.join(mail.split())} BENIGN IF"
+        subject = subject_line(finding.finding, finding.context, finding.alert)
+        assert subject.isascii()
+        assert len(subject) <= SUBJECT_LIMIT
 
 
 @pytest.mark.parametrize("name", examples.names())
