@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from enricher.finding.event import MalformedEvent, read_json
 
 #: Characters of the longest value that is read; GuardDuty's largest findings are far below it.
 MAX_VALUE = 16 * 1024 * 1024
@@ -26,16 +28,17 @@ _BETWEEN_VALUES = " \t\r\n,"
 
 
 class JsonValue(NamedTuple):
-    """One value of a stream, not parsed yet, or the reason why there is none.
+    """One value of a stream, or the reason why there is none.
 
     line: where it begins, from 1; number: its place in a list, from 1, and 0 outside of lists; text: "" with
-    an error.
+    an error; content: the parsed text, None where it is not parsed yet.
     """
 
     line: int
     number: int
     text: str
     error: str = ""
+    content: Any = None
 
     @property
     def place(self) -> str:
@@ -43,11 +46,15 @@ class JsonValue(NamedTuple):
         return f"line {self.line}, item {self.number}" if self.number else f"line {self.line}"
 
 
-def split_values(chunks: Iterable[str]) -> Iterator[JsonValue]:
-    """Yield each value of a text that arrives in chunks of any length, as soon as it is complete."""
-    splitter = _Splitter()
+def split_values(chunks: Iterable[str], line: int = 1) -> Iterator[JsonValue]:
+    """Yield each value of a text that arrives in chunks of any length, as soon as it is complete.
+
+    line: the number of the text's first line.
+    """
+    splitter = _Splitter(line=line)
     for chunk in chunks:
-        yield from splitter.feed(chunk)
+        splitter.add(chunk)
+        yield from splitter.scan()
     yield from splitter.close()
 
 
@@ -72,22 +79,21 @@ class _Splitter:
     is_closed: bool = False
     skips_line: bool = False
 
-    def feed(self, chunk: str) -> Iterator[JsonValue]:
+    def add(self, chunk: str) -> None:
         self.buffer = self.buffer[self.done :] + chunk
         self.at -= self.done
         self.start -= self.done if self.start >= 0 else 0
         self.done = 0
-        yield from self._scan()
 
     def close(self) -> Iterator[JsonValue]:
         self.is_closed = True
-        yield from self._scan()
+        yield from self.scan()
         if self.start >= 0:
             yield self._damaged("the value is not complete")
         else:
             yield from self._gap(len(self.buffer))
 
-    def _scan(self) -> Iterator[JsonValue]:
+    def scan(self) -> Iterator[JsonValue]:
         while not self.skips_line or self._skip_line():
             if self.start < 0 and not self.depth and (value := self._whole_line()):
                 yield value
@@ -115,16 +121,21 @@ class _Splitter:
         return end >= 0
 
     def _whole_line(self) -> JsonValue | None:
-        """Return the line ahead if it looks like one whole object: the usual case, taken without scanning."""
+        """Return the line ahead if it is one whole object: the usual case, taken without scanning."""
         end = self.buffer.find("\n", self.done)
         if end < 0:
             return None
         text = self.buffer[self.done : end].strip()
-        if not (text[:1] == "{" and text[-1:] == "}" and text.count("{") == text.count("}")):
+        if text[:1] != "{" or _WRAPPER.match(text):
             return None
-        if _WRAPPER.match(text):
-            return None
-        value = JsonValue(self.line, 0, text)
+        content = None
+        try:
+            content = read_json(text)
+        except MalformedEvent:
+            # One damaged value, unless the rest of it may be on the next lines.
+            if text[-1] != "}" or text.count("{") != text.count("}"):
+                return None
+        value = JsonValue(self.line, 0, text, "", content)
         self.line += 1
         self.done = self.at = end + 1
         return value

@@ -9,7 +9,7 @@ import pytest
 
 from enricher.authoring import compiled_mapping as module
 from enricher.authoring.compiled_mapping import compiled_mapping
-from enricher.authoring.loader import ROOT
+from enricher.authoring.loader import ROOT, read_mapping
 from enricher.mapping.model import AttackMapping
 from enricher.mapping.problems import InvalidMapping
 from tests.tiny_mapping import record, write_mapping
@@ -33,11 +33,9 @@ def cache(tmp_path: Path) -> Path:
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Count the compilations."""
     done: list[Path] = []
-    compile_mapping = module.read_mapping
-
     def count(root: Path) -> AttackMapping:
         done.append(root)
-        return compile_mapping(root)
+        return read_mapping(root)
 
     monkeypatch.setattr(module, "read_mapping", count)
     return done
