@@ -4,8 +4,8 @@
 works only in the version that compiled it.
 
 To keep the artifact small and the cold start short (measurements: docs/deployment.md):
-- botocore contains models of over 400 AWS services; only those that a route calls are kept, and botocore's
-  endpoints.json is trimmed to them; the models that are kept lose their documentation and compression;
+- botocore contains models of over 400 AWS services; only the operations that a function calls are kept,
+  without documentation and compression, and botocore's endpoints.json is trimmed to their services;
 - SAM sets the modification time of every packaged file to 1980, which would invalidate timestamp-based
   bytecode: it is compiled with unchecked hashes instead (PEP 552).
 """
@@ -22,13 +22,23 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: The services that a route may call.
-SERVICES = frozenset({"dynamodb", "organizations", "s3", "securityhub", "sns", "sqs", "ssm"})
+#: The operations that a function calls, and those that botocore itself calls: DynamoDB's endpoint discovery,
+#: S3's look-up of a bucket's Region and its sessions with a directory bucket.
+OPERATIONS = {
+    "dynamodb": frozenset(("BatchGetItem", "BatchWriteItem", "PutItem", "DescribeEndpoints")),
+    "organizations": frozenset(("DescribeAccount",)),
+    "s3": frozenset(("GetObject", "HeadBucket", "CreateSession")),
+    "securityhub": frozenset(("BatchImportFindings", "BatchUpdateFindings", "GetFindings")),
+    "sns": frozenset(("Publish", "PublishBatch")),
+    "sqs": frozenset(("ChangeMessageVisibility", "SendMessage")),
+    "ssm": frozenset(("GetParameter",)),
+}
 
 #: Parts of this package that do not run in Lambda: the command line, what it does with a stack, its pages,
 #: the upkeep of the mapping.
@@ -37,17 +47,29 @@ NOT_IN_LAMBDA = ("__pycache__", "__main__.py", "authoring", "cli", "operations",
 #: The function that runs none of the routes; the rest of its package is for the command line.
 DRIFT_WATCH = ("enricher/operations/__init__.py", "enricher/operations/drift_watch.py")
 
-#: Parts of the libraries that no route uses, as paths relative to the artifact's root.
+#: Parts of the libraries that no function imports, as paths relative to the artifact's root. The licenses of
+#: the libraries stay, and what Powertools' environment variables can switch on.
 UNUSED = (
     "bin",  # console scripts of the libraries
+    "aws_lambda_powertools/event_handler",  # HTTP APIs
+    "aws_lambda_powertools/metrics/provider/datadog",
+    *(
+        f"aws_lambda_powertools/utilities/{name}"
+        for name in (
+            *("auth_alpha", "batch", "circuit_breaker", "data_classes", "data_masking", "feature_flags"),
+            *("idempotency", "kafka", "metadata", "parameters", "parser", "streaming", "validation"),
+        )
+    ),
     "boto3/data",  # models of boto3's resource objects; only clients are used
     "boto3/examples",
-    "aws_lambda_powertools/event_handler",  # HTTP APIs
-    "aws_lambda_powertools/utilities/data_masking",
-    "aws_lambda_powertools/utilities/feature_flags",
-    "aws_lambda_powertools/utilities/kafka",
-    "aws_lambda_powertools/utilities/parser",  # pydantic
-    "aws_lambda_powertools/utilities/streaming",
+    "dateutil/easter.py",
+    "dateutil/rrule.py",  # recurrences
+    "dateutil/zoneinfo",  # time zones for a system without; botocore uses UTC and local time
+    "s3transfer/crt.py",  # needs awscrt
+    "s3transfer/processpool.py",
+    "urllib3/contrib/emscripten",
+    "urllib3/contrib/pyopenssl.py",  # needs PyOpenSSL
+    "urllib3/contrib/socks.py",  # needs PySocks
 )
 
 #: The folder in which Lambda unpacks a function, for the paths in tracebacks.
@@ -88,13 +110,18 @@ def compile_mapping(artifact: Path) -> None:
 
 def remove_unused(artifact: Path) -> None:
     """Remove the parts of the libraries that no route uses."""
-    for path in UNUSED:
-        shutil.rmtree(artifact / path, ignore_errors=True)
-    for service in (artifact / "botocore" / "data").iterdir():
-        if service.is_dir() and service.name not in SERVICES:
+    for path in map(artifact.joinpath, UNUSED):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    data = artifact / "botocore" / "data"
+    for service in data.iterdir():
+        if service.is_dir() and service.name not in OPERATIONS:
             shutil.rmtree(service)
-    for example in (artifact / "botocore" / "data").glob("*/*/examples-1.json*"):
-        example.unlink()
+    for name in ("examples-1", "paginators-1", "waiters-2"):
+        for path in data.glob(f"*/*/{name}.*"):
+            path.unlink()
 
 
 def without_documentation(model: Any) -> Any:
@@ -112,18 +139,48 @@ def without_documentation(model: Any) -> Any:
     }
 
 
+def shapes_of(value: Any) -> Iterator[str]:
+    """Yield the names of the shapes that a part of a service model refers to."""
+    if isinstance(value, list):
+        for item in value:
+            yield from shapes_of(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "shape" and isinstance(item, str):
+                yield item
+            else:
+                yield from shapes_of(item)
+
+
+def trim_model(model: dict[str, Any], operations: Collection[str]) -> dict[str, Any]:
+    """Return a service model with only these operations and the shapes that they and any error refer to."""
+    model = without_documentation(model)
+    kept = {name: operation for name, operation in model["operations"].items() if name in operations}
+    shapes = model["shapes"]
+    errors = [name for name, shape in shapes.items() if shape.get("exception")]
+    waiting, used = [*shapes_of(kept), *errors], set()
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting += shapes_of(shapes[name])
+    return model | {"operations": kept, "shapes": {name: shapes[name] for name in shapes if name in used}}
+
+
 def trim_models(artifact: Path) -> None:
-    """Replace each service model by one without documentation and compression, which is faster to read."""
-    for path in (artifact / "botocore" / "data").glob("*/*/service-2.json.gz"):
-        model = without_documentation(json.loads(gzip.decompress(path.read_bytes())))
-        path.with_suffix("").write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
-        path.unlink()
+    """Trim each service model and leave it uncompressed, which is faster to read."""
+    for service, operations in OPERATIONS.items():
+        for path in (artifact / "botocore" / "data" / service).glob("*/service-2.json.gz"):
+            model = trim_model(json.loads(gzip.decompress(path.read_bytes())), operations)
+            path.with_suffix("").write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
+            path.unlink()
 
 
 def trim_endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
     """Return botocore's endpoints.json with only the services that a route calls; every Region is kept."""
     partitions = [
-        partition | {"services": {key: row for key, row in partition["services"].items() if key in SERVICES}}
+        partition
+        | {"services": {key: row for key, row in partition["services"].items() if key in OPERATIONS}}
         for partition in endpoints["partitions"]
     ]
     return endpoints | {"partitions": partitions}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from enricher.attack.catalog import Catalogue
 from enricher.authoring.authored_entries import AuthoredEntry
-from enricher.mapping.records import PAIR_KEYS, read_pair
+from enricher.mapping.entries import PAIR_KEYS, read_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,14 @@ def _named(technique: str, new: Catalogue) -> str:
 
 def _outdated(item: AuthoredEntry, new: Catalogue) -> str:
     entry = {key: value for key, value in item.entry.items() if key in PAIR_KEYS}
-    pair, problems = read_pair(entry, new)
+    pair, violations = read_pair(entry, new)
     if pair:
         return ""
     bare = {key: value for key, value in entry.items() if not key.startswith("former")}
     stated = [f"{key} = {entry[key]!r}" for key in entry if key.startswith("former")]
     if stated and read_pair(bare, new)[0]:
         return f"{' and '.join(stated)}: no longer needed with {new.former.version} as former release, remove"
-    return "; ".join(problems)
+    return "; ".join(item.message for item in violations)
 
 
 def _renamed(item: AuthoredEntry, old: Catalogue, new: Catalogue) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from enricher.enrichment.call_rules import find_by_name, find_reviewed
+from enricher.enrichment.rules import tables_of
 from enricher.finding.api_calls import Call
 from enricher.mapping.model import AttackMapping
 
@@ -24,7 +25,9 @@ class ServiceCoverage(NamedTuple):
 
 def measure(mapping: AttackMapping) -> list[ServiceCoverage]:
     """Return the coverage of each service of botocore, by name of its event source."""
-    tables = mapping.evidence
+    tables = tables_of(mapping)
+    if tables is None:
+        return []
     found: dict[str, ServiceCoverage] = {}
     for service, call in sorted(set(_calls_of_botocore())):
         row = found.setdefault(service, ServiceCoverage(service, [], [], []))

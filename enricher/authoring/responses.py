@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from enricher.mapping.advice import is_clause
-from enricher.mapping.model import Record, Response
-from enricher.mapping.problems import Problem
+from enricher.authoring.authored_records import AuthoredRecord
+from enricher.authoring.files import RESPONSES, read_toml_file
+from enricher.mapping.advice import CLAUSE, check_groups_of, is_clause
+from enricher.mapping.entries import invalid
+from enricher.mapping.model import Response
+from enricher.mapping.problems import Problem, Violation
+from enricher.mapping.toml_source import TomlSource
 
-FILE = "responses.toml"
 MIN_WORDS, MAX_WORDS = 10, 30
 #: The first words of a text, so that it tells the analyst to do something; to be extended with care.
 VERBS = frozenset(
@@ -26,42 +29,55 @@ _GROUP = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ANY_KIND = "*"
 
 
-def read_responses(text: str, problems: list[Problem]) -> dict[str, Response]:
-    """Return the valid groups by name; append the problems of the others to `problems`."""
-    try:
-        items = tomllib.loads(text).get("response", [])
-    except tomllib.TOMLDecodeError as error:
-        problems.append(Problem(FILE, "", f"not TOML: {error}"))
-        return {}
-    responses: dict[str, Response] = {}
-    for place, item in enumerate(items if isinstance(items, list) else [], 1):
+class AuthoredResponse(NamedTuple):
+    """A group and where it is written: the file and the index of its [[response]] table."""
+
+    response: Response
+    source: TomlSource
+    place: int
+
+
+def read_responses(root: Path, problems: list[Problem]) -> dict[str, AuthoredResponse]:
+    """Return the valid groups of a mapping folder by name; append the problems of the others to `problems`.
+
+    Returns {} if the folder has no such file.
+    """
+    path = root / RESPONSES
+    source = read_toml_file(path, problems) if path.exists() else None
+    items = source.data.get("response", []) if source else []
+    responses: dict[str, AuthoredResponse] = {}
+    for place, item in enumerate(items if isinstance(items, list) else []):
         name = item.get("group") if isinstance(item, dict) else None
-        subject = name if isinstance(name, str) else f"response {place}"
-        messages = list(_check(item)) if isinstance(item, dict) else ["must be a table: write [[response]]"]
+        subject = name if isinstance(name, str) else f"response {place + 1}"
+        violations = [Violation("must be a table: write [[response]]")]
+        if isinstance(item, dict):
+            violations = list(_check(item))
         if subject in responses:
-            messages.append("is defined twice: remove one")
-        problems.extend(Problem(FILE, subject, message) for message in messages)
-        if not messages:
-            responses[subject] = Response(**{**item, "kinds": tuple(item.get("kinds", ()))})
+            violations.append(Violation("is defined twice: remove one", ("group",)))
+        problems += [source.problem(subject, found, "response", place) for found in violations if source]
+        if not violations and source:
+            response = Response(**{**item, "kinds": tuple(item.get("kinds", ()))})
+            responses[subject] = AuthoredResponse(response, source, place)
     return responses
 
 
-def _check(item: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"unknown key {key!r}: expected {', '.join(sorted(_KEYS))}" for key in item.keys() - _KEYS)
+def _check(item: Mapping[str, Any]) -> Iterator[Violation]:
+    for key in sorted(item.keys() - _KEYS):
+        yield Violation(f"unknown key {key!r}: expected {', '.join(sorted(_KEYS))}", (key,))
     name = item.get("group")
     if not isinstance(name, str) or not _GROUP.fullmatch(name):
-        yield "`group` must be lower-case words joined by hyphens"
+        yield invalid("group", "lower-case words joined by hyphens", name)
     kinds = item.get("kinds", [])
     if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
-        yield "`kinds` must be a list of strings"
+        yield Violation("`kinds` must be a list of strings", ("kinds",))
     if "check" not in item:
-        yield "`check` is missing: what to check or do first"
+        yield Violation("`check` is missing: what to check or do first")
     for key in ("check", "target", "denied"):
         if key in item:
-            yield from (f"`{key}` {message}" for message in check_text(item[key]))
+            yield from (Violation(f"`{key}` {message}", (key,)) for message in check_text(item[key]))
     for key in ("benign", "benign_target"):
         if key in item and not is_clause(item[key]):
-            yield f'`{key}` must end the sentence "Benign if …": 4 to 20 words, no full stop'
+            yield Violation(f"`{key}` {CLAUSE}", (key,))
 
 
 def check_text(text: object) -> Iterator[str]:
@@ -88,19 +104,19 @@ _FOLLOWING = frozenset(
 )  # fmt: skip
 
 
-def check_groups(responses: Mapping[str, Response], records: Mapping[str, Record]) -> Iterator[Problem]:
+def check_groups(
+    responses: Mapping[str, AuthoredResponse], records: Mapping[str, AuthoredRecord]
+) -> Iterator[Problem]:
     """Yield a problem for each record without a group, each unknown and each unused group, and no default."""
-    for record in records.values():
-        if not record.response:
-            message = f"`response` is missing: name a group of {FILE}"
-            yield Problem(f"{record.file}.toml", record.type, message)
-        for group in record.groups:
-            if group not in responses:
-                message = f"`response` {group!r} is not a group of {FILE}"
-                yield Problem(f"{record.file}.toml", record.type, message)
-    used = {group for record in records.values() for group in record.groups}
-    for name, response in responses.items():
+    for item in records.values():
+        if not item.record.response:
+            yield item.problem(Violation(f"`response` is missing: name a group of {RESPONSES}"))
+        yield from map(item.problem, check_groups_of(item.record, responses))
+    used = {group for item in records.values() for group in item.record.groups}
+    for name, (response, source, place) in responses.items():
         if name not in used and not response.kinds:
-            yield Problem(FILE, name, "is not used: remove it, or name it in a record")
-    if not any(ANY_KIND in response.kinds for response in responses.values()):
-        yield Problem(FILE, "", f'needs a group with kinds = ["{ANY_KIND}"], for types without a record')
+            violation = Violation("is not used: remove it, or name it in a record")
+            yield source.problem(name, violation, "response", place)
+    if not any(ANY_KIND in item.response.kinds for item in responses.values()):
+        message = f'needs a group with kinds = ["{ANY_KIND}"], for types without a record'
+        yield Problem(RESPONSES, "", message)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from enricher.enrichment.evidence import Rule, choose_reading, in_scope
-from enricher.enrichment.finding_type import Reading, TypeMeaning
+from enricher.enrichment.conditions import Condition
+from enricher.enrichment.finding_type import Reading, meaning_of
+from enricher.enrichment.matching import in_scope
+from enricher.enrichment.ranking import choose_reading
+from enricher.enrichment.rules import Rule, tables_of
 from enricher.finding.paths import ANY_ITEM
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
 from enricher.mapping.type_name import TypeName, parse_type
@@ -27,8 +29,8 @@ _CALL_RESOURCES = ("IAMUser", "IAM", "S3")
 
 def rules_of(mapping: AttackMapping) -> Iterator[Rule]:
     """Yield every evidence rule of the mapping, in file order."""
-    for row in mapping.evidence.get("rules", ()):
-        yield Rule(*row)
+    if tables := tables_of(mapping):
+        yield from (tables.rules[number] for number in range(len(mapping.evidence["rules"])))
 
 
 def calls_by_rule(mapping: AttackMapping) -> dict[str, dict[str, list[str]]]:
@@ -63,9 +65,9 @@ def conditions_of(rule: Rule, mapping: AttackMapping, *, most: int = 1000) -> st
     return " and ".join(_condition(condition, mapping, most) for condition in rule.conditions)
 
 
-def _condition(condition: list[Any], mapping: AttackMapping, most: int) -> str:
-    numbers, kind, operand = condition
-    steps = [mapping.evidence["fields"][number] for number in numbers]
+def _condition(condition: Condition, mapping: AttackMapping, most: int) -> str:
+    kind, operand = condition.kind, condition.operand
+    steps = [mapping.evidence["fields"][number] for number in condition.fields]
     field = " or ".join(".".join(path).replace(f".{ANY_ITEM}", ANY_ITEM) for path in steps)
     if kind == "present":
         return f"{field} is there" if operand else f"{field} is not there"
@@ -101,7 +103,7 @@ def refinements(
         # A record without entries is a reviewed decision that evidence must not override.
         return []
     name = parse_type(record.type if record else finding_type)
-    meaning = TypeMeaning.of(record.type if record else finding_type, record, mapping.evidence)
+    meaning = meaning_of(finding_type, record, mapping)
     of_calls = calls_by_rule(mapping)
     found: dict[tuple[str, str], tuple[Reading, list[Rule]]] = {}
     for rule in rules_of(mapping):

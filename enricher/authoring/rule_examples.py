@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from enricher.authoring.files import EVIDENCE, read_toml
 from enricher.authoring.rule_validation import SCOPE
-from enricher.enrichment.evidence import find_evidence, in_scope
+from enricher.enrichment.evidence import find_evidence
+from enricher.enrichment.matching import in_scope
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
-from enricher.mapping.problems import Problem
+from enricher.mapping.problems import Problem, Violation
 from enricher.mapping.type_name import parse_type
 
 #: The keys of an example with what each must be.
@@ -25,26 +26,24 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def check_examples(root: Path, mapping: AttackMapping) -> Iterator[Problem]:
-    """Yield the problems of the examples in a folder of valid rules, with the line of the rule."""
-    for path in sorted(root.glob("*.toml")):
-        text = path.read_text(encoding="utf-8")
-        for item in tomllib.loads(text).get("rule", []):
-            line = text[: text.find(f'id = "{item["id"]}"')].count("\n") + 1
-            place = f"evidence/{path.name}:{line}"
-            yield from (Problem(place, item["id"], message) for message in check_rule(item, mapping))
+    """Yield the problems of the examples in a folder of valid rules."""
+    for source in read_toml(root, [], EVIDENCE):
+        for place, item in enumerate(source.data.get("rule", [])):
+            for found in check_rule(item, mapping):
+                yield source.problem(item["id"], found, "rule", place)
 
 
-def check_rule(item: Mapping[str, Any], mapping: AttackMapping) -> Iterator[str]:
-    """Yield the problems of the examples of one rule, as its TOML table; only a rule for fields has any."""
+def check_rule(item: Mapping[str, Any], mapping: AttackMapping) -> Iterator[Violation]:
+    """Yield what is wrong with the examples of one rule, given as its TOML table."""
     examples = item.get("example", [])
     if "when" in item and not examples:
-        yield "`example` is missing: write [[rule.example]] with type, fields and gives"
-    for number, example in enumerate(examples if isinstance(examples, list) else [examples], 1):
-        if not _is_example(example):
-            yield f"example {number}: must have type, fields and gives = {{ tactic, technique, confidence }}"
-            continue
-        for message in _check_example(item, example, mapping):
-            yield f"example {number}: {message}"
+        yield Violation("`example` is missing: write [[rule.example]] with type, fields and gives")
+    for place, example in enumerate(examples if isinstance(examples, list) else [examples]):
+        messages = ["must have type, fields and gives = { tactic, technique, confidence }"]
+        if _is_example(example):
+            messages = list(_check_example(item, example, mapping))
+        for message in messages:
+            yield Violation(message).inside(f"example {place + 1}", "example", place)
 
 
 def finding_of(finding_type: str, fields: Mapping[str, Any]) -> Finding:

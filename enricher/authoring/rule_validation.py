@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, TypeGuard
 
 from enricher.attack.catalog import Catalogue
 from enricher.enrichment.conditions import KINDS, words_of
 from enricher.enrichment.finding_type import Reading
+from enricher.finding.api_calls import undated
+from enricher.mapping.advice import FIELD
+from enricher.mapping.entries import invalid, read_entries
 from enricher.mapping.model import CONFIDENCES
-from enricher.mapping.records import read_pair
+from enricher.mapping.problems import Violation
 
-_FIELD = re.compile(r"[A-Za-z]\w*(\[\])?(\.[A-Za-z]\w*(\[\])?)*")
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?", re.ASCII)
 _NAME_WORD = re.compile(r"[A-Z]+[a-z]*")
 #: A path that a prefix would continue in the middle of a name.
@@ -35,53 +37,77 @@ _EXPECTED = {
 }
 
 
-def check_fields(item: dict[str, Any]) -> Iterator[str]:
-    """Yield the problems in the conditions, limits and shown fields of a rule."""
+def check_fields(item: dict[str, Any]) -> Iterator[Violation]:
+    """Yield the violations in the conditions, limits and shown fields of a rule."""
     for key in SCOPE:
         if not is_texts(item.get(key, [])):
-            yield f"`{key}` must be a list of names as in finding types"
+            yield Violation(f"`{key}` must be a list of names as in finding types", (key,))
     if not is_texts(item.get("rules_out", [])) or not all(
         map(_TECHNIQUE.fullmatch, item.get("rules_out", []))
     ):
-        yield "`rules_out` must be a list of technique ids, such as T1078"
+        yield Violation("`rules_out` must be a list of technique ids, such as T1078", ("rules_out",))
     conditions = item.get("when")
     if not isinstance(conditions, list) or not conditions:
-        yield "`when` is missing: write when = [{ field = …, in = […] }, …], or calls for API calls"
+        message = "`when` is missing: write when = [{ field = …, in = […] }, …], or calls for API calls"
+        yield Violation(message, ("when",))
         return
-    for number, condition in enumerate(conditions, 1):
-        for message in _check_condition(condition, first=number == 1):
-            yield f"condition {number}: {message}"
-    if not is_texts(item.get("show", [])) or not all(map(_FIELD.fullmatch, item.get("show", []))):
-        yield "`show` must be a list of dotted paths"
+    for place, condition in enumerate(conditions):
+        for found in _check_condition(condition, first=place == 0):
+            yield found.inside(f"condition {place + 1}", "when", place)
+    if not is_texts(item.get("show", [])) or not all(map(FIELD.fullmatch, item.get("show", []))):
+        yield Violation("`show` must be a list of dotted paths", ("show",))
 
 
-def check_name(item: dict[str, Any], readings: list[Reading]) -> Iterator[str]:
-    """Yield the problems in a rule for the words of a call's name, which never gives more than low."""
+def check_name(item: dict[str, Any], readings: list[Reading]) -> Iterator[Violation]:
+    """Yield the violations in a rule for the words of a call's name, which never gives more than low."""
     for key, required in (("verbs", True), ("nouns", False)):
         words = item.get(key, [])
         if not is_texts(words) or (required and not words) or not all(map(_NAME_WORD.fullmatch, words)):
-            yield f"invalid value for `{key}`: expected a list of words as in API calls, such as Create"
+            message = f"invalid value for `{key}`: expected a list of words as in API calls, such as Create"
+            yield Violation(message, (key,))
     if any(reading.confidence != "low" for reading in readings):
-        yield "a call's name alone does not justify more than low confidence"
+        yield Violation("a call's name alone does not justify more than low confidence", ("attack",))
 
 
-def _check_condition(condition: object, *, first: bool) -> Iterator[str]:
+def check_calls(item: dict[str, Any], rules: dict[tuple[str, str], str]) -> Iterator[Violation]:
+    """Yield the violations in a rule for API calls; rules: (service, call) -> id of the rule that has it."""
+    for key in ("services", "calls"):
+        if not is_texts(item.get(key)) or not item[key]:
+            message = f"invalid value for `{key}`: expected a non-empty list of names"
+            yield Violation(message, (key,))
+            return
+    for number, service in enumerate(item["services"]):
+        if service != service.lower() or not service.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            expected = "expected an event source as in CloudTrail, such as iam.amazonaws.com"
+            yield Violation(f"service {service!r}: {expected}", ("services", number))
+        for place, call in enumerate(item["calls"]):
+            if other := rules.get((service, call)):
+                message = f"{call} of {service} is also in rule {other}: a call may be in one rule only"
+                yield Violation(message, ("calls", place))
+    for place, call in enumerate(item["calls"]):
+        if call != undated(call):
+            message = f"{call}: write {undated(call)}; the API's date and version are ignored in findings"
+            yield Violation(message, ("calls", place))
+    if len(set(item["calls"])) < len(item["calls"]):
+        yield Violation("`calls` lists a name twice", ("calls",))
+
+
+def _check_condition(condition: object, *, first: bool) -> Iterator[Violation]:
     if not isinstance(condition, dict):
-        yield "must be a table: write { field = …, in = […] }"
+        yield Violation("must be a table: write { field = …, in = […] }")
         return
     paths = paths_of(condition.get("field"))
-    if not paths or not all(map(_FIELD.fullmatch, paths)):
+    if not paths or not all(map(FIELD.fullmatch, paths)):
         expected = "a dotted path, [] after a list, or a list of paths"
-        yield f"invalid value for `field`: expected {expected}, got {condition.get('field')!r:.80}"
+        yield invalid("field", expected, condition.get("field"))
     kinds = condition.keys() - {"field"}
     if len(kinds) != 1 or not kinds <= set(KINDS):
         found = ", ".join(sorted(kinds)) or "none"
-        yield f"must have exactly one of {', '.join(KINDS)}: found {found}"
+        yield Violation(f"must have exactly one of {', '.join(KINDS)}: found {found}")
         return
     kind = kinds.pop()
-    operand = condition[kind]
-    if not _is_operand(kind, operand, first=first):
-        yield f"invalid value for `{kind}`: expected {_EXPECTED[kind]}, got {operand!r:.80}"
+    if not _is_operand(kind, condition[kind], first=first):
+        yield invalid(kind, _EXPECTED[kind], condition[kind])
 
 
 def _is_operand(kind: str, operand: object, *, first: bool) -> bool:
@@ -112,35 +138,26 @@ _TEXT_CHECKS: dict[str, Callable[[str], bool]] = {
 }
 
 
-def read_readings(value: object, catalogue: Catalogue, messages: list[str]) -> list[Reading]:
-    """Return the readings (ATT&CK entries) of a rule; append their problems to `messages`."""
-    if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
-        messages.append("`attack` is missing: write [{ tactic, technique, confidence }, …]")
-        return []
+def read_readings(value: object, catalogue: Catalogue, violations: list[Violation]) -> list[Reading]:
+    """Return the valid readings (ATT&CK entries) of a rule; append what is wrong to `violations`."""
+    if value == []:
+        value = None
+    missing = "[{ tactic, technique, confidence }, …]"
     readings: list[Reading] = []
-    for number, entry in enumerate(value, 1):
-        confidence = entry.get("confidence")
-        if confidence not in CONFIDENCES:
-            expected = f"expected {', '.join(CONFIDENCES)}, got {confidence!r:.80}"
-            messages.append(f"attack entry {number}: invalid value for `confidence`: {expected}")
-        pair, problems = read_pair(
-            {key: item for key, item in entry.items() if key != "confidence"}, catalogue
-        )
-        messages += [f"attack entry {number}: {problem}" for problem in problems]
-        if pair is None:
-            continue
-        if pair.technique is None:
-            messages.append(f"attack entry {number}: `technique` is missing, evidence must map to one")
-        if any(other[:2] == (pair.tactic, pair.technique) for other in readings):
-            messages.append(f"attack entry {number}: {pair.tactic} {pair.technique} is listed twice")
-        readings.append(
-            Reading(pair.tactic, pair.technique or "", confidence, pair.former, pair.former_tactic)
-        )
+    for place, (pair, confidence) in enumerate(read_entries(value, catalogue, violations, missing)):
+        found = []
+        if isinstance(value, list) and "confidence" not in value[place]:
+            found.append(invalid("confidence", ", ".join(CONFIDENCES), None))
+        if pair and pair.technique is None:
+            found.append(Violation("`technique` is missing, evidence must map to one"))
+        violations += [item.inside(f"attack entry {place + 1}", "attack", place) for item in found]
+        if pair and pair.technique and confidence:
+            readings.append(Reading(pair.tactic, pair.technique, confidence, pair.former, pair.former_tactic))
     return readings
 
 
-def check_confidence(item: dict[str, Any], readings: list[Reading]) -> Iterator[str]:
-    """Yield a problem if a high confidence rests on attacker-controlled text alone."""
+def check_confidence(item: dict[str, Any], readings: list[Reading]) -> Iterator[Violation]:
+    """Yield a violation if a high confidence rests on attacker-controlled text alone."""
     conditions = item.get("when")
     if not isinstance(conditions, list) or not any(reading.confidence == "high" for reading in readings):
         return
@@ -151,16 +168,17 @@ def check_confidence(item: dict[str, Any], readings: list[Reading]) -> Iterator[
         for path in paths_of(condition.get("field"))
     ]
     if fields and all(path.endswith(_ATTACKER_CONTROLLED) for path in fields):
-        yield "a command line alone does not justify high confidence: it is attacker-controlled"
+        message = "a command line alone does not justify high confidence: it is attacker-controlled"
+        yield Violation(message, ("attack",))
 
 
 def paths_of(value: object) -> list[str]:
     """Return the paths in `field` of a condition: one or several alternatives; [] if invalid."""
     if isinstance(value, str):
         return [value]
-    return value if isinstance(value, list) and is_texts(value) else []
+    return value if is_texts(value) else []
 
 
-def is_texts(value: object) -> bool:
+def is_texts(value: object) -> TypeGuard[list[str]]:
     """Return whether a value is a list of strings."""
     return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -8,15 +8,10 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from enricher.authoring.authored_records import read_all_records
 from enricher.authoring.call_coverage import coverage_lines, measure, service_lines
-from enricher.authoring.loader import (
-    ROOT,
-    KnownType,
-    read_all_records,
-    read_catalogue,
-    read_known_types,
-    read_mapping,
-)
+from enricher.authoring.known_types import KnownType, read_known_types
+from enricher.authoring.loader import ROOT, read_catalogue, read_mapping, shown_path
 from enricher.mapping.announced_types import types_in, without_record
 from enricher.mapping.model import Record
 from enricher.mapping.problems import Problem
@@ -61,10 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     listed = read_known_types(arguments.root)
     known = [row for row in listed if row.status != "alias"]
     problems: list[Problem] = []
-    records = read_all_records(arguments.root, read_catalogue(arguments.root), problems)
+    authored = read_all_records(arguments.root, read_catalogue(arguments.root), problems)
+    records = {key: item.record for key, item in authored.items()}
     rows = count_coverage(known, records)
     for problem in problems:
-        print(f"enricher: {problem}", file=sys.stderr)
+        print(f"enricher: {problem.text(shown_path(arguments.root))}", file=sys.stderr)
     code = 1 if problems or any(row.type not in records for row in known) else 0
     if arguments.check or arguments.write:
         return (

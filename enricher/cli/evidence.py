@@ -9,7 +9,7 @@ from pathlib import Path
 
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.authoring.rule_docs import calls_by_rule, conditions_of, rules_of, scope_of
-from enricher.enrichment.evidence import Rule
+from enricher.enrichment.rules import Rule
 from enricher.mapping.model import AttackMapping
 
 PAGE = ROOT.parent / "docs" / "evidence.md"

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 from enricher.authoring.compiled_mapping import compiled_mapping
-from enricher.authoring.loader import ROOT
+from enricher.authoring.files import read_text
+from enricher.authoring.loader import ROOT, shown_path
 from enricher.cli.saved_findings import Rejected
-from enricher.mapping.model import AttackMapping
+from enricher.mapping.model import AttackMapping, Record
+from enricher.mapping.problems import InvalidMapping
 from enricher.mapping.records import read_overrides
 
 
@@ -32,17 +34,14 @@ def load_mapping(arguments: argparse.Namespace) -> tuple[AttackMapping, int]:
     if not arguments.overrides:
         return mapping, 0
     path = Path(arguments.overrides)
+    records: dict[str, Record] = {}
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        print(
-            f"enricher: invalid override: {path.name}: byte {error.start}: not UTF-8: save it as UTF-8",
-            file=sys.stderr,
-        )
-        return mapping, 1
-    records, problems = read_overrides(text, path.name, mapping.catalogue, mapping.responses)
-    for problem in problems:
-        print(f"enricher: invalid override: {problem}", file=sys.stderr)
+        text = read_text(path)
+        records, problems = read_overrides(text, path.name, mapping.catalogue, mapping.responses)
+    except InvalidMapping as error:
+        problems = list(error.problems)
+    for problem in sorted(problems, key=lambda item: item.line):
+        print(f"enricher: invalid override: {problem.text(shown_path(path.parent))}", file=sys.stderr)
     return mapping.with_overrides(records), 1 if problems else 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from enricher.authoring.loader import ROOT, read_mapping
+from enricher.authoring.loader import ROOT, read_mapping, shown_path
 from enricher.authoring.rule_examples import check_examples
 from enricher.cli.source import load_mapping
 from enricher.mapping.problems import InvalidMapping
@@ -32,10 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         mapping = read_mapping(arguments.root)
         if problems := list(check_examples(arguments.root / "evidence", mapping)):
-            raise InvalidMapping(problems)
+            raise InvalidMapping(problems, shown_path(arguments.root))
     except InvalidMapping as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        print(error, file=sys.stderr)
         print(f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}", file=sys.stderr)
         return 1
     release = mapping.catalogue.pinned.version

@@ -103,8 +103,10 @@ class Overrides:
             document.text, self.source, self.bundled.catalogue, self.bundled.responses
         )
         for problem in problems:
-            details = {"source": problem.file, "override": problem.subject, "reason": problem.message}
-            self.logger.error("invalid override; using the bundled record", extra=details)
+            place = {"source": problem.file, "line": problem.line, "override": problem.subject}
+            self.logger.error(
+                "invalid override; using the bundled record", extra={**place, "reason": problem.message}
+            )
         if problems:
             self._count("InvalidOverride", len({problem.subject for problem in problems}))
         self._mapping = self.bundled.with_overrides(records)

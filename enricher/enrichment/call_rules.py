@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from enricher.enrichment.rules import RuleTables
 from enricher.finding.api_calls import Call
 
 #: A run of capitals ends before the capital of the next word: DBImages is DB, Images; VPCs is VPCs.
@@ -14,23 +13,23 @@ _WORD = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z][a-z]+|[a-z]+")
 _BEFORE_VERB = frozenset({"Admin", "Batch", "Bulk", "Transact"})
 
 
-def find_reviewed(call: Call, about: str, tables: Mapping[str, Any]) -> int | None:
+def find_reviewed(call: Call, about: str, tables: RuleTables) -> int | None:
     """Return the index of the reviewed rule for a call, None if there is none.
 
     A call without a service belongs to the service that the finding is about, else to the first service
     with such a call: the table `calls` lists the most common services first.
     """
-    calls: Mapping[str, Mapping[str, int]] = tables["calls"]
+    calls, name = tables.calls, call.name
     if call.service:
         table = calls.get(call.service) or calls.get(f"{call.service}.amazonaws.com", {})
-        return table.get(call.name)
-    number = calls.get(about, {}).get(call.name)
+        return table.get(name)
+    number = calls.get(about, {}).get(name)
     if number is not None:
         return number
-    return next((table[call.name] for table in calls.values() if call.name in table), None)
+    return next((table[name] for table in calls.values() if name in table), None)
 
 
-def find_by_name(name: str, tables: Mapping[str, Any]) -> int | None:
+def find_by_name(name: str, tables: RuleTables) -> int | None:
     """Return the index of the rule for the words of a call's name, None if the verb is not known.
 
     Of the rules for a verb the first counts whose nouns include a word of the name, or that lists no nouns.
@@ -41,8 +40,8 @@ def find_by_name(name: str, tables: Mapping[str, Any]) -> int | None:
     verb, *rest = words
     # Nouns are listed in the singular.
     found = frozenset([*rest, *(word.removesuffix("s") for word in rest)])
-    for place in tables["verbs"].get(verb, ()):
-        nouns, number = tables["names"][place]
+    for place in tables.verbs.get(verb, ()):
+        nouns, number = tables.names[place]
         if not nouns or not found.isdisjoint(nouns):
             return int(number)
     return None

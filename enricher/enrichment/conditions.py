@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from enricher.finding.paths import ANY_ITEM, Scalar, places_of
+from enricher.finding.paths import ANY_ITEM, Scalar, places_of, scalar
 
 #: Maximum number of characters of a text that are split into words.
 _MAX_TEXT_LENGTH = 4096
@@ -35,33 +35,62 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.lower()))
 
 
-def _number_above(value: Scalar, operand: float) -> bool:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return False
-    return not isinstance(value, bool) and value > operand
+Test = Callable[[Scalar], bool]
 
 
-def _is_below(value: Scalar, operand: list[str]) -> bool:
-    """Return whether a path is one of these, or inside one of these folders."""
-    return isinstance(value, str) and any(
-        value == path or value.startswith(f"{path.rstrip('/')}/") for path in operand
-    )
+def _is_one_of(operand: list[str]) -> Test:
+    keys = frozenset(operand)
+    return lambda value: key_of(value) in keys
 
 
-def _is_in_network(value: Scalar, operand: list[str]) -> bool:
-    """Return whether an IPv4 address is in one of these networks, written as 10.0.0.0/8."""
-    address = _ipv4(value)
-    if address is None:
-        return False
-    for network in operand:
-        base, _, length = network.partition("/")
-        first = _ipv4(base)
-        if first is not None and (address ^ first) >> (32 - int(length)) == 0:
-            return True
-    return False
+def _has_prefix(operand: list[str]) -> Test:
+    prefixes = tuple(operand)
+    return lambda value: isinstance(value, str) and value.startswith(prefixes)
+
+
+def _has_suffix(operand: list[str]) -> Test:
+    suffixes = tuple(operand)
+    return lambda value: isinstance(value, str) and value.endswith(suffixes)
+
+
+def _contains(operand: list[str]) -> Test:
+    return lambda value: isinstance(value, str) and any(part in value for part in operand)
+
+
+def _has_word(operand: list[str]) -> Test:
+    words = frozenset(operand)
+    return lambda value: isinstance(value, str) and not words_of(value).isdisjoint(words)
+
+
+def _is_above(operand: float) -> Test:
+    def test(value: Scalar) -> bool:
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                return False
+        return not isinstance(value, bool) and value > operand
+
+    return test
+
+
+def _is_below(operand: list[str]) -> Test:
+    """Return a test of whether a path is one of these, or inside one of these folders."""
+    folders = tuple(f"{path.rstrip('/')}/" for path in operand)
+    return lambda value: isinstance(value, str) and (value in operand or value.startswith(folders))
+
+
+def _is_in_network(operand: list[str]) -> Test:
+    """Return a test of whether an IPv4 address is in one of these networks, written as 10.0.0.0/8."""
+    networks = [(_ipv4(base), 32 - int(length)) for base, _, length in (it.partition("/") for it in operand)]
+
+    def test(value: Scalar) -> bool:
+        address = _ipv4(value)
+        return address is not None and any(
+            first is not None and (address ^ first) >> shift == 0 for first, shift in networks
+        )
+
+    return test
 
 
 def _ipv4(value: Scalar) -> int | None:
@@ -71,52 +100,95 @@ def _ipv4(value: Scalar) -> int | None:
     return int.from_bytes(bytes(map(int, parts)), "big")
 
 
-#: The kinds of conditions except `present`: each returns whether a field's value satisfies the operand.
-_TESTS: dict[str, Any] = {
-    "in": lambda value, operand: key_of(value) in operand,
-    "prefix": lambda value, operand: isinstance(value, str) and value.startswith(tuple(operand)),
-    "suffix": lambda value, operand: isinstance(value, str) and value.endswith(tuple(operand)),
-    "contains": lambda value, operand: isinstance(value, str) and any(part in value for part in operand),
-    "words": lambda value, operand: isinstance(value, str) and not words_of(value).isdisjoint(operand),
-    "above": _number_above,
+#: The kinds of conditions: each makes the test of a field's value from the operand.
+_TESTS: dict[str, Callable[[Any], Test]] = {
+    "in": _is_one_of,
+    "prefix": _has_prefix,
+    "suffix": _has_suffix,
+    "contains": _contains,
+    "words": _has_word,
+    "above": _is_above,
     "below": _is_below,
     "network": _is_in_network,
+    "present": lambda _: lambda _: True,
 }
-KINDS = (*_TESTS, "present")
+KINDS = tuple(_TESTS)
 
 
-def meets(kind: str, value: Scalar, operand: Any) -> bool:
-    """Return whether a value satisfies a condition of a kind in KINDS; any value satisfies `present`."""
-    return kind == "present" or bool(_TESTS[kind](value, operand))
+def predicate(kind: str, operand: Any) -> Test:
+    """Return the test of a field's value for a kind in KINDS; any value satisfies `present`."""
+    return _TESTS[kind](operand)
+
+
+class Condition(NamedTuple):
+    """One condition of a rule: one of these fields (by index) has a value that satisfies the test.
+
+    is_absent: none of the fields may be there.
+    """
+
+    fields: list[int]
+    kind: str
+    operand: Any
+    test: Test
+    is_absent: bool
+
+    @classmethod
+    def of(cls, fields: list[int], kind: str, operand: Any) -> Condition:
+        """Decode a condition of the compiled rules: field indexes, kind, operand."""
+        return cls(fields, kind, operand, predicate(kind, operand), kind == "present" and not operand)
+
+
+class Field(NamedTuple):
+    """A field that rules test; steps: as `split_path` returns them."""
+
+    path: str
+    steps: tuple[str, ...]
+    is_in_list: bool
+
+    @classmethod
+    def of(cls, steps: Sequence[str]) -> Field:
+        """Return the field that these steps lead to."""
+        return cls(".".join(steps), tuple(steps), ANY_ITEM in steps)
 
 
 @dataclass(slots=True)
 class Reader:
-    """One finding's fields, read by their index in the `fields` table and cached, as rules share fields.
+    """One finding's fields, read by their index and cached, as rules share fields.
 
-    view: the finding's detail with camelCase keys; fields: the steps of each field; known: the cache.
+    view: the finding's detail with camelCase keys; known: the cache.
     """
 
     view: Mapping[str, Any]
-    fields: list[list[str]]
-    known: dict[tuple[int, str], list[tuple[str, Scalar]]] = field(default_factory=dict)
+    fields: Sequence[Field]
+    known: dict[int | tuple[int, str], list[tuple[str, Scalar]]] = field(default_factory=dict)
 
     def places(self, number: int, near: str) -> list[tuple[str, Scalar]]:
         """Return (path, value) of every occurrence of a field.
 
         near: a path in the finding; in lists that this path passes through, only its own item is read.
         """
-        steps = self.fields[number]
+        it = self.fields[number]
         # Only the list items on the path matter, and only for a field inside a list.
-        key = (number, near[: near.rfind("]") + 1] if ANY_ITEM in steps else "")
+        key = (number, near[: near.rfind("]") + 1]) if it.is_in_list else number
         if (places := self.known.get(key)) is None:
-            places = self.known[key] = list(places_of(self.view, steps, near))
+            places = list(places_of(self.view, it.steps, near)) if it.is_in_list else self._place(it)
+            self.known[key] = places
         return places
 
-    def first(self, numbers: list[int], near: str, kind: str, operand: Any) -> tuple[str, Scalar] | None:
+    def _place(self, it: Field) -> list[tuple[str, Scalar]]:
+        value: Any = self.view
+        for step in it.steps:
+            if not isinstance(value, dict):
+                return []
+            value = value.get(step)
+        leaf = scalar(value)
+        return [] if leaf is None else [(it.path, leaf)]
+
+    def first(self, condition: Condition, near: str) -> tuple[str, Scalar] | None:
         """Return (path, value) of the first occurrence that satisfies a condition, None if none does."""
-        for number in numbers:
+        test = condition.test
+        for number in condition.fields:
             for place in self.places(number, near):
-                if meets(kind, place[1], operand):
+                if test(place[1]):
                     return place
         return None

@@ -11,7 +11,7 @@ from enricher.enrichment.headline import headline
 from enricher.enrichment.precedence import decide_entries
 from enricher.enrichment.response import advise
 from enricher.enrichment.tag import Entry
-from enricher.finding.context import Context, read_context
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
 
@@ -53,7 +53,7 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     release: the ATT&CK version to output, the pinned one (None) or the former one.
     """
     record = mapping.record_for(finding.type)
-    context = read_context(finding)
+    context = Context(finding)
     entries = decide_entries(finding, record, mapping, context.calls)
     attack = attack_block(entries, record, mapping, release, finding.type)
     severity, known = severity_label(finding.number("severity")), record is not None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
 from enricher.attack.catalog import Pair, parent_id
-from enricher.mapping.model import Confidence, Record
-from enricher.mapping.type_name import parse_type
+from enricher.mapping.model import AttackMapping, Confidence, Record
+from enricher.mapping.type_name import TypeName, parse_type
 
 
 class Reading(NamedTuple):
@@ -29,27 +29,20 @@ class Reading(NamedTuple):
 
 
 class TypeMeaning(NamedTuple):
-    """The tactics of a finding type.
+    """What a finding type says of the tactics of its findings.
 
-    purpose_tactics: of the threat purpose, the most common one first; tactics: those and the record's;
-    primary: the record's primary pair, None without a record; is_act: whether the family says what was done,
-    so that a call in the finding is only what followed.
+    name: the parts of the type; purpose_tactics: of the threat purpose, the most common one first; tactics:
+    those and the record's; primary: the record's primary pair, None without a record; is_act: whether the
+    family says what was done, so that a call in the finding is only what followed; is_by_caller: whether it
+    says only who called, so that the tactic is left to the purpose.
     """
 
+    name: TypeName
     purpose_tactics: tuple[str, ...]
     tactics: frozenset[str]
     primary: Pair | None
     is_act: bool
-
-    @classmethod
-    def of(cls, finding_type: str, record: Record | None, tables: Mapping[str, Any]) -> TypeMeaning:
-        """Return the tactics of a type from its name, its record and the tables of purposes and families."""
-        name = parse_type(finding_type)
-        of_purpose = tuple(tables.get("purposes", {}).get(name.purpose, ()))
-        pairs = record.pairs if record else ()
-        tactics = frozenset([*of_purpose, *(pair.tactic for pair in pairs)])
-        is_act = name.family in tables.get("act_families", ())
-        return cls(of_purpose, tactics, pairs[0] if pairs else None, is_act)
+    is_by_caller: bool
 
     def is_aim(self, tactic: str) -> bool:
         """Return whether a tactic is one of the purpose's or that of the record's first entry."""
@@ -69,3 +62,23 @@ class TypeMeaning(NamedTuple):
         if self.refines(reading):
             return 3
         return 2 if reading.tactic in self.purpose_tactics else 1 if reading.tactic in self.tactics else 0
+
+
+def meaning_of(finding_type: str, record: Record | None, mapping: AttackMapping) -> TypeMeaning:
+    """Return the meaning of a type, by the name of its record if it has one."""
+    return _meaning(record.type, record.pairs, mapping) if record else _meaning(finding_type, (), mapping)
+
+
+# As many types as `parse_type` remembers: more than GuardDuty has.
+@lru_cache(maxsize=512)
+def _meaning(finding_type: str, pairs: tuple[Pair, ...], mapping: AttackMapping) -> TypeMeaning:
+    name, tables = parse_type(finding_type), mapping.evidence
+    of_purpose = tuple(tables.get("purposes", {}).get(name.purpose, ()))
+    return TypeMeaning(
+        name,
+        of_purpose,
+        frozenset([*of_purpose, *(pair.tactic for pair in pairs)]),
+        pairs[0] if pairs else None,
+        name.family in tables.get("act_families", ()),
+        bool(of_purpose) and name.family in tables.get("caller_families", ()),
+    )

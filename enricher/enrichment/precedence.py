@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from enricher.attack.catalog import Pair, parent_id
-from enricher.enrichment.evidence import DENIED_CALL, FAILED_CALL, attempt_note, call_failed, find_evidence
-from enricher.enrichment.finding_type import TypeMeaning
+from enricher.enrichment.evidence import call_failed, find_evidence
+from enricher.enrichment.finding_type import TypeMeaning, meaning_of
 from enricher.enrichment.guardduty_attack import find_native
+from enricher.enrichment.ranking import DENIED_CALL, FAILED_CALL, attempt_note
 from enricher.enrichment.tag import Entry, lowered, surer
 from enricher.enrichment.unknown_type import read_type
 from enricher.finding.api_calls import Call, calls_of, failure_of
@@ -40,11 +41,11 @@ def decide_entries(
     if call_failed(finding, calls):
         note = attempt_note(failure_of(finding))
         own = tuple(_attempted(entry, note) for entry in own)
-    ruled_out = {technique for entry in evidence for technique in entry.rules_out}
-    own = tuple(entry for entry in own if not _is_ruled_out(entry.pair, ruled_out))
-    evidence = tuple(entry for entry in evidence if not _is_ruled_out(entry.pair, ruled_out))
-    meaning = TypeMeaning.of(record.type if record else finding.type, record, mapping.evidence)
-    entries = combine_entries(_lead_of(stated, own), _order(evidence, own, meaning))
+    if ruled_out := {technique for entry in evidence for technique in entry.rules_out}:
+        own = tuple(entry for entry in own if not _is_ruled_out(entry.pair, ruled_out))
+        evidence = tuple(entry for entry in evidence if not _is_ruled_out(entry.pair, ruled_out))
+    ordered = _order(evidence, own, meaning_of(finding.type, record, mapping)) if evidence else own
+    entries = combine_entries(_lead_of(stated, own), ordered)
     return _with_reason(entries, own) if record else entries
 
 

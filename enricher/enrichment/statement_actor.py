@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from enricher.enrichment.statement_facts import StatementFacts
-from enricher.finding.api_calls import failure_of, is_denied
-from enricher.finding.context import Call
+from enricher.finding.api_calls import Call, failure_of, is_denied
 from enricher.finding.fields import text_at
 
 

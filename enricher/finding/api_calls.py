@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from enricher.finding.event import Finding
-from enricher.finding.fields import Block, block_at, value_at
+from enricher.finding.fields import Block, block_at, text_at, text_of, value_at, whole_at
+from enricher.finding.kubernetes_call import request_of
 from enricher.finding.paths import MOST_ITEMS, Shown, shown, walk
 
 ACTION = "service.action.awsApiCallAction"
@@ -32,51 +33,76 @@ _SUCCESS = {"", "success", "none", "null"}
 
 
 class Call(NamedTuple):
-    """One AWS API call of a finding.
+    """One API call of a finding: of AWS, or the one of a Kubernetes API that a finding reports on.
 
-    service: the event source as CloudTrail writes it (iam.amazonaws.com), "" if the finding gives only the
-    API name; error: the error code of a failed call, "" for a successful one; shown: the fields of the
-    finding it was read from; by_service: an AWS service made the call.
+    service: the event source as CloudTrail writes it (iam.amazonaws.com), "kubernetes", or "" if the finding
+    gives only the name; operation: the name, or verb and resource (create pods/exec); error: the error code
+    or HTTP status of a failed call, "" for a successful one; shown: the fields of the finding it was read
+    from; by_service: an AWS service made the call; user_agent, namespace: of the reported call only.
     """
 
     service: str
-    api: str
-    error: str
-    shown: tuple[Shown, ...]
+    operation: str
+    error: str = ""
+    shown: tuple[Shown, ...] = ()
     by_service: bool = False
+    user_agent: str = ""
+    namespace: str = ""
 
     @property
     def name(self) -> str:
         """Return the name of the API call without the API's date and version."""
-        return undated(self.api)
+        return undated(self.operation)
 
 
 def undated(api: str) -> str:
     """Return the name of an API call without the API's date and version."""
-    return _DATE.sub("", api)
+    return _DATE.sub("", api) if api[-1:].isdigit() else api
+
+
+def reported_call(finding: Finding) -> Call | None:
+    """Return the AWS or Kubernetes API call that a finding reports on, its texts cut to TEXT_LIMIT."""
+    action = finding.action
+    api = action.get("awsApiCallAction")
+    if api and (operation := text_at(api, "api")):
+        service, error, agent = (text_at(api, key) for key in ("serviceName", "errorCode", "userAgent"))
+        return Call(service, operation, error, user_agent=agent)
+    api = action.get("kubernetesApiCallAction")
+    if api and (verb := text_at(api, "verb")):
+        request = request_of(api)
+        resource = "/".join(filter(None, (request.resource, request.subresource)))
+        status = whole_at(api, "statusCode") or 0
+        return Call(
+            "kubernetes",
+            f"{verb} {resource}".strip(),
+            str(status) if status >= 400 else "",
+            user_agent=text_at(api, "userAgent"),
+            namespace=request.namespace,
+        )
+    return None
 
 
 def calls_of(finding: Finding) -> list[Call]:
-    """List the distinct calls in a finding, at most MOST_CALLS, the call it reports on first."""
+    """List the distinct AWS API calls in a finding, at most MOST_CALLS, the call it reports on first."""
     found: dict[tuple[str, str], Call] = {}
     for call in _every_call(finding):
-        found.setdefault((call.service, call.api), call)
+        found.setdefault((call.service, call.operation), call)
         if len(found) == MOST_CALLS:
             break
     return list(found.values())
 
 
 def _every_call(finding: Finding) -> Iterator[Call]:
-    service = block_at(finding.view, "service")
-    if action := block_at(service, "action.awsApiCallAction"):
+    if action := block_at(finding.action, "awsApiCallAction"):
         yield from _read_action(action, _text(action.get("serviceName")))
-    if extra := block_at(service, "additionalInfo"):
+    if extra := block_at(finding.service, "additionalInfo"):
         yield from _read_anomalous(value_at(extra, "anomalies.anomalousAPIs"))
-        yield from _read_names(extra.get("apiCalls"), ["[]", "name"], COUNTED)
-    if detection := block_at(service, "detection"):
+        if names := extra.get("apiCalls"):
+            yield from _read_names(names, ["[]", "name"], COUNTED)
+    if detection := block_at(finding.service, "detection"):
         yield from _read_anomaly(detection.get("anomaly"))
-        if finding.text("resource.resourceType") != "AttackSequence":
-            yield from _read_signals(finding.at(SIGNALS))
+        if text_of(finding.resource.get("resourceType")) != "AttackSequence":
+            yield from _read_signals(value_at(detection, "sequence.signals"))
 
 
 def _read_action(action: Block, service: str) -> Iterator[Call]:
@@ -88,7 +114,7 @@ def _read_action(action: Block, service: str) -> Iterator[Call]:
     parts = [("api", api), ("serviceName", service), ("errorCode", error)]
     if by_service:
         parts.append(("callerType", caller))
-    places = (shown(f"{ACTION}.{key}", value) for key, value in parts)
+    places = (shown(f"{ACTION}.{key}", value) for key, value in parts if value)
     yield Call(service, api, _error(error), tuple(place for place in places if place), by_service)
 
 

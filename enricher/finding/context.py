@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import NamedTuple
 
-from enricher.finding.api_calls import Call as ApiCall
-from enricher.finding.api_calls import calls_of
+from enricher.finding.api_calls import Call, calls_of, reported_call
 from enricher.finding.event import Finding
 from enricher.finding.facts import Fact, read_facts
-from enricher.finding.fields import Block, block_at, rows_at, text_at, time_at, whole_at
-from enricher.finding.kubernetes_call import request_of
+from enricher.finding.fields import Block, block_at, rows_at, text_at, time_at
 from enricher.finding.logins import Logins, read_logins, read_users
 from enricher.finding.malware import Threat, read_threats
 from enricher.finding.network import Connection, read_connections
 from enricher.finding.resources import Resource, read_resources
 from enricher.finding.runtime import CONTEXT, Process, read_parent, read_process, read_runtime_facts
+
+#: Actions that GuardDuty states as blocked or not.
+_BLOCKED = ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
 
 
 class Principal(NamedTuple):
@@ -29,19 +30,6 @@ class Principal(NamedTuple):
     credential: str = ""
 
 
-class Call(NamedTuple):
-    """The call that a finding reports on, an AWS or Kubernetes API call.
-
-    error: its error code, "" on success; namespace: Kubernetes only.
-    """
-
-    operation: str
-    service: str
-    error: str = ""
-    user_agent: str = ""
-    namespace: str = ""
-
-
 class Container(NamedTuple):
     """One container; runtime: docker, containerd, …."""
 
@@ -51,76 +39,105 @@ class Container(NamedTuple):
     runtime: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Context:
-    """What a finding shows; every field may be empty. The first item of a tuple is the main one.
+    """What a finding shows, each part read when it is first asked for: few outputs need all of them.
 
-    calls: every AWS API call with its outcome, `call` included; signals: the names of an attack sequence's
-    signals; remote_account: the ID of the caller's account; view: the finding's detail.
+    Every part may be empty; the first item of a tuple is the main one. Reading never raises: values of an
+    unexpected type are left out.
     """
 
-    connections: tuple[Connection, ...]
-    principals: tuple[Principal, ...]
-    resources: tuple[Resource, ...]
-    threats: tuple[Threat, ...]
-    call: Call | None
-    calls: tuple[ApiCall, ...]
-    logins: Logins | None
-    signals: tuple[str, ...]
-    remote_account: str
-    domain: str
-    process: Process | None
-    parent: Process | None
-    containers: tuple[Container, ...]
-    blocked: bool
-    view: Block = field(repr=False, compare=False)
+    def __init__(self, finding: Finding) -> None:
+        self.view = finding.view
+        self._finding = finding
+
+    @cached_property
+    def connections(self) -> tuple[Connection, ...]:
+        """The network connections, one for each remote endpoint."""
+        return tuple(read_connections(self._finding))
+
+    @cached_property
+    def principals(self) -> tuple[Principal, ...]:
+        """The actors that have a name or an id."""
+        return tuple(dict.fromkeys(_principals(self._finding)))
+
+    @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        """The affected resources, then those of an attack sequence."""
+        return tuple(dict.fromkeys(read_resources(self.view)))
+
+    @cached_property
+    def threats(self) -> tuple[Threat, ...]:
+        """The threats that a malware scan or the runtime agent found, one for each file."""
+        return tuple(dict.fromkeys(read_threats(self.view)))
+
+    @cached_property
+    def call(self) -> Call | None:
+        """The AWS or Kubernetes API call that the finding reports on."""
+        return reported_call(self._finding)
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """Every AWS API call with its outcome, `call` included."""
+        return tuple(calls_of(self._finding))
+
+    @cached_property
+    def logins(self) -> Logins | None:
+        """The log-in attempts at a database; None for a finding of another kind."""
+        is_login = isinstance(self._finding.action.get("rdsLoginAttemptAction"), dict)
+        return read_logins(self.view) if is_login else None
+
+    @cached_property
+    def remote_account(self) -> str:
+        """The ID of the caller's account."""
+        return text_at(self._finding.action, "awsApiCallAction.remoteAccountDetails.accountId")
+
+    @cached_property
+    def domain(self) -> str:
+        """The domain that was looked up, or that an API call came from."""
+        return _domain(self._finding.action)
+
+    @cached_property
+    def process(self) -> Process | None:
+        """The process of a runtime finding."""
+        return read_process(self._process) if self._process else None
+
+    @cached_property
+    def parent(self) -> Process | None:
+        """The parent of `process`."""
+        return read_parent(self._process) if self._process else None
 
     @property
-    def facts(self) -> tuple[Fact, ...]:
-        """Return the further facts, read anew at each access: formats without prose do not need them."""
-        return (*read_runtime_facts(self.view), *_call_facts(self.calls), *read_facts(self.view))
+    def _process(self) -> Block:
+        return block_at(self._finding.service.get("runtimeDetails"), "process")
 
-    @property
-    def command_line(self) -> str:
-        """Return the command line of the process; "" if the finding shows none."""
-        path = f"{CONTEXT}.commandLineExample"
-        return next((fact.values[0] for fact in read_runtime_facts(self.view) if fact.path == path), "")
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """The affected container, then the others of its task or workload."""
+        return tuple(dict.fromkeys(_containers(self._finding.resource)))
 
     @property
     def container(self) -> Container | None:
-        """Return the main container."""
+        """The main container."""
         return next(iter(self.containers), None)
 
+    @cached_property
+    def blocked(self) -> bool:
+        """Whether the activity was blocked, where GuardDuty states it."""
+        action = self._finding.action
+        return any(
+            self._finding.flag(f"service.action.{name}.blocked") for name in _BLOCKED if name in action
+        )
 
-def read_context(finding: Finding) -> Context:
-    """Return the context of a finding. Never raises: values of an unexpected type are left out."""
-    view = finding.view
-    service = block_at(view, "service")
-    resource, action = block_at(view, "resource"), block_at(service, "action")
-    sequence = block_at(service, "detection.sequence")
-    process = block_at(service, "runtimeDetails.process")
-    logins = isinstance(action.get("rdsLoginAttemptAction"), dict)
-    return Context(
-        connections=tuple(read_connections(view)),
-        principals=tuple(dict.fromkeys(_principals(view, resource, sequence))),
-        resources=tuple(dict.fromkeys(read_resources(view))),
-        threats=tuple(dict.fromkeys(read_threats(view))),
-        call=_call(view, action),
-        calls=tuple(calls_of(finding)),
-        logins=read_logins(view) if logins else None,
-        signals=tuple(text_at(row, "name") for row in rows_at(sequence, "signals", 100)),
-        remote_account=text_at(action, "awsApiCallAction.remoteAccountDetails.accountId"),
-        domain=_domain(action),
-        process=read_process(process) if process else None,
-        parent=read_parent(process) if process else None,
-        containers=tuple(dict.fromkeys(_containers(resource))),
-        blocked=any(finding.flag(f"service.action.{name}.blocked") for name in _BLOCKED if name in action),
-        view=view,
-    )
+    @cached_property
+    def facts(self) -> tuple[Fact, ...]:
+        """The further facts, those of the runtime context first."""
+        return (*read_runtime_facts(self.view), *_call_facts(self.calls), *read_facts(self.view))
 
-
-#: Actions that GuardDuty states as blocked or not.
-_BLOCKED = ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
+    @cached_property
+    def command_line(self) -> str:
+        """The command line of the process; "" if the finding shows none."""
+        path = f"{CONTEXT}.commandLineExample"
+        return next((fact.values[0] for fact in read_runtime_facts(self.view) if fact.path == path), "")
 
 
 def moment_of(finding: Finding) -> datetime:
@@ -134,47 +151,31 @@ _CALLER = ("userName", "principalId", "userType", "accessKeyId")
 _ACTOR = ("user.name", "user.uid", "user.type", "user.credentialUid")
 
 
-def _principals(view: Block, resource: Block, sequence: Block) -> list[Principal]:
+def _principals(finding: Finding) -> list[Principal]:
+    resource = finding.resource
     found: list[Principal] = []
     if key := block_at(resource, "accessKeyDetails"):
         found.append(Principal(*(text_at(key, name) for name in _CALLER)))
     kubernetes = resource.get("kubernetesDetails")
     if kubernetes and (user := block_at(kubernetes, "kubernetesUserDetails")):
         found.append(Principal(text_at(user, "username"), text_at(user, "uid")))
-    found += [Principal(name) for name in read_users(view)]
-    if sequence:
-        actors = rows_at(sequence, "actors", 100)
+    found += [Principal(name) for name in read_users(finding.view)]
+    if detection := finding.service.get("detection"):
+        actors = rows_at(detection, "sequence.actors", 100)
         found += [Principal(*(text_at(row, name) for name in _ACTOR)) for row in actors]
     return [principal for principal in found if principal.name or principal.uid]
 
 
-def _call(view: Block, action: Block) -> Call | None:
-    api = action.get("awsApiCallAction")
-    if operation := text_at(api, "api"):
-        return Call(
-            operation, text_at(api, "serviceName"), text_at(api, "errorCode"), text_at(api, "userAgent")
-        )
-    api = action.get("kubernetesApiCallAction")
-    if verb := text_at(api, "verb"):
-        request = request_of(view)
-        resource = "/".join(filter(None, (request.resource, request.subresource)))
-        status = whole_at(api, "statusCode") or 0
-        error = str(status) if status >= 400 else ""
-        agent = text_at(api, "userAgent")
-        return Call(f"{verb} {resource}".strip(), "kubernetes", error, agent, request.namespace)
-    return None
-
-
-def _call_facts(calls: Sequence[ApiCall]) -> Iterator[Fact]:
+def _call_facts(calls: Sequence[Call]) -> Iterator[Fact]:
     """Yield the calls with their outcome as one fact, if the finding has more than the one it reports on."""
     # The list of anomalous calls may repeat the reported call without its service.
-    named = {(call.api, call.error) for call in calls if call.service}
-    calls = [call for call in calls if call.service or (call.api, call.error) not in named]
+    named = {(call.operation, call.error) for call in calls if call.service}
+    calls = [call for call in calls if call.service or (call.operation, call.error) not in named]
     if len(calls) > 1:
         outcomes = (f" ({call.error})" if call.error else "" for call in calls)
         services = (call.service.removesuffix(".amazonaws.com") for call in calls)
         texts = (
-            f"{service} {call.api}{outcome}".strip()
+            f"{service} {call.operation}{outcome}".strip()
             for call, service, outcome in zip(calls, services, outcomes, strict=True)
         )
         yield Fact("service.action.calls", "Calls", tuple(texts))

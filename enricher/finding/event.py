@@ -54,11 +54,15 @@ class Finding:
     view: the same detail for reading, in camelCase, with `service.additionalInfo.value` (a JSON string)
         unpacked unless its keys are present already.
     type: the finding type, as GuardDuty spells it.
+    resource, service, action: the view's `resource`, `service` and `service.action`, {} for what it lacks.
     """
 
     event: Mapping[str, Any]
     type: str
     view: Mapping[str, Any] = field(repr=False)
+    resource: Mapping[str, Any] = field(repr=False, compare=False)
+    service: Mapping[str, Any] = field(repr=False, compare=False)
+    action: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_event(cls, event: object) -> Finding:
@@ -79,7 +83,10 @@ class Finding:
             raise MalformedEvent(
                 f"detail.type is {_kind(finding_type)}, expected the finding type (a string)"
             )
-        return cls(event, finding_type, view)
+        service = _block(view.get("service"))
+        return cls(
+            event, finding_type, view, _block(view.get("resource")), service, _block(service.get("action"))
+        )
 
     @classmethod
     def from_detail(cls, detail: object) -> Finding:
@@ -230,6 +237,10 @@ def _kind(value: object) -> str:
         return "missing or null"
     names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
     return names.get(type(value), "a number")
+
+
+def _block(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str:

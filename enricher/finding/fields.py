@@ -19,16 +19,21 @@ _LONGEST_ADDRESS = 64
 Block = Mapping[str, Any]
 
 
-# The paths are those of the code: a few hundred.
-@lru_cache(maxsize=1024)
-def _steps(path: str) -> tuple[str, ...]:
-    return tuple(path.split("."))
+class _Steps(dict[str, tuple[str, ...]]):
+    """The steps of each path; the paths are those of the code, a few hundred."""
+
+    def __missing__(self, path: str) -> tuple[str, ...]:
+        steps = self[path] = tuple(path.split("."))
+        return steps
+
+
+_STEPS = _Steps()
 
 
 def value_at(block: object, path: str) -> Any:
-    """Return the value at a dotted path; None if absent."""
+    """Return the value at a dotted path of the code, never one from a finding; None if absent."""
     value: Any = block
-    for key in _steps(path):
+    for key in _STEPS[path]:
         if not isinstance(value, dict):
             return None
         value = value.get(key)

@@ -64,7 +64,8 @@ class _Splitter:
 
     done: everything before is finished; at: everything before is scanned; start: beginning of the value being
     read, -1 between values; base: depth of the list whose items are the values, 0 outside; skips_line:
-    whether what comes before the next line belongs to a value that is too long to be read.
+    whether what comes before the next line belongs to a value that is too long to be read; looked_until: up to
+    here there is no line that is one object.
     """
 
     buffer: str = ""
@@ -78,12 +79,13 @@ class _Splitter:
     number: int = 0
     is_closed: bool = False
     skips_line: bool = False
+    looked_until: int = -1
 
     def add(self, chunk: str) -> None:
         self.buffer = self.buffer[self.done :] + chunk
         self.at -= self.done
         self.start -= self.done if self.start >= 0 else 0
-        self.done = 0
+        self.done, self.looked_until = 0, -1
 
     def close(self) -> Iterator[JsonValue]:
         self.is_closed = True
@@ -122,7 +124,10 @@ class _Splitter:
 
     def _whole_line(self) -> JsonValue | None:
         """Return the line ahead if it is one whole object: the usual case, taken without scanning."""
+        if self.done <= self.looked_until:
+            return None
         end = self.buffer.find("\n", self.done)
+        self.looked_until = len(self.buffer) if end < 0 else end
         if end < 0:
             return None
         text = self.buffer[self.done : end].strip()

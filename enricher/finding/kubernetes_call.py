@@ -26,12 +26,12 @@ class KubernetesPath(NamedTuple):
     name: str
 
 
-def request_of(view: Block) -> KubernetesPath:
-    """Return what a finding's call was about: as the finding states it, else from the URI."""
-    action = "service.action.kubernetesApiCallAction"
-    read = read_request_uri(text_at(view, f"{action}.requestUri")) or KubernetesPath("", "", "", "")
+def request_of(call: Block) -> KubernetesPath:
+    """Return what a `kubernetesApiCallAction` was about: as the finding states it, else from the URI."""
+    uri = text_at(call, "requestUri")
+    read = (read_request_uri(uri) if uri else None) or KubernetesPath("", "", "", "")
     keys = ("resource", "subresource", "namespace", "resourceName")
-    stated = (text_at(view, f"{action}.{key}") for key in keys)
+    stated = (text_at(call, key) for key in keys)
     return KubernetesPath(*(part or other for part, other in zip(stated, read, strict=True)))
 
 

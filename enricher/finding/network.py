@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from enricher.finding.event import Finding
 from enricher.finding.fields import (
     Block,
     address_at,
@@ -55,9 +56,9 @@ _PROBES = "portProbeAction.portProbeDetails"
 _OUTBOUND = {"INBOUND": False, "OUTBOUND": True}
 
 
-def read_connections(view: Block) -> list[Connection]:
-    """List the connections in a finding's detail, those of the action before those of an attack sequence."""
-    action = block_at(view, "service.action")
+def read_connections(finding: Finding) -> list[Connection]:
+    """List a finding's connections, those of the action before those of an attack sequence."""
+    action, detection = finding.action, finding.service.get("detection")
     found = [
         Connection(_endpoint(action[name], "remote"), outbound=False, action=name)
         for name in _CALLERS
@@ -84,18 +85,23 @@ def read_connections(view: Block) -> list[Connection]:
     ]
     found += [
         Connection(_sequence_endpoint(row), outbound=_OUTBOUND.get(text_at(row, "connection.direction")))
-        for row in rows_at(view, "service.detection.sequence.endpoints", _MAX_ENDPOINTS)
+        for row in (rows_at(detection, "sequence.endpoints", _MAX_ENDPOINTS) if detection else ())
     ]
     found = [connection for connection in found if connection.remote.ip or connection.remote.domain]
     call = action.get("kubernetesApiCallAction")
-    sources = value_at(call, "sourceIPs") if call else None
-    known = {connection.remote.ip for connection in found} if sources else set()
-    for source in sources[:_MAX_ENDPOINTS] if isinstance(sources, list) else ():
-        # Findings as they arrive often state the caller's address only here.
-        if (ip := address_of(source)) and ip not in known:
-            known.add(ip)
-            found.append(Connection(Endpoint(ip), outbound=False, action="kubernetesApiCallAction"))
-    return found
+    return found + _callers(call, found) if call else found
+
+
+def _callers(call: Block, found: list[Connection]) -> list[Connection]:
+    """List the sources of a Kubernetes call: findings as they arrive often state the caller only there."""
+    sources = value_at(call, "sourceIPs")
+    addresses = map(address_of, sources[:_MAX_ENDPOINTS] if isinstance(sources, list) else ())
+    known = {connection.remote.ip for connection in found}
+    return [
+        Connection(Endpoint(ip), outbound=False, action="kubernetesApiCallAction")
+        for ip in dict.fromkeys(addresses)
+        if ip and ip not in known
+    ]
 
 
 def instance_addresses(instance: object) -> list[str]:
@@ -122,26 +128,22 @@ def _endpoint(block: object, side: str) -> Endpoint:
     if not details and not port:
         return Endpoint()
     port_name = text_at(port, "portName") if port else ""
+    city, country, location, organization = (details.get(key) for key in _PLACE)
     return Endpoint(
         ip=address_at(details, "ipAddressV4") or address_at(details, "ipAddressV6"),
         port=whole_at(port, "port", 65_535) if port else None,
         port_name="" if port_name == "Unknown" else port_name,
-        **(_place(details) if details else {}),
+        city=text_at(city, "cityName") if city else "",
+        country=text_at(country, "countryName") if country else "",
+        country_code=text_at(country, "countryCode") if country else "",
+        latitude=_degrees(location, "lat", 90) if location else None,
+        longitude=_degrees(location, "lon", 180) if location else None,
+        asn=whole_at(organization, "asn", 2**32 - 1) if organization else None,
+        network=text_at(organization, "asnOrg") if organization else "",
     )
 
 
-def _place(details: Block) -> dict[str, Any]:
-    place: dict[str, Any] = {}
-    if city := details.get("city"):
-        place["city"] = text_at(city, "cityName")
-    if country := details.get("country"):
-        place |= {"country": text_at(country, "countryName"), "country_code": text_at(country, "countryCode")}
-    if location := details.get("geoLocation"):
-        place |= {"latitude": _degrees(location, "lat", 90), "longitude": _degrees(location, "lon", 180)}
-    if organization := details.get("organization"):
-        place["asn"] = whole_at(organization, "asn", 2**32 - 1)
-        place["network"] = text_at(organization, "asnOrg")
-    return place
+_PLACE = ("city", "country", "geoLocation", "organization")
 
 
 def _sequence_endpoint(row: Block) -> Endpoint:

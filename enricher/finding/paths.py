@@ -76,16 +76,7 @@ def walk(
 
 def places_of(view: Any, steps: Sequence[str], near: str) -> Iterator[tuple[str, Scalar]]:
     """Yield path and value of every scalar the steps lead to; in lists on the path `near`, only its item."""
-    if ANY_ITEM in steps:
-        yield from walk(view, steps, _chosen_items(near))
-        return
-    for step in steps:
-        if not isinstance(view, dict):
-            return
-        view = view.get(step)
-    leaf = scalar(view)
-    if leaf is not None:
-        yield ".".join(steps), leaf
+    return walk(view, steps, _chosen_items(near))
 
 
 def _chosen_items(place: str) -> dict[tuple[str, ...], int]:

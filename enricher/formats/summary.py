@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.enrichment.evidence import DENIED_CALL, FAILED_CALL, IF_SUCCESSFUL
+from enricher.enrichment.ranking import DENIED_CALL, FAILED_CALL, IF_SUCCESSFUL
 from enricher.enrichment.statement import statement_of
 from enricher.finding.api_calls import failure_of, is_denied
 from enricher.finding.context import Context

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 from enricher.enrichment.enrich import EnrichedFinding
-from enricher.enrichment.evidence import IF_SUCCESSFUL
+from enricher.enrichment.ranking import IF_SUCCESSFUL
 from enricher.enrichment.statement import statement_of
 from enricher.finding.runtime import CONTEXT
 from enricher.finding.safe_text import defang, plain

@@ -100,7 +100,8 @@ class Response:
     kinds: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+# Compared and hashed by identity, so that functions of a mapping can remember what they return.
+@dataclass(frozen=True, slots=True, eq=False)
 class AttackMapping:
     """The whole mapping: records, aliases, evidence tables and the ATT&CK catalogue.
 

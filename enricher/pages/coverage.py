@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple
 from enricher.attack.catalog import parent_id
 from enricher.authoring.rule_docs import applies_to, calls_by_rule, rules_of
 from enricher.enrichment.attack_block import attack_block
-from enricher.enrichment.evidence import Rule, choose_reading
-from enricher.enrichment.finding_type import Reading, TypeMeaning
+from enricher.enrichment.finding_type import Reading, meaning_of
 from enricher.enrichment.precedence import entries_of
+from enricher.enrichment.ranking import choose_reading
+from enricher.enrichment.rules import Rule
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Confidence
 from enricher.mapping.type_name import parse_type
@@ -120,7 +121,7 @@ def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, Reading]
         if record.is_retired or not record.pairs:
             continue  # evidence does not override a record without entries
         name = parse_type(finding_type)
-        meaning = TypeMeaning.of(finding_type, record, mapping.evidence)
+        meaning = meaning_of(finding_type, record, mapping)
         for rule in rules_of(mapping):
             if applies_to(rule, name, of_calls, mapping):
                 yield rule, finding_type, choose_reading(rule, meaning)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enricher.attack.catalog import Release, archived_url
-from enricher.authoring.loader import DATA_SOURCES, PLANS, ROOT, KnownType, read_guide_pages, read_known_types
+from enricher.authoring.known_types import DATA_SOURCES, PLANS, KnownType, read_known_types
+from enricher.authoring.loader import ROOT, read_guide_pages
 from enricher.authoring.rule_docs import conditions_of, rules_of, scope_of
 from enricher.enrichment.attack_block import attack_block
 from enricher.enrichment.precedence import entries_of
@@ -107,7 +108,7 @@ def _cells(
 
 
 def _types(mapping: AttackMapping, version: str | None) -> list[Object]:
-    known = {row.type: row for row in read_known_types()} if ROOT.is_dir() else {}
+    known = {row.type: row for row in read_known_types(ROOT)} if ROOT.is_dir() else {}
     pages = read_guide_pages() if ROOT.is_dir() else {}
     return [
         _type(record, known.get(name), pages.get(record.file, ""), mapping, version)

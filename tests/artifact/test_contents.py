@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
+from botocore import xform_name
 from botocore.loaders import Loader
+from botocore.model import ServiceModel, Shape
 from botocore.regions import EndpointResolver
 
-from build_tools.artifact import DRIFT_WATCH, SERVICES, trim_endpoints
+from build_tools.artifact import DRIFT_WATCH, OPERATIONS, trim_endpoints
 from tests.artifact.deployment import batch, client, deploy
 from tests.artifact.runtime import lambda_environment
 from tests.examples import event
@@ -22,9 +27,13 @@ from tests.tiny_mapping import record
 
 HANDLER: str = Stack().globals["Handler"]
 
-#: Budgets with some room, so that a much larger dependency is a decision, not an accident.
-MAX_BYTES = 13_000_000
+#: Budgets with some room, so that a much larger dependency is a decision, not an accident. Bytes as zipped by
+#: `sam package`: of all, and of what is neither boto3 nor botocore.
+MAX_ZIPPED, MAX_ZIPPED_OTHERS = 3_600_000, 2_000_000
 MAX_MODULES = 450
+
+#: Operations that the code does not call, but botocore by itself.
+CALLED_BY_BOTOCORE = {"CreateSession", "DescribeEndpoints", "HeadBucket"}
 
 #: Import the handler as Lambda does, run one batch; print the modules imported at init and after it.
 PROBE = """
@@ -87,6 +96,26 @@ def test_all_modules_are_imported_at_init_and_within_budget(
     assert [] == sorted({"boto3", "s3transfer", "multiprocessing"} & set(found["init"]))
 
 
+def test_settings_of_powertools_need_nothing_that_was_removed(artifact: Path, endpoint: str) -> None:
+    """With every switch of Powertools' logger and metrics turned, a batch must still be delivered."""
+    deployment = deploy(endpoint, "Siem", "powertools")
+    finding = event("ec2-portscan")
+    switches = {
+        "POWERTOOLS_DEV": "true",
+        "POWERTOOLS_DEBUG": "true",
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+        "POWERTOOLS_LOGGER_LOG_EVENT": "true",
+        "POWERTOOLS_LOGGER_SAMPLE_RATE": "1",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "POWERTOOLS_METRICS_FUNCTION_NAME": "other",
+        "TZ": "Europe/Berlin",
+    }
+    for environment in ({}, switches, switches | {"POWERTOOLS_DEV": "false"}):
+        records = batch(client("sqs", endpoint), deployment.queue_url, [json.dumps(finding)])
+        found = probe(artifact, deployment.environment | environment, records)
+        assert {"batchItemFailures": []} == found["response"]
+
+
 @pytest.mark.parametrize("source", ["s3://team-overrides/mapping.toml", "ssm:/team/overrides"])
 def test_overrides_are_read_at_init_and_used(artifact: Path, endpoint: str, source: str) -> None:
     """With overrides in S3 or SSM the team's record must be used, and a batch still import nothing."""
@@ -114,9 +143,28 @@ def test_overrides_are_read_at_init_and_used(artifact: Path, endpoint: str, sour
     )
 
 
-def test_artifact_is_small(artifact: Path) -> None:
-    """The artifact must be within its size budget."""
-    assert sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()) <= MAX_BYTES
+def test_artifact_is_small(artifact: Path, tmp_path: Path) -> None:
+    """The zipped artifact must be within its budget, and so must what is neither boto3 nor botocore."""
+    sizes: Counter[bool] = Counter()
+    with ZipFile(tmp_path / "artifact.zip", "w", ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in artifact.rglob("*") if path.is_file()):
+            name = path.relative_to(artifact)
+            archive.write(path, name)
+            row = archive.getinfo(name.as_posix())
+            # Each file has its name and 76 bytes of its own twice: before its content, and in the directory.
+            size = row.compress_size + 76 + 2 * len(row.filename)
+            sizes[name.parts[0].startswith(("boto3", "botocore"))] += size
+    assert abs(sizes.total() - (tmp_path / "artifact.zip").stat().st_size) < 1000
+    assert sizes.total() <= MAX_ZIPPED, f"{sizes.total()} bytes zipped"
+    assert sizes[False] <= MAX_ZIPPED_OTHERS, f"{sizes[False]} bytes zipped without boto3 and botocore"
+
+
+def test_licenses_of_the_libraries_are_in_the_artifact(artifact: Path) -> None:
+    """Each bundled library must keep the license that its wheel has, whatever of it was removed."""
+    libraries = [*artifact.glob("*.dist-info")]
+    assert len(libraries) >= 9
+    missing = [folder.name for folder in libraries if not [*folder.rglob("LICEN[CS]E*")]]
+    assert [] == missing
 
 
 def test_artifact_has_no_native_code(artifact: Path) -> None:
@@ -159,17 +207,58 @@ def test_tracebacks_show_the_path_in_lambda(artifact: Path) -> None:
 def test_botocore_has_only_the_models_of_the_routes_services(artifact: Path) -> None:
     """Only the service models that the routes use must be left in botocore."""
     data = artifact / "botocore" / "data"
-    assert set(SERVICES) == {path.name for path in data.iterdir() if path.is_dir()}
+    assert set(OPERATIONS) == {path.name for path in data.iterdir() if path.is_dir()}
 
 
-@pytest.mark.parametrize("service", sorted(SERVICES))
-def test_service_models_lose_only_their_documentation(artifact: Path, service: str) -> None:
-    """A trimmed model must have every operation, shape and member of the full one, without their texts."""
-    full = Loader().load_service_model(service, "service-2")
+def calls_in(source: str) -> set[str]:
+    """Return the names of the methods that a module calls."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {call.attr for call in calls if isinstance(call, ast.Attribute)}
+
+
+def test_service_models_have_the_operations_that_the_code_calls(artifact: Path) -> None:
+    """The models must have every operation of AWS that the packaged code calls, and no other."""
+    sources = [path.read_text(encoding="utf-8") for path in artifact.glob("enricher/**/*.py")]
+    called = set().union(*map(calls_in, sources))
+    for service, kept in OPERATIONS.items():
+        methods = {xform_name(name): name for name in full_model(service)["operations"]}
+        assert {methods[name] for name in called & methods.keys()} == kept - CALLED_BY_BOTOCORE
+
+
+def full_model(service: str) -> Any:
+    """Return the model of a service as botocore ships it."""
+    return Loader().load_service_model(service, "service-2")
+
+
+@pytest.mark.parametrize("service", sorted(OPERATIONS))
+def test_service_models_keep_all_that_their_operations_need(artifact: Path, service: str) -> None:
+    """Each operation must be as in the full model with every shape that it refers to, without the texts."""
+    full = full_model(service)
     loader = Loader([str(artifact / "botocore" / "data")], include_default_search_paths=False)
     trimmed = loader.load_service_model(service, "service-2")
-    assert_trimmed(full, trimmed)
+    assert OPERATIONS[service] == trimmed["operations"].keys()
+    assert trimmed["shapes"].keys() >= {name for name, row in full["shapes"].items() if row.get("exception")}
+    for part in ("operations", "shapes"):
+        assert_trimmed({name: full[part][name] for name in trimmed[part]}, trimmed[part])
+    assert_trimmed({**full, "operations": {}, "shapes": {}}, {**trimmed, "operations": {}, "shapes": {}})
+    model = ServiceModel(trimmed, service)
+    seen: set[str] = set()
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        for shape in (operation.input_shape, operation.output_shape, *operation.error_shapes):
+            resolve(shape, seen)
     assert [] == [*(artifact / "botocore" / "data" / service).glob("*/service-2.json.gz")]
+
+
+def resolve(shape: Shape | None, seen: set[str]) -> None:
+    """Resolve a shape and all that it refers to; raise NoShapeFoundError if one is missing."""
+    if shape is None or shape.name in seen:
+        return
+    seen.add(shape.name)
+    members = {**getattr(shape, "members", {})}
+    members |= {name: getattr(shape, name) for name in ("member", "key", "value") if hasattr(shape, name)}
+    for member in members.values():
+        resolve(member, seen)
 
 
 def assert_trimmed(full: Any, trimmed: Any) -> None:
@@ -197,7 +286,7 @@ def test_trimmed_endpoints_resolve_as_before(artifact: Path) -> None:
     before, after = EndpointResolver(full), EndpointResolver(trimmed)
     regions = [region for partition in full["partitions"] for region in partition["regions"]]
     assert len(regions) > 30
-    for service in SERVICES:
+    for service in OPERATIONS:
         for region in [*regions, "xx-future-1"]:
             assert before.construct_endpoint(service, region) == after.construct_endpoint(service, region)
 

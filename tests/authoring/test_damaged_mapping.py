@@ -36,7 +36,7 @@ def test_file_that_is_not_utf8_is_reported(name: str, tmp_path: Path) -> None:
     (root / name).write_bytes(b"# caf\xe9")
     with pytest.raises(InvalidMapping) as caught:
         read_mapping(root)
-    assert f"{name}: byte 5: not UTF-8: save it as UTF-8" in str(caught.value).splitlines()
+    assert f"{root}/{name}:1: byte 5: not UTF-8: save it as UTF-8" in str(caught.value).splitlines()
 
 
 def test_byte_order_mark_is_ignored(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 
 from enricher.attack.catalog import Pair
-from enricher.authoring.loader import DATA_SOURCES, ROOT, bundle_of, read_catalogue, read_mapping
+from enricher.authoring.known_types import DATA_SOURCES
+from enricher.authoring.loader import ROOT, bundle_of, read_catalogue, read_mapping
+from enricher.mapping.entries import PAIR_KEYS
 from enricher.mapping.model import OVERRIDE, AttackMapping, record_from_json, record_to_json
 from enricher.mapping.problems import InvalidMapping, Problem
-from enricher.mapping.records import KEYS, PAIR_KEYS, read_overrides, read_record
+from enricher.mapping.records import KEYS, read_overrides, read_record
 from tests.tiny_mapping import FACTS, record, write_mapping
 
 CATALOGUE = read_catalogue()
@@ -76,9 +78,10 @@ CATALOGUE_PROBLEMS = {
 def _validate(text: str) -> tuple[list[str], list[str]]:
     """Return the errors of the validator and of the schema for the TOML text of one record."""
     data = tomllib.loads(text)
-    _, validator_errors = read_record(data["finding"][0], "x", CATALOGUE)
+    _, violations = read_record(data["finding"][0], "x", CATALOGUE)
     plain = json.loads(json.dumps(data, default=date.isoformat))
-    return validator_errors, [error.message for error in SCHEMA.iter_errors(plain)]
+    errors = [error.message for error in SCHEMA.iter_errors(plain)]
+    return [found.message for found in violations], errors
 
 
 @pytest.mark.parametrize("key", FIELD_PROBLEMS)
@@ -128,8 +131,8 @@ def test_fourth_entry_and_duplicate_entry_are_rejected() -> None:
         record("Recon:EC2/Portscan", attack=f"[{', '.join([same] * 4)}]")
     )
     assert validator_errors == [
-        "`attack` has 4 entries: at most 3, keep those that the finding shows",
         *(f"attack entry {place}: TA0007 T1046 is listed twice" for place in (2, 3, 4)),
+        "`attack` has 4 entries: at most 3, keep those that the finding shows",
     ]
     assert len(schema_errors) == 2
 
@@ -188,18 +191,19 @@ def test_all_ten_problems_are_reported_in_one_run(tmp_path: Path) -> None:
     with pytest.raises(InvalidMapping) as caught:
         read_mapping(write_mapping(tmp_path / "mapping", files, types))
     assert [
-        (problem.file, problem.subject, problem.message.split(":")[0]) for problem in caught.value.problems
+        (problem.file, problem.line, problem.subject, problem.message.split(":")[0])
+        for problem in caught.value.problems
     ] == [
-        ("ec2.toml", "Recon:EC2/Five", "invalid value for `provenance`"),
-        ("ec2.toml", "Recon:EC2/Four", "invalid value for `confidence`"),
-        ("ec2.toml", "Recon:EC2/One", "attack entry 1"),
-        ("ec2.toml", "Recon:EC2/Three", "`rationale` is missing"),
-        ("ec2.toml", "Recon:EC2/Two", "attack entry 1"),
-        ("iam.toml", "Recon:IAMUser/Six", "`reviewed` must be a date (YYYY-MM-DD)"),
-        ("lambda.toml", "Recon:Lambda/Ten", "has no record"),
-        ("rds.toml", "", "not TOML"),
-        ("s3.toml", "Recon:IAMUser/Seven", "recorded twice, also in iam.toml"),
-        ("s3.toml", "Recon:S3/Eight", "is not listed in finding-types.csv"),
+        ("ec2.toml", 9, "Recon:EC2/One", "attack entry 1"),
+        ("ec2.toml", 18, "Recon:EC2/Two", "attack entry 1"),
+        ("ec2.toml", 20, "Recon:EC2/Three", "`rationale` is missing"),
+        ("ec2.toml", 36, "Recon:EC2/Four", "invalid value for `confidence`"),
+        ("ec2.toml", 45, "Recon:EC2/Five", "invalid value for `provenance`"),
+        ("finding-types.csv", 10, "Recon:Lambda/Ten", "has no record in lambda.toml"),
+        ("iam.toml", 2, "Recon:IAMUser/Six", "`reviewed` must be a date (YYYY-MM-DD)"),
+        ("rds.toml", 1, "", "not TOML"),
+        ("s3.toml", 3, "Recon:IAMUser/Seven", "recorded twice, also in iam.toml"),
+        ("s3.toml", 12, "Recon:S3/Eight", "is not listed in finding-types.csv"),
     ]
 
 
@@ -208,7 +212,7 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
     root = write_mapping(tmp_path / "mapping", {"s3.toml": record("Recon:EC2/One")}, {"Recon:EC2/One": "ec2"})
     with pytest.raises(InvalidMapping) as caught:
         read_mapping(root)
-    expected = Problem("s3.toml", "Recon:EC2/One", "must be in ec2.toml, its file in finding-types.csv")
+    expected = Problem("s3.toml", "Recon:EC2/One", "must be in ec2.toml, its file in finding-types.csv", 3)
     assert caught.value.problems == (expected,)
 
 
@@ -218,12 +222,12 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
         (
             "VERSION",
             "1.0",
-            Problem("VERSION", "", "'1.0' is not a valid version: expected YEAR.MONTH.NUMBER"),
+            Problem("VERSION", "", "'1.0' is not a valid version: expected YEAR.MONTH.NUMBER", 1),
         ),
         (
             "finding-types.csv",
             f"{HEAD}\nRecon:EC2/One,active,ec2,,{FACTS}\nRecon:EC2/One,active,ec2,,{FACTS}\n",
-            Problem("finding-types.csv", "Recon:EC2/One", "is listed 2 times"),
+            Problem("finding-types.csv", "Recon:EC2/One", "is also listed in line 2: remove one", 3),
         ),
         (
             "finding-types.csv",
@@ -232,6 +236,7 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
                 "finding-types.csv",
                 "Recon:EC2/One",
                 "invalid value for `status`: expected active, retired, alias, got 'asleep'",
+                2,
             ),
         ),
         (
@@ -241,6 +246,7 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
                 "finding-types.csv",
                 "Recon:EC2/One",
                 f"invalid value for `data_source`: expected {', '.join(DATA_SOURCES)}, got 'VPC flow log'",
+                2,
             ),
         ),
         (
@@ -250,17 +256,23 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
                 "finding-types.csv",
                 "Recon:EC2/One",
                 "invalid value for `read`: expected a date (YYYY-MM-DD), got 'yesterday'",
+                2,
             ),
         ),
         (
             "finding-types.csv",
             f"{HEAD}\nRecon:EC2/One,active,ec2,,{FACTS}\nRecon:EC2/1,alias,ec2,Recon:EC2/Two,,,,\n",
-            Problem("finding-types.csv", "Recon:EC2/1", "alias of 'Recon:EC2/Two', which is not listed"),
+            Problem(
+                "finding-types.csv",
+                "Recon:EC2/1",
+                "alias of 'Recon:EC2/Two', which is not listed: name an active type",
+                3,
+            ),
         ),
         (
             "ec2.toml",
             record("Recon:EC2/One", successor='"Recon:EC2/Next"'),
-            Problem("ec2.toml", "Recon:EC2/One", "successor 'Recon:EC2/Next' is not listed"),
+            Problem("ec2.toml", "Recon:EC2/One", "successor 'Recon:EC2/Next' is not listed", 10),
         ),
     ],
 )
@@ -318,7 +330,7 @@ def test_second_override_of_a_type_is_rejected() -> None:
     text = record("Recon:EC2/Portscan", confidence='"low"') + record("Recon:EC2/Portscan")
     records, problems = read_overrides(text, "own.toml", CATALOGUE, GROUPS)
     assert records["Recon:EC2/Portscan"].confidence == "low"
-    assert problems == [Problem("own.toml", "Recon:EC2/Portscan", "overridden twice: using the first")]
+    assert problems == [Problem("own.toml", "Recon:EC2/Portscan", "overridden twice: using the first", 11)]
 
 
 def test_override_of_an_alias_applies_to_its_type(mapping: AttackMapping) -> None:

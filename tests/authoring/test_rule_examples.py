@@ -25,7 +25,7 @@ TEXT = next(
 def faults(text: str, mapping: AttackMapping) -> list[str]:
     """Return the problems of the one rule in a TOML text."""
     (item,) = tomllib.loads(text)["rule"]
-    return list(check_rule(item, mapping))
+    return [found.message for found in check_rule(item, mapping)]
 
 
 def test_rule_with_its_example_has_no_problem(mapping: AttackMapping) -> None:
@@ -79,7 +79,7 @@ def test_rule_that_matches_other_values_is_reported(tmp_path: Path, mapping: Att
 def test_problem_has_file_line_and_rule(
     tmp_path: Path, mapping: AttackMapping, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`validate` must report a wrong example with the file and the line of its rule, and return 1."""
+    """`validate` must report a wrong example with its file and line, and return 1."""
     root = tmp_path / "mapping"
     root.mkdir()
     for path in ROOT.iterdir():
@@ -91,10 +91,11 @@ def test_problem_has_file_line_and_rule(
     network = root / "evidence" / "network.toml"
     whole = network.read_text(encoding="utf-8")
     network.write_text(whole.replace(TEXT, TEXT.replace('"TARGET"\n', '"ACTOR"\n')), encoding="utf-8")
-    line = whole[: whole.index(f'id = "{RULE}"')].count("\n") + 1
+    example = whole.index("[[rule.example]]", whole.index(f'id = "{RULE}"'))
+    line = whole[:example].count("\n") + 1
     assert main(["validate", str(root)]) == 1
     assert (
-        f"evidence/network.toml:{line}: {RULE}: example 1: another rule gives TA0006"
+        f"{root}/evidence/network.toml:{line}: {RULE}: example 1: another rule gives TA0006"
         in capsys.readouterr().err
     )
     assert list(check_examples(ROOT / "evidence", mapping)) == []

@@ -130,9 +130,10 @@ def test_filter_by_plan_leaves_what_its_types_can_show(opened: Any) -> None:
 
 
 def _plan_types(plan: str) -> set[str]:
-    from enricher.authoring.loader import read_known_types
+    from enricher.authoring.known_types import read_known_types
+    from enricher.authoring.loader import ROOT
 
-    return {row.type for row in read_known_types() if plan in row.plan.split("; ")}
+    return {row.type for row in read_known_types(ROOT) if plan in row.plan.split("; ")}
 
 
 def test_keyboard_moves_opens_and_returns(opened: Any) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from enricher.authoring.loader import read_known_types
+from enricher.authoring.known_types import read_known_types
+from enricher.authoring.loader import ROOT
 from enricher.cli import main
 from enricher.cli.coverage import BEGIN, END
 from tests.tiny_mapping import record, write_mapping
@@ -44,7 +45,7 @@ TABLE = """\
 
 def test_bundled_mapping_covers_every_known_type(capsys: pytest.CaptureFixture[str]) -> None:
     """None of the types that AWS documents or has ever documented must be missing."""
-    count = Counter(row.status for row in read_known_types())
+    count = Counter(row.status for row in read_known_types(ROOT))
     total = count["active"] + count["retired"]
     assert main(["coverage"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
@@ -75,7 +76,7 @@ def test_invalid_record_counts_as_missing(root: Path, capsys: pytest.CaptureFixt
     (root / "retired.toml").write_text(record("Recon:S3/Old", rationale=""), encoding="utf-8")
     assert main(["coverage", str(root)]) == 1
     captured = capsys.readouterr()
-    assert "retired.toml: Recon:S3/Old: `rationale` is missing" in captured.err
+    assert f"enricher: {root}/retired.toml:2: Recon:S3/Old: `rationale` is missing" in captured.err
     assert "3 of 5 known finding types" in captured.out
 
 

@@ -164,7 +164,7 @@ def test_invalid_override_is_reported_and_the_bundled_record_used(
     captured = capsys.readouterr()
     assert json.loads(captured.out) == result
     assert captured.err.startswith(
-        "enricher: invalid override: own.toml: Recon:EC2/Portscan: "
+        f"enricher: invalid override: {own}:9: Recon:EC2/Portscan: "
         "invalid value for `confidence`: expected high, medium, low, got 'maybe'"
     )
 

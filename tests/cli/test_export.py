@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from enricher.authoring.loader import read_known_types
+from enricher.authoring.known_types import read_known_types
+from enricher.authoring.loader import ROOT
 from enricher.cli import main
 from enricher.mapping.model import AttackMapping
 from tests.tiny_mapping import record
@@ -33,7 +34,7 @@ def test_every_type_and_alias_has_a_row(mapping: AttackMapping, capsys: pytest.C
     assert ",".join(rows[0]) == HEADER
     assert {row["finding_type"] for row in rows} == {*mapping.records, *mapping.aliases}
     statuses = {row["finding_type"]: row["type_status"] for row in rows}
-    assert statuses == {row.type: row.status for row in read_known_types()}
+    assert statuses == {row.type: row.status for row in read_known_types(ROOT)}
 
 
 def test_alias_has_the_rows_of_its_type(mapping: AttackMapping, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,8 +34,10 @@ def test_every_problem_is_reported_with_file_and_type(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "ec2.toml: Recon:EC2/One: invalid value for `confidence`: expected high, medium, low, got 'sure'",
-        "ec2.toml: Recon:EC2/Two: invalid value for `provenance`: expected 2020, aws, project, got 'hearsay'",
+        f"{root}/ec2.toml:9: Recon:EC2/One: invalid value for `confidence`: "
+        "expected high, medium, low, got 'sure'",
+        f"{root}/ec2.toml:18: Recon:EC2/Two: invalid value for `provenance`: "
+        "expected 2020, aws, project, got 'hearsay'",
         "2 problems",
     ]
 
@@ -45,7 +47,7 @@ def test_every_problem_is_reported_with_file_and_type(
     [
         (record("Recon:EC2/Portscan"), 0, "overrides own.toml: no problems\n"),
         (record("Recon:EC2/Portscan", confidence='"sure"'), 1, "got 'sure'"),
-        ("x" + ".x" * 101 + " = 1", 1, "line 1 has more than 100 dots"),
+        ("x" + ".x" * 101 + " = 1", 1, "own.toml:1: more than 100 dots"),
     ],
     ids=["valid", "invalid", "dots"],
 )
@@ -66,7 +68,7 @@ def test_invalid_mapping_is_not_compiled(tmp_path: Path, capsys: pytest.CaptureF
     root = write_mapping(tmp_path / "mapping", INVALID, TYPES)
     output = tmp_path / "bundle.json"
     assert main(["compile", "--root", str(root), "--output", str(output)]) == 1
-    assert "ec2.toml: Recon:EC2/One: invalid value for `confidence`" in capsys.readouterr().err
+    assert f"{root}/ec2.toml:9: Recon:EC2/One: invalid value for `confidence`" in capsys.readouterr().err
     assert not output.exists()
 
 

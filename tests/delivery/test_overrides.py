@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -121,8 +122,9 @@ def test_invalid_override_is_logged_and_counted_and_the_others_are_applied(
     current = _build(source, mapping, telemetry).current()
     assert _confidence(current) == "low"
     assert current.records[invalid] == mapping.records[invalid]
-    logged = [extra["override"] for level, _, extra in telemetry.logged if level == "error"]
-    assert logged == [invalid, invalid]
+    logged = [extra for level, _, extra in telemetry.logged if level == "error"]
+    assert [extra["override"] for extra in logged] == [invalid, invalid]
+    assert [extra["line"] for extra in logged] == [17, 18]
     assert telemetry.counted == [("InvalidOverride", 1), ("OverrideRecords", 1)]
 
 
@@ -260,9 +262,9 @@ def test_dots_of_a_line_are_limited(
 
     def loads(text: str) -> dict[str, Any]:
         parsed.append(text)
-        return {"unknown": 1}
+        raise tomllib.TOMLDecodeError("Invalid statement (at line 1, column 1)")
 
-    monkeypatch.setattr("enricher.mapping.records.tomllib.loads", loads)
+    monkeypatch.setattr("tomllib.loads", loads)
     _put_object("." * dots + "\nx = 1\n" + "." * 50)
     _build(SOURCES[0], mapping, telemetry)
     assert (counted, dots <= 100) == (telemetry.counted[0], bool(parsed))

@@ -7,6 +7,7 @@ import pytest
 from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.call_rules import find_by_name, find_reviewed, words_of_name
 from enricher.enrichment.evidence import find_evidence
+from enricher.enrichment.rules import tables_of
 from enricher.finding.api_calls import Call
 from enricher.mapping.model import AttackMapping
 
@@ -15,14 +16,16 @@ CALL = "service.action.awsApiCallAction"
 
 def reviewed(service: str, api: str, mapping: AttackMapping, about: str = "") -> str | None:
     """Return the ID of the reviewed rule for a call."""
-    number = find_reviewed(Call(service, api, "", ()), about, mapping.evidence)
-    return None if number is None else str(mapping.evidence["rules"][number][0])
+    tables = tables_of(mapping)
+    number = find_reviewed(Call(service, api), about, tables) if tables else None
+    return tables.rules[number].id if tables and number is not None else None
 
 
 def by_name(api: str, mapping: AttackMapping) -> str | None:
     """Return the ID of the rule for the words of a call's name."""
-    number = find_by_name(api, mapping.evidence)
-    return None if number is None else str(mapping.evidence["rules"][number][0])
+    tables = tables_of(mapping)
+    number = find_by_name(api, tables) if tables else None
+    return tables.rules[number].id if tables and number is not None else None
 
 
 @pytest.mark.parametrize(

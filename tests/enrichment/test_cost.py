@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import enrich
+from enricher.enrichment.rules import Rule
 from enricher.finding import fields
 from enricher.finding.event import Finding
 from enricher.mapping.model import Record
@@ -37,19 +40,48 @@ class CountingRecords(dict[str, Record]):
         return ((key, self[key]) for key in self)
 
 
-def _path_reads() -> int:
-    info = fields._steps.cache_info()
-    return info.hits + info.misses
+class CountingSteps(fields._Steps):
+    """Steps of paths that count how many paths were read."""
+
+    reads = 0
+
+    def __getitem__(self, path: str) -> tuple[str, ...]:
+        self.reads += 1
+        return super().__getitem__(path)
 
 
-def test_path_reads_of_a_finding_are_within_budget() -> None:
+def test_path_reads_of_a_finding_are_within_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enriching a finding must not read the blocks that it does not have."""
     findings = [Finding.from_json(text_of(name)) for name in names()]
-    before = _path_reads()
+    steps = CountingSteps()
+    monkeypatch.setattr(fields, "_STEPS", steps)
     for finding in findings:
         enrich(finding, MAPPING)
-    mean = (_path_reads() - before) / len(findings)
-    assert mean <= MAX_PATH_READS, f"{mean:.0f} path reads a finding"
+    mean = steps.reads / len(findings)
+    assert 0 < mean <= MAX_PATH_READS, f"{mean:.0f} path reads a finding"
+
+
+def test_rules_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding must decode few of the rules, and a second one of the same kind none of them again."""
+    mapping, decoded, of = replace(MAPPING), [], Rule.of
+
+    def counted(row: list[Any]) -> Rule:
+        decoded.append(row[0])
+        return of(row)
+
+    monkeypatch.setattr(Rule, "of", counted)
+    for _ in range(2):
+        enrich(Finding.from_json(text_of("iam-cloudtrail-logging-disabled")), mapping)
+        assert 0 < len(decoded) < 20
+    assert len(set(decoded)) == len(decoded)
+
+
+def test_parts_that_the_headline_does_not_state_are_not_read() -> None:
+    """The context of an AWS API call must not be searched for containers, parent process and threats."""
+    enriched = enrich(Finding.from_json(text_of("iam-cloudtrail-logging-disabled")), MAPPING)
+    read = vars(enriched.context).keys()
+    assert "call" in read
+    assert read.isdisjoint({"containers", "parent", "threats", "logins", "blocked", "facts"})
 
 
 def test_unknown_type_is_not_searched_for_in_all_records() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.headline import SUBJECT_LIMIT, subject_line
 from enricher.enrichment.statement import statement_of
-from enricher.finding.context import read_context
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
 from tests import examples
@@ -72,7 +72,7 @@ from tests.formats.malformed_events import events
 def test_statement_has_a_verb_and_the_point(name: str, statement: str) -> None:
     """Each kind of finding must be told as who did what, where."""
     finding = Finding.from_event(examples.event(name))
-    assert statement == statement_of(finding, read_context(finding))
+    assert statement == statement_of(finding, Context(finding))
 
 
 def test_name_in_a_statement_is_never_a_placeholder() -> None:
@@ -80,9 +80,7 @@ def test_name_in_a_statement_is_never_a_placeholder() -> None:
     event = examples.event("runtime-reverse-shell")
     event["detail"]["service"]["runtimeDetails"]["process"]["executablePath"] = "/tmp/{w}{p}"
     finding = Finding.from_event(event)
-    assert "checkout on web opened a reverse shell (/tmp/{w}{p})" == statement_of(
-        finding, read_context(finding)
-    )
+    assert "checkout on web opened a reverse shell (/tmp/{w}{p})" == statement_of(finding, Context(finding))
 
 
 def test_several_affected_resources_are_not_told_as_one() -> None:
@@ -91,7 +89,7 @@ def test_several_affected_resources_are_not_told_as_one() -> None:
     affected = event["detail"]["service"]["action"]["awsApiCallAction"]["affectedResources"]
     affected["AWS::S3::Bucket"] = "arn:aws:s3:::press-kit"
     finding = Finding.from_event(event)
-    assert " called DeleteTrail from " in statement_of(finding, read_context(finding))
+    assert " called DeleteTrail from " in statement_of(finding, Context(finding))
 
 
 def headline_of(mapping: AttackMapping, **detail: Any) -> str:
@@ -146,7 +144,7 @@ def test_remote_addresses_left_out_are_counted(count: int) -> None:
         {"type": "Recon:EC2/PortProbeUnprotectedPort", "service": {"action": action}}
     )
     more = f" and {count - 1} more" if count > 1 else ""
-    assert statement_of(finding, read_context(finding)).startswith(f"203.0.113.0{more} probed a port")
+    assert statement_of(finding, Context(finding)).startswith(f"203.0.113.0{more} probed a port")
 
 
 def test_database_users_left_out_are_counted() -> None:
@@ -159,7 +157,7 @@ def test_database_users_left_out_are_counted() -> None:
             "service": {"action": {"rdsLoginAttemptAction": {"LoginAttributes": rows}}},
         }
     )
-    assert statement_of(finding, read_context(finding)).endswith(" orders as app0 and 29 more, 60 times")
+    assert statement_of(finding, Context(finding)).endswith(" orders as app0 and 29 more, 60 times")
 
 
 def subject_of(mapping: AttackMapping, name: str, changes: str = "") -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from enricher.attack.catalog import Pair
 from enricher.authoring.rule_examples import finding_of
-from enricher.enrichment.evidence import DENIED_CALL
 from enricher.enrichment.precedence import decide_entries
+from enricher.enrichment.ranking import DENIED_CALL
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import AttackMapping, Confidence, Record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from enricher.finding.context import Context, read_context
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 
 
@@ -15,7 +15,7 @@ def finding(kind: str = "Recon:EC2/Portscan", **detail: Any) -> Finding:
 
 def context(**detail: Any) -> Context:
     """Return the context of a finding with the given parts of its detail."""
-    return read_context(finding(**detail))
+    return Context(finding(**detail))
 
 
 def facts(**detail: Any) -> dict[str, tuple[str, ...]]:

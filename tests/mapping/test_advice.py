@@ -62,7 +62,7 @@ def test_valid_advice_has_no_problems(item: dict[str, Any]) -> None:
 )
 def test_invalid_advice_is_reported(item: dict[str, Any], message: str) -> None:
     """Each fault must be a problem that names the key and what is expected."""
-    assert any(message in problem for problem in check_advice(item)), list(check_advice(item))
+    assert any(message in found.message for found in check_advice(item)), list(check_advice(item))
 
 
 @pytest.mark.parametrize("text", ["a\nb c d e", "Ends with a capital letter", "it ends with a stop.", None])

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from enricher.attack.catalog import parent_id
-from enricher.authoring.loader import ROOT, read_all_records, read_catalogue, read_known_types
+from enricher.authoring.authored_records import read_all_records
+from enricher.authoring.known_types import read_known_types
+from enricher.authoring.loader import ROOT, read_catalogue
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.mapping.model import CONFIDENCES, AttackMapping, Record
@@ -19,8 +21,8 @@ from enricher.mapping.problems import Problem
 DATA = Path(__file__).parents[1] / "data"
 CATALOGUE = read_catalogue()
 PROBLEMS: list[Problem] = []
-RECORDS = read_all_records(ROOT, CATALOGUE, PROBLEMS)
-KNOWN = {row.type: row for row in read_known_types()}
+RECORDS = {key: item.record for key, item in read_all_records(ROOT, CATALOGUE, PROBLEMS).items()}
+KNOWN = {row.type: row for row in read_known_types(ROOT)}
 TACTICS = {tactic.name: tactic.id for tactic in CATALOGUE.pinned.tactics.values()}
 
 

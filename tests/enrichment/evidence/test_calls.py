@@ -17,7 +17,7 @@ CALL = "service.action.awsApiCallAction"
 def read(fields: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return (service, API, error) of the calls of a finding with the given fields."""
     return [
-        (call.service, call.api, call.error)
+        (call.service, call.operation, call.error)
         for call in calls_of(finding_of("Impact:IAMUser/AnomalousBehavior", fields))
     ]
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from enricher.authoring.rule_examples import finding_of
-from enricher.enrichment.conditions import key_of, meets, words_of
+from enricher.enrichment.conditions import key_of, predicate, words_of
 from enricher.enrichment.enrich import enrich
-from enricher.enrichment.evidence import DENIED_CALL, MAX_ENTRIES, ON_BEHALF, find_evidence
+from enricher.enrichment.evidence import find_evidence
+from enricher.enrichment.ranking import DENIED_CALL, MAX_ENTRIES, ON_BEHALF
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.paths import LONGEST, Shown
@@ -317,7 +318,7 @@ def test_values_are_compared_as_text(value: Any, key: str) -> None:
 )
 def test_folder_ends_at_a_boundary(path: Any, holds: bool) -> None:
     """A path must be below a folder only if it continues at a slash."""
-    assert holds == meets("below", path, ["/root"])
+    assert holds == predicate("below", ["/root"])(path)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,7 @@ def test_folder_ends_at_a_boundary(path: Any, holds: bool) -> None:
 )
 def test_network_is_matched_as_a_whole(address: Any, holds: bool) -> None:
     """An address must be in a network from its first to its last address."""
-    assert holds == meets("network", address, ["192.0.2.0/24", "100.64.0.0/10"])
+    assert holds == predicate("network", ["192.0.2.0/24", "100.64.0.0/10"])(address)
 
 
 def test_words_are_lower_case_letters_and_digits() -> None:

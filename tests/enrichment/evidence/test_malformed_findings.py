@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import EnrichedFinding, enrich
-from enricher.enrichment.evidence import MAX_ENTRIES
+from enricher.enrichment.ranking import MAX_ENTRIES
 from enricher.enrichment.statement import statement_of
-from enricher.finding.context import read_context
+from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.mapping.model import CONFIDENCES
 from tests import examples
@@ -135,5 +135,5 @@ def test_any_json_in_the_blocks_is_enriched(service: Any, resource: Any, action:
 def test_statement_is_one_line(detail: dict[str, Any]) -> None:
     """The statement of any malformed finding must be text on one line."""
     finding = Finding.from_detail(detail)
-    line = statement_of(finding, read_context(finding))
+    line = statement_of(finding, Context(finding))
     assert [line] == (line.splitlines() or [""])

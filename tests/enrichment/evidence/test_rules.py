@@ -12,8 +12,10 @@ import pytest
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.authoring.rule_docs import calls_by_rule, rules_of, words_by_rule
 from enricher.authoring.rule_examples import check_rule, finding_of
-from enricher.enrichment.evidence import DENIED_CALL, Rule, find_evidence
-from enricher.enrichment.finding_type import TypeMeaning
+from enricher.enrichment.evidence import find_evidence
+from enricher.enrichment.finding_type import meaning_of
+from enricher.enrichment.ranking import DENIED_CALL
+from enricher.enrichment.rules import Rule
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping
 from enricher.mapping.type_name import parse_type
@@ -91,7 +93,7 @@ def test_nine_in_ten_anomalous_calls_have_a_technique(mapping: AttackMapping) ->
         name = parse_type(finding_type)
         if name.resource != "IAMUser" or name.family != "AnomalousBehavior":
             continue
-        meaning = TypeMeaning.of(finding_type, record, mapping.evidence)
+        meaning = meaning_of(finding_type, record, mapping)
         for services in CALLS.values():
             for service, calls in services.items():
                 for call in calls:

@@ -1,0 +1,100 @@
+"""Read and validate `finding-types.csv`, the list of every finding type AWS documents or has documented."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from enricher.authoring.files import KNOWN_TYPES, read_text
+from enricher.mapping.problems import Problem
+
+STATUSES = ("active", "retired", "alias")
+SEVERITIES = ("Low", "Medium", "High", "Critical", "Varies")
+#: Data sources of finding types, in the words of the user guide.
+DATA_SOURCES = (
+    "CloudTrail management events", "CloudTrail data events for S3", "VPC flow logs", "DNS logs",
+    "EKS audit logs", "Runtime Monitoring", "RDS Login Activity Monitoring",
+    "Lambda Network Activity Monitoring", "EBS Malware Protection", "Malware Protection for Backup",
+    "Malware Protection for S3", "AI Protection",
+)  # fmt: skip
+#: Protection plans; "Foundational" is on wherever GuardDuty is.
+PLANS = (
+    "Foundational", "Extended Threat Detection", "S3 Protection", "EKS Protection", "Runtime Monitoring",
+    "Malware Protection for EC2", "Malware Protection for S3", "Malware Protection for Backup",
+    "RDS Protection", "Lambda Protection", "AI Protection", "Custom Detection Rules",
+)  # fmt: skip
+_DATE = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownType:
+    """One row of `finding-types.csv`; status: active, retired or alias; file: TOML file without .toml.
+
+    line: of the row, from 1; severity, data_source, plan: as in the GuardDuty user guide on the day
+    `read`, "" for an alias. Several severities are separated by "|", several sources and plans by "; "; a
+    severity with "*" is the default.
+    """
+
+    line: int
+    type: str
+    status: str
+    file: str
+    replaced_by: str
+    severity: str = ""
+    data_source: str = ""
+    plan: str = ""
+    read: str = ""
+
+    def problem(self, message: str) -> Problem:
+        """Return a problem of this row."""
+        return Problem(KNOWN_TYPES, self.type, message, self.line)
+
+
+def read_known_types(root: Path) -> list[KnownType]:
+    """Read the list in a mapping folder."""
+    lines = [
+        (number, line)
+        for number, line in enumerate(read_text(root / KNOWN_TYPES).split("\n"), 1)
+        if not line.startswith("#")
+    ]
+    rows = csv.DictReader(line for _, line in lines)
+    columns = ("type", "status", "file", "replaced_by", "severity", "data_source", "plan", "read")
+    return [
+        KnownType(lines[rows.line_num - 1][0], *(row.get(name) or "" for name in columns)) for row in rows
+    ]
+
+
+def check_known_types(known: Iterable[KnownType]) -> Iterator[Problem]:
+    """Yield the problems of the list by itself: rows twice, words that are not those of the user guide."""
+    rows: dict[str, KnownType] = {}
+    for row in known:
+        if row.type in rows:
+            yield row.problem(f"is also listed in line {rows[row.type].line}: remove one")
+        rows.setdefault(row.type, row)
+        if row.status not in STATUSES:
+            yield row.problem(
+                f"invalid value for `status`: expected {', '.join(STATUSES)}, got {row.status!r}"
+            )
+        if row.status != "alias":
+            yield from map(row.problem, _check_facts(row))
+    for row in rows.values():
+        target = rows.get(row.replaced_by)
+        if row.status == "alias" and (target is None or target.status != "active"):
+            expected = "is not listed" if target is None else f"is {target.status}"
+            yield row.problem(f"alias of {row.replaced_by!r}, which {expected}: name an active type")
+
+
+def _check_facts(row: KnownType) -> Iterator[str]:
+    facts = (
+        ("severity", row.severity.removesuffix("*").split("|"), SEVERITIES),
+        ("data_source", row.data_source.split("; "), DATA_SOURCES),
+        ("plan", row.plan.split("; "), PLANS),
+    )
+    for column, values, expected in facts:
+        if unknown := [value for value in values if value not in expected]:
+            yield f"invalid value for `{column}`: expected {', '.join(expected)}, got {unknown[0]!r}"
+    if not _DATE.fullmatch(row.read):
+        yield f"invalid value for `read`: expected a date (YYYY-MM-DD), got {row.read!r}"
