@@ -53,8 +53,7 @@ def split_values(chunks: Iterable[str], line: int = 1) -> Iterator[JsonValue]:
     """
     splitter = _Splitter(line=line)
     for chunk in chunks:
-        splitter.add(chunk)
-        yield from splitter.scan()
+        yield from splitter.feed(chunk)
     yield from splitter.close()
 
 
@@ -81,21 +80,22 @@ class _Splitter:
     skips_line: bool = False
     looked_until: int = -1
 
-    def add(self, chunk: str) -> None:
+    def feed(self, chunk: str) -> Iterator[JsonValue]:
         self.buffer = self.buffer[self.done :] + chunk
         self.at -= self.done
         self.start -= self.done if self.start >= 0 else 0
         self.done, self.looked_until = 0, -1
+        yield from self._scan()
 
     def close(self) -> Iterator[JsonValue]:
         self.is_closed = True
-        yield from self.scan()
+        yield from self._scan()
         if self.start >= 0:
             yield self._damaged("the value is not complete")
         else:
             yield from self._gap(len(self.buffer))
 
-    def scan(self) -> Iterator[JsonValue]:
+    def _scan(self) -> Iterator[JsonValue]:
         while not self.skips_line or self._skip_line():
             if self.start < 0 and not self.depth and (value := self._whole_line()):
                 yield value
