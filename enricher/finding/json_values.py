@@ -63,8 +63,8 @@ class _Splitter:
 
     done: everything before is finished; at: everything before is scanned; start: beginning of the value being
     read, -1 between values; base: depth of the list whose items are the values, 0 outside; skips_line:
-    whether what comes before the next line belongs to a value that is too long to be read; looked_until: up to
-    here there is no line that is one object.
+    whether what comes before the next line belongs to a value that is too long to be read; looked_until:
+    before it there is no line that is one object.
     """
 
     buffer: str = ""

@@ -9,10 +9,8 @@ from typing import Any
 
 from enricher.formats.base import TooLarge
 
-# json.dumps builds an encoder for every value if it is given an option. Parsed JSON has no cycles to look for.
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, separators=(",", ":"), allow_nan=False
-)
+# json.dumps builds an encoder for every value if it is given an option. Parsed JSON has no cycles.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), allow_nan=False)
 _ASCII_ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -41,7 +39,9 @@ def _is_accepted(text: str) -> bool:
     if text.isascii():
         return True
     with suppress(UnicodeEncodeError):
-        text.encode("latin-1")  # a copy, where UTF-8 is written character by character: the headline has a "·"
+        text.encode(
+            "latin-1"
+        )  # a copy, where UTF-8 is written character by character: the headline has a "·"
         return True
     try:
         text.encode("utf-8")
