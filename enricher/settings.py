@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Message attributes of the queues: why a message is in a dead-letter queue, and the id of a resend.
 REASON_ATTRIBUTE, RESEND_ATTRIBUTE = "reason", "resend"
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What a destination needs.
 
     topic: TOPIC_ARN; account: ACCOUNT_ID; deduplication: whether a second delivery of the same update must be
@@ -46,8 +45,7 @@ class InvalidSettings(ValueError):
     """The environment variables are invalid; the message lists every problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """Settings of one function, one field for each environment variable (see docs/settings.md).
 
     account_id: ID of the account the function runs in, 12 digits; message_limit: bytes.

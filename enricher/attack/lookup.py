@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from enricher.attack.catalog import DEFENSE_EVASION, DEFENSE_IMPAIRMENT, Catalogue, Pair, Technique, parent_id
 
@@ -19,8 +20,7 @@ _NOT_A_LETTER = re.compile(r"[\W_]+")
 _MAX_CHARACTERS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class NamedTechnique:
+class NamedTechnique(NamedTuple):
     """A technique named in a text: its active id, and the former id if the text used that one."""
 
     id: str

@@ -53,16 +53,25 @@ def words_by_rule(mapping: AttackMapping) -> dict[str, tuple[list[str], list[str
     return found
 
 
-def conditions_of(rule: Rule, mapping: AttackMapping, *, most: int = 1000) -> str:
-    """Return the conditions of a rule in one line; lists are cut to `most` values."""
-    if services := calls_by_rule(mapping).get(rule.id):
-        calls = list(dict.fromkeys(call for names in services.values() for call in names))
-        return f"{_listed(calls, most, ', ')} ({', '.join(services)})"
-    if words := words_by_rule(mapping).get(rule.id):
-        verbs, nouns = words
-        about = f" and has the word {_listed(nouns, most, ' or ')}" if nouns else ""
-        return f"the call's name begins with {_listed(verbs, most, ' or ')}{about}"
-    return " and ".join(_condition(condition, mapping, most) for condition in rule.conditions)
+class Conditions:
+    """The conditions of rules in text, each in one line; lists are cut to `most` values."""
+
+    def __init__(self, mapping: AttackMapping, *, most: int = 1000) -> None:
+        self.mapping = mapping
+        self.most = most
+        self.calls = calls_by_rule(mapping)
+        self.words = words_by_rule(mapping)
+
+    def of(self, rule: Rule) -> str:
+        """Return the conditions of a rule."""
+        if services := self.calls.get(rule.id):
+            calls = list(dict.fromkeys(call for names in services.values() for call in names))
+            return f"{_listed(calls, self.most, ', ')} ({', '.join(services)})"
+        if words := self.words.get(rule.id):
+            verbs, nouns = words
+            about = f" and has the word {_listed(nouns, self.most, ' or ')}" if nouns else ""
+            return f"the call's name begins with {_listed(verbs, self.most, ' or ')}{about}"
+        return " and ".join(_condition(condition, self.mapping, self.most) for condition in rule.conditions)
 
 
 def _condition(condition: Condition, mapping: AttackMapping, most: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from enricher.authoring.loader import ROOT, read_mapping
-from enricher.authoring.rule_docs import calls_by_rule, conditions_of, rules_of, scope_of
+from enricher.authoring.rule_docs import Conditions, rules_of, scope_of
 from enricher.enrichment.rules import Rule
 from enricher.mapping.model import AttackMapping
 
@@ -84,20 +84,20 @@ def evidence_page(mapping: AttackMapping) -> str:
 
 
 def _rule_tables(mapping: AttackMapping) -> Iterator[str]:
-    rule_calls = calls_by_rule(mapping)
+    conditions = Conditions(mapping)
     file = ""
     for rule in rules_of(mapping):
         if rule.file != file:
             yield from [""] if file else []
             file = rule.file
-            heads = ("API calls", "Service") if rule.id in rule_calls else ("If", "In findings of")
+            heads = ("API calls", "Service") if rule.id in conditions.calls else ("If", "In findings of")
             yield f"## {file}\n\n| Rule | {heads[0]} | {heads[1]} | Technique, confidence | Why |"
             yield "|---|---|---|---|---|"
-        if services := rule_calls.get(rule.id):
+        if services := conditions.calls.get(rule.id):
             calls = dict.fromkeys(call for names in services.values() for call in names)
             condition, scope = ", ".join(f"`{call}`" for call in calls), ", ".join(services)
         else:
-            condition, scope = conditions_of(rule, mapping), scope_of(rule) or "any"
+            condition, scope = conditions.of(rule), scope_of(rule) or "any"
         cells = (f"`{rule.id}`", condition, scope, "<br>".join(_readings(rule, mapping)), rule.rationale)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from difflib import get_close_matches
 
-from enricher.authoring.rule_docs import conditions_of, refinements
+from enricher.authoring.rule_docs import Conditions, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
 from enricher.enrichment.attack_block import Attack, attack_block, full_name, other_release
 from enricher.enrichment.finding_type import Reading
@@ -119,11 +119,12 @@ def _evidence_lines(
     finding_type: str, record: Record | None, mapping: AttackMapping, release: str
 ) -> list[str]:
     found = refinements(finding_type, record, mapping)
+    conditions = Conditions(mapping, most=_VALUES_SHOWN)
     lines = ["  evidence can refine this to (all rules: docs/evidence.md):"] if found else []
     for reading, rules in found[:_TECHNIQUES_SHOWN]:
         lines.append(f"    {_name_of(reading, mapping, release)}, up to {reading.confidence} confidence, if")
         for rule in rules[:_RULES_SHOWN]:
-            text = conditions_of(rule, mapping, most=_VALUES_SHOWN)
+            text = conditions.of(rule)
             lines += textwrap.wrap(text, 100, initial_indent="      ", subsequent_indent=" " * 8)
         if (more := len(rules) - _RULES_SHOWN) > 0:
             lines.append(f"      or one of {more} more rules" if more > 1 else "      or one more rule")

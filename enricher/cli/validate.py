@@ -6,8 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from enricher.authoring.kept_choices import check_rule_names
 from enricher.authoring.loader import ROOT, read_mapping, shown_path
 from enricher.authoring.rule_examples import check_examples
+from enricher.authoring.tense import check_tense
 from enricher.cli.source import load_mapping
 from enricher.mapping.problems import InvalidMapping
 
@@ -31,7 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     try:
         mapping = read_mapping(arguments.root)
-        if problems := list(check_examples(arguments.root / "evidence", mapping)):
+        root = arguments.root
+        problems = [*check_examples(root, mapping), *check_rule_names(root, mapping), *check_tense(root)]
+        if problems:
             raise InvalidMapping(problems, shown_path(arguments.root))
     except InvalidMapping as error:
         print(error, file=sys.stderr)

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -63,8 +63,7 @@ ClaimStatus = Literal["claimed", "completed", "in-progress", "unavailable"]
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One item to write. data: what `read` returns of it (JSON types); None releases a claim."""
 
     key: Key

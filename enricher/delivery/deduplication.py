@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 WRITE_SECONDS = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A delivery that may be forwarded.
 
     key: the item to mark as completed afterwards, None without one; state: the finding state to store then.
@@ -192,7 +191,7 @@ def tell_changes(
     told = describe_changes(before, current)
     enriched = delivery.enriched.with_alert(changes=told)
     # A late older update must not replace what was told of the latest one.
-    return replace(delivery, enriched=enriched), replace(
+    return delivery._replace(enriched=enriched), replace(
         merged, told=told if merged.updated_at == current.updated_at else before.told
     )
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from enricher.destinations.timeouts import Timeouts
 from enricher.enrichment.enrich import EnrichedFinding
@@ -30,8 +29,7 @@ class Remedy(StrEnum):
     SKIP = "skip"  # intentionally not delivered, not an error: a duplicate, an archived finding
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One enriched finding to deliver.
 
     id: SQS message id of the record; attempt: its receive count, from 1; elapsed: seconds since its first
@@ -45,8 +43,7 @@ class Delivery:
     resend: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a delivery was not delivered, and the remedy.
 
     reason: logged, and the attribute `reason` in the dead-letter queue; wait: seconds until the retry, None

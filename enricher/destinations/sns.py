@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
 from enricher.destinations.batching import batch_by_size, item_failure, make_call, time_check
@@ -37,8 +37,7 @@ _PUBLISH = "PublishBatch"
 Attributes = dict[str, dict[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One entry of a PublishBatch call; size: as SNS counts it, in bytes, attributes included."""
 
     delivery: Delivery

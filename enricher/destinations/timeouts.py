@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 RETRY_WAIT = 1.0 + 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Connect and read timeout of each attempt, in seconds, and the total number of attempts."""
 
     connect: float

@@ -17,11 +17,11 @@ _DEEDS = (
     ("SuspiciousShellCreated", "{p} started a suspicious shell on"),
     ("FilelessExecution", "{p} ran from memory on"),
     ("ProcessInjection", "{p} injected code into another process on"),
-    ("PtraceAntiDebugging", "{p} evaded debugging on"),
+    ("PtraceAntiDebugging", "{p} blocked debuggers on"),
     ("NewLibraryLoaded", "{p} loaded a new library on"),
     ("KernelModuleLoaded", "{p} loaded a kernel module on"),
     ("DockerSocketAccessed", "{p} accessed the Docker socket on"),
-    ("RuncContainerEscape", "{p} changed runc, a container escape, on"),
+    ("RuncContainerEscape", "{p} attempted a runc container escape on"),
     ("CGroupsReleaseAgentModified", "{p} changed a cgroup's release_agent on"),
     ("ContainerMountsHostDirectory", "{p} mounted a host directory on"),
     ("UserfaultfdUsage", "{p} used userfaultfd on"),
@@ -38,6 +38,8 @@ def process_activity(facts: StatementFacts) -> str:
             return ""
     else:
         deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "{p} ran on")
+    if facts.context.container:
+        deed = re.sub(r" on$", " in", deed)
     names = {"{p}": facts.process, "{w}": facts.workload}
     return re.sub(r"\{[pw]\}", lambda found: names[found[0]], deed if "{w}" in deed else f"{deed} {{w}}")
 

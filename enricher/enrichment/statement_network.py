@@ -11,22 +11,28 @@ _REMOTE_KINDS = (
     ("BlackholeTraffic", "sinkholed"),
     ("BitcoinTool", "cryptocurrency"),
     ("BitcoinDomain", "cryptocurrency"),
-    ("DGADomain", "generated"),
+    ("DGADomain", "DGA"),
     ("DropPoint", "drop-point"),
     ("DriveBySource", "drive-by"),
     ("PhishingDomain", "phishing"),
     ("AbusedDomain", "abused"),
     ("MaliciousDomain", "malicious"),
     ("SuspiciousDomain", "suspicious"),
+    ("MetadataDNSRebind", "rebinding"),
     ("TorClient", "Tor"),
     ("TorRelay", "Tor"),
     ("TorIPCaller", "Tor"),
-    ("MaliciousIPCaller", "listed"),
+    ("MaliciousIPCaller", "threat-listed"),
 )
 
 
 def _kind(facts: StatementFacts) -> str:
     return next((f"{kind} " for family, kind in _REMOTE_KINDS if family in facts.finding.type), "")
+
+
+def _remote(facts: StatementFacts) -> str:
+    kind = _kind(facts)
+    return f"{kind}address " if kind else ""
 
 
 def dns_request(facts: StatementFacts) -> str:
@@ -42,15 +48,15 @@ def dns_request(facts: StatementFacts) -> str:
 
 #: What a connection was for, by the family of the type: from the resource outward, and toward it.
 _ATTEMPTS = (
-    ("SSHBruteForce", "tried SSH passwords at"),
-    ("RDPBruteForce", "tried RDP passwords at"),
-    ("WinRMBruteForce", "tried WinRM passwords at"),
+    ("SSHBruteForce", "tried SSH passwords on"),
+    ("RDPBruteForce", "tried RDP passwords on"),
+    ("WinRMBruteForce", "tried WinRM passwords on"),
     ("Portscan", "scanned ports of"),
-    ("PortSweep", "swept a port across"),
+    ("PortSweep", "probed"),
     ("DenialOfService", "sent a flood of traffic to"),
     ("Spambot", "sent mail to"),
-    ("NetworkPortUnusual", "used an unusual port at"),
-    ("TrafficVolumeUnusual", "sent an unusual volume to"),
+    ("NetworkPortUnusual", "connected on an unusual port to"),
+    ("TrafficVolumeUnusual", "sent an unusual volume of data to"),
 )
 
 
@@ -63,10 +69,10 @@ def network_connection(facts: StatementFacts) -> str:
     verb = next((verb for name, verb in _ATTEMPTS if name.casefold() in family), "")
     if peer.outbound is False:
         port = f" port {peer.local.port}" if peer.local.port is not None and not facts.short else ""
-        return f"{_kind(facts)}{facts.address} {verb or 'connected to'} {facts.workload}{port}"
+        return f"{_remote(facts)}{facts.address} {verb or 'connected to'} {facts.workload}{port}"
     port = f" port {peer.remote.port}" if peer.remote.port is not None and not facts.short else ""
     port = "" if verb == "scanned ports of" else port
-    what = f"{verb} " if verb else f"connected to {_kind(facts)}{'address ' if _kind(facts) else ''}"
+    what = f"{verb} " if verb else f"connected to {_remote(facts)}"
     return f"{facts.workload} {what}{facts.address}{port}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -31,8 +31,7 @@ class RuleAdvice(NamedTuple):
     benign: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The mapping of one finding type. pairs: the primary entry first; empty for a known gap.
 
     confidence: of every entry that has none of its own; entry_confidences: one for each pair, () if all have
@@ -82,8 +81,7 @@ class Record:
         return self.provenance == OVERRIDE
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What to check or do first after the findings of one group, and what makes them benign.
 
     target, benign_target: instead of `check` and `benign` where the resource is the target; denied: where
@@ -167,8 +165,7 @@ class AttackMapping:
 
 def _with_facts(record: Record, bundled: Record) -> Record:
     own = record if record.response or record.benign or record.benign_target else bundled
-    return replace(
-        record,
+    return record._replace(
         type=bundled.type,
         atlas=record.atlas or bundled.atlas,
         retired=record.retired or bundled.retired,
@@ -260,5 +257,5 @@ def response_from_json(group: str, item: Mapping[str, Any]) -> Response:
 
 def response_to_json(response: Response) -> dict[str, Any]:
     """Return the compact form of a response group for the bundle, without empty fields."""
-    values = asdict(response) | {"kinds": list(response.kinds)}
+    values = response._asdict() | {"kinds": list(response.kinds)}
     return {key: value for key, value in values.items() if value and key != "group"}

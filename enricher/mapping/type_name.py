@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -34,8 +33,7 @@ def fold(finding_type: str) -> str:
     return finding_type.strip().casefold().replace(" ", "/", 1)
 
 
-@dataclass(frozen=True, slots=True)
-class TypeIndex:
+class TypeIndex(NamedTuple):
     """The recorded types by name, so that a look-up does not depend on their number.
 
     spellings: folded type or alias -> the recorded type; by_rest, by_family: (purpose, rest or family) -> the

@@ -67,8 +67,11 @@ def coverage(mapping: AttackMapping, release: str | None = None) -> Cells:
             for key, row in _rows(_reading_block(reading, mapping, release)):
                 rules = cells.setdefault(key, Cell()).rules
                 rules[rule.id] = surest([row["confidence"], rules.get(rule.id, "low")])
+    keys: dict[Reading, list[Key]] = {}
     for rule, finding_type, reading in _type_readings(mapping):
-        for key, _ in _rows(_reading_block(reading, mapping, release)):
+        if reading not in keys:
+            keys[reading] = [key for key, _ in _rows(_reading_block(reading, mapping, release))]
+        for key in keys[reading]:
             cells[key].through.setdefault(rule.id, []).append(finding_type)
     return cells
 
@@ -116,13 +119,13 @@ def _fold(technique: str, keys: list[Key], cells: Mapping[Key, Cell]) -> Folded:
 
 def _type_readings(mapping: AttackMapping) -> Iterator[tuple[Rule, str, Reading]]:
     """Yield each rule that applies to an active type, with the reading that its findings get."""
-    of_calls = calls_by_rule(mapping)
+    of_calls, rules = calls_by_rule(mapping), list(rules_of(mapping))
     for finding_type, record in mapping.records.items():
         if record.is_retired or not record.pairs:
             continue  # evidence does not override a record without entries
         name = parse_type(finding_type)
         meaning = meaning_of(finding_type, record, mapping)
-        for rule in rules_of(mapping):
+        for rule in rules:
             if applies_to(rule, name, of_calls, mapping):
                 yield rule, finding_type, choose_reading(rule, meaning)
 

@@ -9,7 +9,7 @@ from typing import Any
 from enricher.attack.catalog import Release, archived_url
 from enricher.authoring.known_types import DATA_SOURCES, PLANS, KnownType, read_known_types
 from enricher.authoring.loader import ROOT, read_guide_pages
-from enricher.authoring.rule_docs import conditions_of, rules_of, scope_of
+from enricher.authoring.rule_docs import Conditions, rules_of, scope_of
 from enricher.enrichment.attack_block import attack_block
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.response import benign_of
@@ -34,7 +34,7 @@ def matrix_data(
     """
     types = {name: number for number, name in enumerate(mapping.records)}
     rules = {rule.id: number for number, rule in enumerate(rules_of(mapping))}
-    lists = _Lists()
+    conditions, lists = Conditions(mapping, most=_MAX_VALUES), _Lists()
     releases = {}
     # Observed findings were tagged in one release; the page then shows that one only.
     for name in [version or mapping.catalogue.pinned.version] if observed else mapping.catalogue.versions:
@@ -54,8 +54,7 @@ def matrix_data(
         "releases": releases,
         "types": _types(mapping, version),
         "rules": [
-            [rule.id, conditions_of(rule, mapping, most=_MAX_VALUES), scope_of(rule), rule.rationale]
-            for rule in rules_of(mapping)
+            [rule.id, conditions.of(rule), scope_of(rule), rule.rationale] for rule in rules_of(mapping)
         ],
         "lists": lists.rows,
         "sources": list(DATA_SOURCES),

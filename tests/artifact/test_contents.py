@@ -7,7 +7,6 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -18,7 +17,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 from botocore.regions import EndpointResolver
 
-from build_tools.artifact import DRIFT_WATCH, OPERATIONS, trim_endpoints
+from build_tools.artifact import DRIFT_WATCH, OPERATIONS, trim_endpoints, zipped_sizes
 from tests.artifact.deployment import batch, client, deploy
 from tests.artifact.runtime import lambda_environment
 from tests.examples import event
@@ -138,25 +137,21 @@ def test_overrides_are_read_at_init_and_used(artifact: Path, endpoint: str, sour
     [message] = deployment.received()
     technique = json.loads(message["Body"])["attack"]["techniques"][0]
     assert ([], {"batchItemFailures": []}) == (found["after"], found["response"])
-    assert ("T1046", "low", "Ports were scanned.") == tuple(
-        technique[key] for key in ("id", "confidence", "rationale")
-    )
+    assert ("T1046", "low") == (technique["id"], technique["confidence"])
+    assert technique["rationale"].startswith("Ports were scanned.")
 
 
 def test_artifact_is_small(artifact: Path, tmp_path: Path) -> None:
     """The zipped artifact must be within its budget, and so must what is neither boto3 nor botocore."""
-    sizes: Counter[bool] = Counter()
+    sizes = zipped_sizes(artifact)
     with ZipFile(tmp_path / "artifact.zip", "w", ZIP_DEFLATED) as archive:
-        for path in sorted(path for path in artifact.rglob("*") if path.is_file()):
-            name = path.relative_to(artifact)
-            archive.write(path, name)
-            row = archive.getinfo(name.as_posix())
-            # Each file has its name and 76 bytes of its own twice: before its content, and in the directory.
-            size = row.compress_size + 76 + 2 * len(row.filename)
-            sizes[name.parts[0].startswith(("boto3", "botocore"))] += size
+        for path in artifact.rglob("*"):
+            if path.is_file():
+                archive.write(path, path.relative_to(artifact))
     assert abs(sizes.total() - (tmp_path / "artifact.zip").stat().st_size) < 1000
     assert sizes.total() <= MAX_ZIPPED, f"{sizes.total()} bytes zipped"
-    assert sizes[False] <= MAX_ZIPPED_OTHERS, f"{sizes[False]} bytes zipped without boto3 and botocore"
+    others = sizes.total() - sizes["boto3"] - sizes["botocore"]
+    assert others <= MAX_ZIPPED_OTHERS, f"{others} bytes zipped without boto3 and botocore"
 
 
 def test_licenses_of_the_libraries_are_in_the_artifact(artifact: Path) -> None:

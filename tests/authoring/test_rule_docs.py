@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from enricher.authoring.rule_docs import conditions_of, refinements, rules_of, scope_of
+from enricher.authoring.rule_docs import Conditions, refinements, rules_of, scope_of
 from enricher.cli import main
 from enricher.cli.evidence import PAGE, evidence_page
 from enricher.cli.tagging import why_lines
@@ -20,7 +20,8 @@ EVENT = str(examples.EVENTS / "iam-anomalous-impact-denied.json")
 
 def conditions_text(rule_id: str, mapping: AttackMapping, most: int = 1000) -> str:
     """Return the conditions of one rule as text."""
-    return next(conditions_of(rule, mapping, most=most) for rule in rules_of(mapping) if rule.id == rule_id)
+    conditions = Conditions(mapping, most=most)
+    return next(conditions.of(rule) for rule in rules_of(mapping) if rule.id == rule_id)
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_update_without_identity_is_forwarded_each_time(client: DynamoDBClient, 
     destination = Recorder()
     item = delivery("a")
     detail = {key: value for key, value in item.enriched.finding.event["detail"].items() if key != missing}
-    unidentified = replace(item, enriched=enrich(Finding.from_detail(detail), small_mapping()))
+    unidentified = item._replace(enriched=enrich(Finding.from_detail(detail), small_mapping()))
     send(deduplicating(client, destination), unidentified, unidentified)
     assert ["a", "a"] == destination.delivered
 
@@ -524,7 +524,7 @@ def test_answer_that_is_not_of_dynamodb_makes_the_table_unavailable(
 
 def resent(item: Delivery, resend: str) -> Delivery:
     """Return the delivery as part of a resend."""
-    return replace(item, resend=resend)
+    return item._replace(resend=resend)
 
 
 @pytest.mark.parametrize("mode", ["material", "every", "first"])
@@ -616,7 +616,7 @@ def test_resend_says_nothing(mode: str, client: DynamoDBClient) -> None:
     wrapped = deduplicating(client, destination, mode)
     wrapped.deliver([delivery("a")], plenty)
     for key, hour, address in (("b", 10, "192.0.2.1"), ("c", 11, "192.0.2.2")):
-        wrapped.deliver([replace(delivery(key, hour, address), resend="run-1")], plenty)
+        wrapped.deliver([delivery(key, hour, address)._replace(resend="run-1")], plenty)
     assert ["", "", ""] == destination.changes
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -78,8 +77,8 @@ def test_failed_findings_are_failed_records(hub: HubClient) -> None:
 
 def test_later_of_two_updates_is_imported(hub: HubClient) -> None:
     """Of two updates of one finding in a batch, only the later one must be imported."""
-    early = replace(delivery(1, updatedAt="2026-11-01T10:00:00Z", title="early"), id="early")
-    late = replace(delivery(1, updatedAt="2026-11-01T11:00:00Z", title="late"), id="late")
+    early = delivery(1, updatedAt="2026-11-01T10:00:00Z", title="early")._replace(id="early")
+    late = delivery(1, updatedAt="2026-11-01T11:00:00Z", title="late")._replace(id="late")
     assert {} == destination(hub).deliver([late, early], plenty)
     assert ["late"] == [finding["Title"] for finding in hub.hub.findings.values()]
 

@@ -276,7 +276,7 @@ def test_reasons_quote_nothing_of_a_finding(mapping: AttackMapping) -> None:
     )
     broken = replace(target, render=lambda enriched, limit: str(int("secret")))
     assert {"m": Failure("ValueError at enricher.destinations.sns", Remedy.DEAD_LETTER)} == {
-        key: replace(failure, reason=failure.reason.partition(":")[0])
+        key: failure._replace(reason=failure.reason.partition(":")[0])
         for key, failure in broken.deliver([delivery(mapping)], plenty).items()
     }
 

@@ -218,9 +218,8 @@ def test_one_public_bucket_outweighs_a_closed_one(mapping: AttackMapping) -> Non
 
 def test_override_leads_whatever_the_evidence(mapping: AttackMapping) -> None:
     """A team's override must lead with its own confidence, also where the call was refused."""
-    own = replace(
-        record("Persistence:IAMUser/AnomalousBehavior", ("TA0040", "T1485", "high")), provenance="override"
-    )
+    own = record("Persistence:IAMUser/AnomalousBehavior", ("TA0040", "T1485", "high"))
+    own = own._replace(provenance="override")
     found = rows(decide(mapping, own, NEW_KEY | {f"{CALL}.errorCode": "AccessDenied"}))
     assert ("TA0040", "T1485", "high", "finding-type") == found[0]
 

@@ -68,10 +68,10 @@ def test_benign_fits_the_direction(
     bundled = mapping.records[SCAN]
     changed = replace(
         mapping,
-        records={SCAN: replace(bundled, benign=record[0], benign_target=record[1])},
+        records={SCAN: bundled._replace(benign=record[0], benign_target=record[1])},
         responses={"g": Response("g", "Check it.", benign=group[0], benign_target=group[1])},
     )
-    changed = replace(changed, records={SCAN: replace(changed.records[SCAN], response="g")})
+    changed = replace(changed, records={SCAN: changed.records[SCAN]._replace(response="g")})
     assert actor == benign_for(changed, SCAN, service={"resourceRole": "ACTOR"})
     assert target == benign_for(changed, SCAN, service={"resourceRole": "TARGET"})
 

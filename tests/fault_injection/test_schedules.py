@@ -14,7 +14,7 @@ from tests.fault_injection.schedule import FAULT_PROFILES, SCHEDULES_IN_CYCLE, S
 
 #: Schedules in an ordinary run; FAULT_SCHEDULES=5000 makes a long one.
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", SCHEDULES_IN_CYCLE))
-EVENTS = 2000
+EVENTS = 1000
 _STEP = SCHEDULES_IN_CYCLE // 4
 
 #: One process of pytest-xdist runs these tests, so that the schedules run once.
