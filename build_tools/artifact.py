@@ -13,11 +13,8 @@ To keep the artifact small and the cold start short (measurements: docs/deployme
 from __future__ import annotations
 
 import argparse
-import compileall
 import gzip
 import json
-import os
-import py_compile
 import re
 import shlex
 import shutil
@@ -197,16 +194,17 @@ def trim_endpoints_file(artifact: Path) -> None:
 
 
 def compile_bytecode(artifact: Path) -> None:
-    """Compile all code to bytecode that does not depend on the modification time of its source."""
-    done = compileall.compile_dir(
-        artifact,
-        quiet=1,
-        stripdir=os.fspath(artifact),
-        prependdir=TASK_ROOT,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    """Compile all code to bytecode that does not depend on the modification time of its source.
+
+    Without the columns of each instruction, a tenth of the artifact: tracebacks name file and line.
+    """
+    subprocess.run(
+        [
+            *(sys.executable, "-X", "no_debug_ranges", "-m", "compileall", "-q"),
+            *("--invalidation-mode", "unchecked-hash", "-s", artifact, "-p", TASK_ROOT, artifact),
+        ],
+        check=True,
     )
-    if not done:
-        raise SystemExit("some modules failed to compile, see above")
 
 
 def build(artifact: Path) -> None:
