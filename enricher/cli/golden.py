@@ -116,7 +116,7 @@ def _bodies(folder: Path, name: str, enriched: EnrichedFinding) -> Iterator[tupl
     """Yield path and text of a finding in each format; as ASFF, or the reason why it cannot be ASFF."""
     for format_name in FORMATS:
         body = load_format(format_name)(enriched, sys.maxsize)
-        if format_name == "text":
+        if FORMATS[format_name].is_email:
             yield folder / format_name / f"{name}.txt", body
         else:
             yield folder / format_name / f"{name}.json", _pretty(json.loads(body))

@@ -118,3 +118,13 @@ def test_alias_of_a_retired_type_is_reported(tmp_path: Path) -> None:
     assert [f"finding-types.csv:3: {TWO}: alias of {ONE!r}, which is retired: name an active type"] == [
         str(problem) for problem in caught.value.problems
     ]
+
+
+def test_purpose_without_tactics_is_reported(tmp_path: Path) -> None:
+    """A record with a threat purpose that the table of purposes lacks must be a problem."""
+    purposes = '[[purpose]]\nname = "Discovery"\nwhy = "b"\ntactics = ["TA0007"]\n'
+    files = {"ec2.toml": record(ONE), "evidence/purposes.toml": purposes}
+    with pytest.raises(InvalidMapping) as caught:
+        read_mapping(write_mapping(tmp_path / "mapping", files, {ONE: "ec2"}))
+    expected = f"ec2.toml:3: {ONE}: the threat purpose Recon is not in evidence/purposes.toml: add it"
+    assert [expected] == [str(problem) for problem in caught.value.problems]
