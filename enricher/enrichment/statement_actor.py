@@ -108,9 +108,8 @@ def api_call(facts: StatementFacts) -> str:
     if call.operation == "ConsoleLogin":
         verb = "failed to log in to" if error else "logged in to"
         # The point of this type: no one person can have been in both places.
-        apart = (
-            " from places far apart, last" if facts.finding.type.endswith("/ConsoleLoginSuccess.B") else ""
-        )
+        is_apart = facts.finding.type.endswith("/ConsoleLoginSuccess.B") and not facts.short
+        apart = " from places far apart, last" if is_apart else ""
         return f"{who} {verb} the console{apart}{_from_caller(facts)}"
     if facts.short:
         return f"{what}{short}, {who}{_from_caller(facts)}"

@@ -70,7 +70,7 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     return Summary(
         when=_when(finding),
         is_generic=statement.startswith(NO_ACTIVITY),
-        # GuardDuty's title tells a denied call as done.
+        # GuardDuty's title describes a denied call as made.
         title="" if failure_of(finding) else _sentence(finding.text("title")),
         outcome=outcome,
         who=who,
