@@ -7,6 +7,7 @@ that docs/evidence.md states. A team's override comes before all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from enricher.attack.catalog import Pair, parent_id
 from enricher.enrichment.evidence import call_failed, find_evidence
@@ -49,6 +50,7 @@ def decide_entries(
     return _with_reason(entries, own) if record else entries
 
 
+@lru_cache(maxsize=512)
 def entries_of(record: Record) -> tuple[Entry, ...]:
     """Return the entries of a mapping record, in its order; () for a record without pairs."""
     return tuple(
@@ -89,7 +91,7 @@ def _order(evidence: Sequence[Entry], own: Sequence[Entry], meaning: TypeMeaning
         known = next((n for n, item in enumerate(later) if covers(entry.pair, item.pair)), None)
         if first and meaning.is_act and entry.of_call:
             rest.append(entry)
-        elif meaning.is_aim(entry.pair.tactic):
+        elif meaning.has_tactic(entry.pair.tactic):
             is_less_sure = bool(first) and covers(entry.pair, first[0].pair) and surer(first[0], entry)
             if is_less_sure and entry.pair.technique != first[0].pair.technique:
                 less_sure.append(entry)
@@ -143,7 +145,7 @@ def _raised(entry: Entry, evidence: Entry) -> Entry:
 
 
 def _attempted(entry: Entry, note: str) -> Entry:
-    """Return an entry of the record for a call that was refused: an attempt, one level less sure."""
+    """Return an entry of the record for a call that was refused: an attempt, of lower confidence."""
     return entry._replace(confidence=lowered(entry.confidence), rationale=f"{note} {entry.rationale}")
 
 
