@@ -35,7 +35,7 @@ class _Steps(dict[str, tuple[str, ...]]):
 _STEPS = _Steps()
 
 
-# The walk stands in the three readers that a finding needs dozens of times: a call costs as much again.
+# The walk is repeated in the three readers that a finding needs dozens of times: a call costs as much again.
 def value_at(block: object, path: str) -> Any:
     """Return the value at a dotted path of the code, never one from a finding; None if absent."""
     value: Any = block
