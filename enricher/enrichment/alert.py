@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from enricher.enrichment.entities import Entity, entities_of
 from enricher.finding.event import Finding
-from enricher.finding.fields import block_at, rows_at, text_at
+from enricher.finding.fields import number_of, rows_at, text_at
 from enricher.finding.safe_text import single_line
 
 SeverityLabel = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -55,15 +55,19 @@ def severity_label(severity: float | None) -> SeverityLabel:
     """Return the label of a severity: LOW < 4 <= MEDIUM < 7 <= HIGH < 9 <= CRITICAL; UNKNOWN for None."""
     if severity is None:
         return UNKNOWN
-    return next((label for floor, label in _LABELS if severity >= floor), "LOW")
+    for floor, label in _LABELS:
+        if severity >= floor:
+            return label
+    return "LOW"
 
 
 def alert_block(finding: Finding, headline: str, check: str, benign: str) -> Alert:
     """Return the `alert` object of a finding, as docs/enriched-event.md describes it."""
+    count = number_of(finding.service.get("count"))
     return {
         "headline": headline,
         "severity": severity_label(finding.number("severity")),
-        "occurrence": "repeat" if (finding.number("service.count") or 1) > 1 else "first",
+        "occurrence": "repeat" if (count or 1) > 1 else "first",
         "sample": finding.flag("service.additionalInfo.sample"),
         "archived": finding.flag("service.archived"),
         "dedupId": dedup_id(finding),
@@ -83,7 +87,8 @@ def dedup_id(finding: Finding) -> str:
 
     A finding without an ARN is hashed as a whole (`detail`), so that two such findings have different IDs.
     """
-    identity = f"{finding.arn}|{finding.updated_at}" if finding.arn else _canonical_json(finding)
+    arn = finding.arn
+    identity = f"{arn}|{finding.updated_at}" if arn else _canonical_json(finding)
     return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()
 
 
@@ -99,19 +104,23 @@ def console_url(finding: Finding) -> str:
     host = _CONSOLES.get(finding.partition)
     if host is None:
         return ""
-    region, finding_id = (
-        quote(text[:_ID_LIMIT], safe="", errors="replace") for text in (finding.region, finding.text("id"))
-    )
+    region, finding_id = _quoted(finding.region), _quoted(finding.text("id"))
     return f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId={finding_id}"
+
+
+def _quoted(text: str) -> str:
+    text = text[:_ID_LIMIT]
+    # `quote` is slow for what is nearly always a Region code or a hexadecimal ID.
+    is_plain = text.isascii() and text.replace("-", "").isalnum()
+    return text if is_plain else quote(text, safe="", errors="replace")
 
 
 def related_findings(finding: Finding) -> str:
     """Return the IDs of other findings that this one names, distinct, separated by spaces; "" if none."""
-    service = block_at(finding.view, "service")
-    ids = [
-        text_at(service, "ebsVolumeScanDetails.triggerFindingId"),
-        text_at(finding.view, "associatedAttackSequenceArn"),
-    ]
+    service = finding.service
+    ids = [text_at(finding.view, "associatedAttackSequenceArn")]
+    if "ebsVolumeScanDetails" in service:
+        ids.insert(0, text_at(service, "ebsVolumeScanDetails.triggerFindingId"))
     if "detection" in service:
         signals = rows_at(service, "detection.sequence.signals")
         ids += [text_at(signal, "uid") for signal in signals if text_at(signal, "type") == "FINDING"]

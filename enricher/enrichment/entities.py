@@ -60,34 +60,53 @@ def entities_of(finding: Finding) -> list[Entity]:
     account = finding.account
     account = account if 0 < len(account) <= MAX_ID_LENGTH else UNKNOWN_ACCOUNT
     found: dict[tuple[Kind, str], None] = {("account", account): None}
-    for kind, name in _entities(finding.view, account):
+    for kind, name in _entities(finding, account):
         if 0 < len(name) <= MAX_ID_LENGTH and len(found) < MAX_ENTITIES:
             found[kind, name] = None
     return [{"kind": kind, "id": name} for kind, name in found]
 
 
-def _entities(view: Block, account: str) -> Iterator[tuple[Kind, str]]:
-    resource, service = block_at(view, "resource"), block_at(view, "service")
-    action, sequence = block_at(service, "action"), block_at(service, "detection.sequence")
+def _entities(finding: Finding, account: str) -> Iterator[tuple[Kind, str]]:
+    resource, action = finding.resource, finding.action
+    sequence = block_at(finding.service.get("detection"), "sequence")
     if key := resource.get("accessKeyDetails"):
         yield "access-key", text_at(key, "accessKeyId")
         yield "principal", _principal(account, text_at(key, "userType"), text_at(key, "userName"))
-    for user in (value_at(actor, "user") for actor in (rows_at(sequence, "actors") if sequence else ())):
+    if sequence:
+        yield from _actors(sequence, account)
+    for kind, path, keys in _RESOURCES:
+        if (path in resource or "." in path) and (block := value_at(resource, path)):
+            for row in rows_at(resource, path) if isinstance(block, list) else (block,):
+                yield kind, _first_text(row, keys)
+    if sequence:
+        yield from _sequence_resources(sequence, account)
+    for address in _remote_addresses(action):
+        yield "remote-address", address
+    if sequence:
+        yield from (("remote-address", text_at(row, "ip")) for row in rows_at(sequence, "endpoints"))
+    yield "account", text_at(action, "awsApiCallAction.remoteAccountDetails.accountId")
+
+
+def _actors(sequence: Block, account: str) -> Iterator[tuple[Kind, str]]:
+    for user in (value_at(actor, "user") for actor in rows_at(sequence, "actors")):
         yield "access-key", text_at(user, "credentialUid")
         owner = text_at(user, "account.uid") or account
         yield "principal", _principal(owner, text_at(user, "type"), text_at(user, "name"))
-    for kind, path, keys in _RESOURCES:
-        if (path in resource or "." in path) and (block := value_at(resource, path)):
-            for row in rows_at(resource, path) if isinstance(block, list) else [block]:
-                yield kind, next(filter(None, (text_at(row, key) for key in keys)), "")
-    for row in rows_at(sequence, "resources") if sequence else ():
-        if kind_of_row := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
-            yield kind_of_row, text_at(row, "uid") or text_at(row, "name")
+
+
+def _sequence_resources(sequence: Block, account: str) -> Iterator[tuple[Kind, str]]:
+    for row in rows_at(sequence, "resources"):
+        if kind := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
+            yield kind, _first_text(row, ("uid", "name"))
         key, owner = value_at(row, "data.accessKey"), text_at(row, "accountId") or account
         yield "principal", _principal(owner, text_at(key, "userType"), text_at(key, "userName"))
-    for address in _remote_addresses(action, sequence):
-        yield "remote-address", address
-    yield "account", text_at(action, "awsApiCallAction.remoteAccountDetails.accountId")
+
+
+def _first_text(row: Block, keys: tuple[str, ...]) -> str:
+    for key in keys:
+        if text := text_at(row, key):
+            return text
+    return ""
 
 
 def _principal(account: str, kind: str, name: str) -> str:
@@ -102,15 +121,15 @@ def _principal(account: str, kind: str, name: str) -> str:
 _ROLES = frozenset(("AssumedRole", "Role"))
 
 
-def _remote_addresses(action: Block, sequence: Block) -> Iterator[str]:
+def _remote_addresses(action: Block) -> Iterator[str]:
     peers = [value_at(action[name], "remoteIpDetails") for name in _PEERS if name in action]
-    probes = rows_at(action, "portProbeAction.portProbeDetails") if "portProbeAction" in action else ()
-    peers += [value_at(probe, "remoteIpDetails") for probe in probes]
+    if "portProbeAction" in action:
+        probes = rows_at(action, "portProbeAction.portProbeDetails")
+        peers += [value_at(probe, "remoteIpDetails") for probe in probes]
     for peer in filter(None, peers):
         yield text_at(peer, "ipAddressV4")
         yield text_at(peer, "ipAddressV6")
     call = action.get("kubernetesApiCallAction")
     sources = value_at(call, "sourceIPs") if call else None
-    yield from (text for text in sources if isinstance(text, str)) if isinstance(sources, list) else ()
-    for endpoint in rows_at(sequence, "endpoints") if sequence else ():
-        yield text_at(endpoint, "ip")
+    if isinstance(sources, list):
+        yield from (text for text in sources if isinstance(text, str))

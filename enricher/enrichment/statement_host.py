@@ -32,14 +32,15 @@ _DEEDS = (
 
 def process_activity(facts: StatementFacts) -> str:
     """Return what a process did and where; "" if a connection or DNS request says more."""
-    if not facts.process or facts.context.domain or facts.peer:
-        deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "")
-        if not facts.process or not deed:
+    if not facts.process:
+        return ""
+    deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "")
+    if not deed:
+        if facts.context.domain or facts.peer:
             return ""
-    else:
-        deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "{p} ran on")
-    if facts.context.container:
-        deed = re.sub(r" on$", " in", deed)
+        deed = "{p} ran on"
+    if facts.context.container and deed.endswith(" on"):
+        deed = f"{deed.removesuffix(' on')} in"
     names = {"{p}": facts.process, "{w}": facts.workload}
     return re.sub(r"\{[pw]\}", lambda found: names[found[0]], deed if "{w}" in deed else f"{deed} {{w}}")
 
