@@ -113,7 +113,10 @@ def api_call(facts: StatementFacts) -> str:
         short, verb = (" DENIED", "was denied") if is_denied(error) else (" FAILED", "failed to call")
     if call.operation == "ConsoleLogin":
         verb = "failed to log in to" if error else "logged in to"
-        return f"{who} {verb} the console{_from_caller(facts)}"
+        # The point of this type: no one person can have been in both places.
+        is_apart = facts.finding.type.endswith("/ConsoleLoginSuccess.B") and not facts.short
+        apart = " from places far apart, last" if is_apart else ""
+        return f"{who} {verb} the console{apart}{_from_caller(facts)}"
     if facts.short:
         return f"{what}{short}, {who}{_from_caller(facts)}"
     if "PromptInjection" in facts.finding.type and not error:

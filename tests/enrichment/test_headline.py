@@ -63,7 +63,10 @@ from tests.formats.malformed_events import events
             "support-chatbot sent a suspected prompt injection with Converse from 198.51.100.201",
         ),
         ("awkward-no-action", "GuardDuty reported Impact:EC2/PortSweep on Instance"),
-        ("iam-console-login-success-b", "a.lindqvist logged in to the console from 198.51.100.140"),
+        (
+            "iam-console-login-success-b",
+            "a.lindqvist logged in to the console from places far apart, last from 198.51.100.140",
+        ),
         (
             "attack-sequence-compromised-s3-data",
             "attack sequence by analytics from 203.0.113.9: 3 signals up to s3:DeleteObject",
