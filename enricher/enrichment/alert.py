@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from enricher.enrichment.entities import Entity, entities_of
 from enricher.finding.event import Finding
-from enricher.finding.fields import number_of, rows_at, text_at
+from enricher.finding.fields import TEXT_LIMIT, rows_at, text_at, text_of
 from enricher.finding.safe_text import single_line
 
 SeverityLabel = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -55,19 +55,15 @@ def severity_label(severity: float | None) -> SeverityLabel:
     """Return the label of a severity: LOW < 4 <= MEDIUM < 7 <= HIGH < 9 <= CRITICAL; UNKNOWN for None."""
     if severity is None:
         return UNKNOWN
-    for floor, label in _LABELS:
-        if severity >= floor:
-            return label
-    return "LOW"
+    return next((label for floor, label in _LABELS if severity >= floor), "LOW")
 
 
 def alert_block(finding: Finding, headline: str, check: str, benign: str) -> Alert:
     """Return the `alert` object of a finding, as docs/enriched-event.md describes it."""
-    count = number_of(finding.service.get("count"))
     return {
         "headline": headline,
         "severity": severity_label(finding.number("severity")),
-        "occurrence": "repeat" if (count or 1) > 1 else "first",
+        "occurrence": "repeat" if (finding.number("service.count") or 1) > 1 else "first",
         "sample": finding.flag("service.additionalInfo.sample"),
         "archived": finding.flag("service.archived"),
         "dedupId": dedup_id(finding),
@@ -87,8 +83,7 @@ def dedup_id(finding: Finding) -> str:
 
     A finding without an ARN is hashed as a whole (`detail`), so that two such findings have different IDs.
     """
-    arn = finding.arn
-    identity = f"{arn}|{finding.updated_at}" if arn else _canonical_json(finding)
+    identity = f"{finding.arn}|{finding.updated_at}" if finding.arn else _canonical_json(finding)
     return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()
 
 
@@ -110,7 +105,7 @@ def console_url(finding: Finding) -> str:
 
 def _quoted(text: str) -> str:
     text = text[:_ID_LIMIT]
-    # `quote` is slow for what is nearly always a Region code or a hexadecimal ID.
+    # Region and ID are letters, digits and hyphens, unless somebody made them up.
     is_plain = text.isascii() and text.replace("-", "").isalnum()
     return text if is_plain else quote(text, safe="", errors="replace")
 
@@ -118,9 +113,8 @@ def _quoted(text: str) -> str:
 def related_findings(finding: Finding) -> str:
     """Return the IDs of other findings that this one names, distinct, separated by spaces; "" if none."""
     service = finding.service
-    ids = [text_at(finding.view, "associatedAttackSequenceArn")]
-    if "ebsVolumeScanDetails" in service:
-        ids.insert(0, text_at(service, "ebsVolumeScanDetails.triggerFindingId"))
+    scan, sequence = service.get("ebsVolumeScanDetails"), finding.view.get("associatedAttackSequenceArn")
+    ids = [text_at(scan, "triggerFindingId"), text_of(sequence)[:TEXT_LIMIT]]
     if "detection" in service:
         signals = rows_at(service, "detection.sequence.signals")
         ids += [text_at(signal, "uid") for signal in signals if text_at(signal, "type") == "FINDING"]

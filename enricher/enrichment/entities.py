@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, TypedDict
 
 from enricher.finding.event import Finding
-from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
+from enricher.finding.fields import Block, block_at, rows_at, text_at, texts_at, value_at
 
 #: A closed list: docs/enriched-event.schema.json has the same one.
 Kind = Literal[
@@ -31,6 +31,7 @@ _RESOURCES: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     ("database", "rdsLimitlessDbDetails", ("dbShardGroupArn", "dbShardGroupIdentifier")),
     ("function", "lambdaDetails", ("functionArn", "functionName")),
 )
+_BY_MEMBER = tuple((path.partition(".")[0], kind, path, keys) for kind, path, keys in _RESOURCES)
 #: The kinds of an attack sequence's resources, by GuardDuty's `resourceType`.
 _SEQUENCE_KINDS: dict[str, Kind] = {
     "EC2_INSTANCE": "instance",
@@ -67,46 +68,29 @@ def entities_of(finding: Finding) -> list[Entity]:
 
 
 def _entities(finding: Finding, account: str) -> Iterator[tuple[Kind, str]]:
-    resource, action = finding.resource, finding.action
-    sequence = block_at(finding.service.get("detection"), "sequence")
+    resource, action, detection = finding.resource, finding.action, finding.service.get("detection")
+    sequence = block_at(detection, "sequence") if detection else {}
     if key := resource.get("accessKeyDetails"):
-        yield "access-key", text_at(key, "accessKeyId")
-        yield "principal", _principal(account, text_at(key, "userType"), text_at(key, "userName"))
-    if sequence:
-        yield from _actors(sequence, account)
-    for kind, path, keys in _RESOURCES:
-        if (path in resource or "." in path) and (block := value_at(resource, path)):
-            for row in rows_at(resource, path) if isinstance(block, list) else (block,):
-                yield kind, _first_text(row, keys)
-    if sequence:
-        yield from _sequence_resources(sequence, account)
-    for address in _remote_addresses(action):
-        yield "remote-address", address
-    if sequence:
-        yield from (("remote-address", text_at(row, "ip")) for row in rows_at(sequence, "endpoints"))
-    yield "account", text_at(action, "awsApiCallAction.remoteAccountDetails.accountId")
-
-
-def _actors(sequence: Block, account: str) -> Iterator[tuple[Kind, str]]:
-    for user in (value_at(actor, "user") for actor in rows_at(sequence, "actors")):
+        key_id, user_type, user_name = texts_at(key, ("accessKeyId", "userType", "userName"))
+        yield "access-key", key_id
+        yield "principal", _principal(account, user_type, user_name)
+    for user in (value_at(actor, "user") for actor in (rows_at(sequence, "actors") if sequence else ())):
         yield "access-key", text_at(user, "credentialUid")
         owner = text_at(user, "account.uid") or account
         yield "principal", _principal(owner, text_at(user, "type"), text_at(user, "name"))
-
-
-def _sequence_resources(sequence: Block, account: str) -> Iterator[tuple[Kind, str]]:
-    for row in rows_at(sequence, "resources"):
-        if kind := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
-            yield kind, _first_text(row, ("uid", "name"))
+    for member, kind, path, keys in _BY_MEMBER:
+        if member in resource and (block := value_at(resource, path)):
+            for row in rows_at(resource, path) if isinstance(block, list) else [block]:
+                yield kind, next(filter(None, texts_at(row, keys)), "")
+    for row in rows_at(sequence, "resources") if sequence else ():
+        if kind_of_row := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
+            yield kind_of_row, text_at(row, "uid") or text_at(row, "name")
         key, owner = value_at(row, "data.accessKey"), text_at(row, "accountId") or account
         yield "principal", _principal(owner, text_at(key, "userType"), text_at(key, "userName"))
-
-
-def _first_text(row: Block, keys: tuple[str, ...]) -> str:
-    for key in keys:
-        if text := text_at(row, key):
-            return text
-    return ""
+    for address in _remote_addresses(action, sequence):
+        yield "remote-address", address
+    if call := action.get("awsApiCallAction"):
+        yield "account", text_at(call, "remoteAccountDetails.accountId")
 
 
 def _principal(account: str, kind: str, name: str) -> str:
@@ -121,15 +105,15 @@ def _principal(account: str, kind: str, name: str) -> str:
 _ROLES = frozenset(("AssumedRole", "Role"))
 
 
-def _remote_addresses(action: Block) -> Iterator[str]:
+def _remote_addresses(action: Block, sequence: Block) -> Iterator[str]:
     peers = [value_at(action[name], "remoteIpDetails") for name in _PEERS if name in action]
-    if "portProbeAction" in action:
-        probes = rows_at(action, "portProbeAction.portProbeDetails")
-        peers += [value_at(probe, "remoteIpDetails") for probe in probes]
+    probes = rows_at(action, "portProbeAction.portProbeDetails") if "portProbeAction" in action else ()
+    peers += [value_at(probe, "remoteIpDetails") for probe in probes]
     for peer in filter(None, peers):
         yield text_at(peer, "ipAddressV4")
         yield text_at(peer, "ipAddressV6")
     call = action.get("kubernetesApiCallAction")
     sources = value_at(call, "sourceIPs") if call else None
-    if isinstance(sources, list):
-        yield from (text for text in sources if isinstance(text, str))
+    yield from (text for text in sources if isinstance(text, str)) if isinstance(sources, list) else ()
+    for endpoint in rows_at(sequence, "endpoints") if sequence else ():
+        yield text_at(endpoint, "ip")

@@ -55,6 +55,37 @@ def _from(address: str) -> str:
     return f" from {address}" if address else ""
 
 
+#: What the address of a caller is, by the family of the type: in a sentence, and in a subject.
+_ADDRESS_KINDS = (
+    ("TorIPCaller", "Tor exit node ", "Tor "),
+    ("MaliciousIPCaller", "listed address ", "listed "),
+    ("KaliLinux", "Kali Linux at ", "Kali "),
+    ("ParrotLinux", "Parrot Linux at ", "Parrot "),
+    ("PentooLinux", "Pentoo Linux at ", "Pentoo "),
+)
+#: Where credentials are used that belong elsewhere, and whose they are.
+_PLACES = ((".InsideAWS", " in another account"), ("", " outside AWS"))
+_OWNERS = (("/Instance", "an instance"), ("/Resource", "a workload"))
+
+
+def _from_caller(facts: StatementFacts) -> str:
+    """Return where a caller is: the address and what the type says of it."""
+    if not facts.address:
+        return ""
+    finding_type = facts.finding.type
+    kinds = (it for it in _ADDRESS_KINDS if it[0] in finding_type)
+    kind = next((brief if facts.short else full for _, full, brief in kinds), "")
+    return f" from {kind}{facts.address}{_with_credentials(finding_type, facts.short)}"
+
+
+def _with_credentials(finding_type: str, short: int) -> str:
+    if "CredentialExfiltration" not in finding_type:
+        return ""
+    place = next(text for ending, text in _PLACES if finding_type.endswith(ending))
+    owner = next((text for start, text in _OWNERS if start in finding_type), "")
+    return place if short or not owner else f"{place}, with {owner}'s credentials"
+
+
 #: What a Kubernetes request did, by its verb.
 _KUBERNETES_VERBS = {
     "create": "created",
@@ -82,12 +113,15 @@ def api_call(facts: StatementFacts) -> str:
         short, verb = (" DENIED", "was denied") if is_denied(error) else (" FAILED", "failed to call")
     if call.operation == "ConsoleLogin":
         verb = "failed to log in to" if error else "logged in to"
-        return f"{who} {verb} the console{_from(facts.address)}"
+        # The point of this type: no one person can have been in both places.
+        is_apart = facts.finding.type.endswith("/ConsoleLoginSuccess.B") and not facts.short
+        apart = " from places far apart, last" if is_apart else ""
+        return f"{who} {verb} the console{apart}{_from_caller(facts)}"
     if facts.short:
-        return f"{what}{short}, {who}{_from(facts.address)}"
+        return f"{what}{short}, {who}{_from_caller(facts)}"
     if "PromptInjection" in facts.finding.type and not error:
-        return f"{who} sent a suspected prompt injection with {what}{_from(facts.address)}"
-    return f"{who} {verb} {what}{_from(facts.address)}"
+        return f"{who} sent a suspected prompt injection with {what}{_from_caller(facts)}"
+    return f"{who} {verb} {what}{_from_caller(facts)}"
 
 
 def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
@@ -104,7 +138,7 @@ def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
         what = f"{_KUBERNETES_VERBS[verb]} {resource}{name}" if known else f"called {request}{name}"
     namespace = f" in namespace {facts.name(call.namespace)}" if call.namespace else ""
     cluster = f" on cluster {facts.resource}" if facts.main_resource else ""
-    return f"{who} {what}{namespace}{cluster}{_from(facts.address)}"
+    return f"{who} {what}{namespace}{cluster}{_from_caller(facts)}"
 
 
 def _called(facts: StatementFacts, call: Call) -> str:

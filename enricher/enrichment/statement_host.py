@@ -34,13 +34,12 @@ def process_activity(facts: StatementFacts) -> str:
     """Return what a process did and where; "" if a connection or DNS request says more."""
     if not facts.process:
         return ""
-    deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "")
+    otherwise = "" if facts.context.domain or facts.peer else "{p} ran on"
+    deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), otherwise)
     if not deed:
-        if facts.context.domain or facts.peer:
-            return ""
-        deed = "{p} ran on"
-    if facts.context.container and deed.endswith(" on"):
-        deed = f"{deed.removesuffix(' on')} in"
+        return ""
+    if facts.context.container:
+        deed = re.sub(r" on$", " in", deed)
     names = {"{p}": facts.process, "{w}": facts.workload}
     return re.sub(r"\{[pw]\}", lambda found: names[found[0]], deed if "{w}" in deed else f"{deed} {{w}}")
 

@@ -17,6 +17,8 @@ from enricher.finding.paths import split_path, walk
 _TAGS = frozenset(("name", "owner", "environment", "env", "team", "stage"))
 _MAX_VALUES = 20
 _WORD = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z](?![a-z])|[A-Z]?[a-z0-9]+")
+#: Acronyms that GuardDuty also writes in lower case.
+_ACRONYMS = {"api": "API", "apis": "APIs", "asn": "ASN", "asns": "ASNs"}
 #: Keys of what is unusual, such as unusualASNsUserIdentityProfiling: ASNs, for the user identity.
 _PROFILED = re.compile(
     r"(?:is)?[uU]nusual(?P<what>\w+?)(?P<whose>UserIdentity|Account|Bucket|Cluster|Database)?(?:Profiling)?"
@@ -39,7 +41,9 @@ class Fact(NamedTuple):
 
 def label_of(key: str) -> str:
     """Return a camelCase key as a label: mountSource -> Mount source."""
-    words = " ".join(word if word[:2].isupper() else word.lower() for word in _WORD.findall(key))
+    words = " ".join(
+        _ACRONYMS.get(word, word if word[:2].isupper() else word.lower()) for word in _WORD.findall(key)
+    )
     return words[:1].upper() + words[1:] if words[:1].isalpha() else f"Detail {words}".strip()
 
 
@@ -119,10 +123,11 @@ def lead_with(view: Block, facts: Iterable[Fact], fields: Sequence[tuple[str, st
     rest = {fact.path: fact for fact in facts}
     first = []
     for label, path in fields:
-        # A fact has the path of its list.
-        fact = rest.pop(path.replace("[]", ""), None)
+        # The path of a fact has no marks of lists.
+        plain = path.replace("[]", "")
+        fact = rest.pop(plain, None)
         if fact is None:
-            fact = Fact(path, label, texts_of([value for _, value in walk(view, split_path(path), {})]))
+            fact = Fact(plain, label, texts_of([value for _, value in walk(view, split_path(path), {})]))
         first += [fact] if fact.values else []
     return (*first, *rest.values())
 

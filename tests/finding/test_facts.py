@@ -169,7 +169,7 @@ def test_tags_that_name_the_owner_are_read() -> None:
         ),
         ({"unusualBehavior": {"isUnusualUserIdentity": "true"}}, ("User identity",)),
         ({"unusualBehavior": {"unusualImages": "r/a:1"}}, ("Images: r/a:1",)),
-        ({"unusual": {"cities": ["Lyon", "Oslo"], "asns": ["64509"]}}, ("Cities: Lyon, Oslo", "Asns: 64509")),
+        ({"unusual": {"cities": ["Lyon", "Oslo"], "asns": ["64509"]}}, ("Cities: Lyon, Oslo", "ASNs: 64509")),
     ],
 )
 def test_unusual_behaviour_says_what_and_for_whom(
@@ -198,9 +198,7 @@ def test_fields_that_decide_come_first() -> None:
     view = {"a": {"items": [{"path": "/"}, {"path": "/etc"}], "none": None}}
     found = [Fact("b", "B", ("1",)), Fact("c.list.name", "C", ("2",))]
     fields = (("Path", "a.items[].path"), ("Other", "c.list[].name"), ("None", "a.none"))
-    assert (Fact("a.items[].path", "Path", ("/", "/etc")), found[1], found[0]) == lead_with(
-        view, found, fields
-    )
+    assert (Fact("a.items.path", "Path", ("/", "/etc")), found[1], found[0]) == lead_with(view, found, fields)
 
 
 def test_signals_of_a_rule_are_read() -> None:
