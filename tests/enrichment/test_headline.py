@@ -177,6 +177,22 @@ def test_subject_has_account_call_outcome_and_caller(mapping: AttackMapping) -> 
     assert expected == subject_of(mapping, "iam-anomalous-impact-denied")
 
 
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("awkward-china-partition", "DescribeInstances, zhang.wei from Tor 203.0.113.42"),
+        ("iam-malicious-ip-caller-run-instances", "RunInstances, terraform from listed 203.0.113.88"),
+        (
+            "iam-instance-credentials-used-outside-aws",
+            "ListBuckets, cms-front from 203.0.113.9 outside AWS",
+        ),
+    ],
+)
+def test_subject_says_what_the_address_is(name: str, end: str, mapping: AttackMapping) -> None:
+    """What the type says of the address, or that credentials are used outside AWS, must be in the subject."""
+    assert subject_of(mapping, name).endswith(end)
+
+
 def test_subject_has_flags_in_front(mapping: AttackMapping) -> None:
     """SAMPLE, UPDATE and ARCHIVED must come first, UPDATE only where something is known to have changed."""
     assert subject_of(mapping, "awkward-sample-finding").startswith("SAMPLE [HIGH] ")
