@@ -29,8 +29,8 @@ _Call = tuple[str, dict[str, Any]]
 class Deployed:
     """A stack in moto.
 
-    sqs: a client of the tests' own; calls: every call of a client, in order; faults: an error or an answer for
-    the next calls of an operation; after: what happens in AWS after a call of an operation.
+    sqs: a client of the tests' own; calls: every call of a client, in order; faults: an error or an answer
+    for the next calls of an operation; after: what happens in AWS after a call of an operation.
     """
 
     sqs: Any
