@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test faults check lint types mapping template build release readers readers-write splunk-addon
-.PHONY: golden browser matrix site spark lock
+.PHONY: golden browser matrix site spark bench lock
 
 PYTHON = $(shell build_tools/find-python)
 VENV := .venv/bin
@@ -36,6 +36,7 @@ mapping: .venv/ready ## Check the mapping, and that the files generated from it 
 	$(VENV)/python -m enricher coverage --check README.md
 	$(VENV)/python -m enricher golden --check
 	$(VENV)/python -m enricher evidence --check
+	$(VENV)/python -m tests.mapping.agreement --check
 
 template: .venv/ready .venv-sam/ready .venv-lint/ready ## Check the SAM template, and what it expands to
 	$(SAM)/cfn-lint --include-checks I -- template.yaml
@@ -74,6 +75,9 @@ site: .venv-site/ready ## Build the documentation site in .build/site/html and c
 matrix: .venv/ready ## Write the ATT&CK matrix as a page, .build/matrix.html
 	$(VENV)/python -m enricher matrix --html .build/matrix.html
 
+bench: .venv/ready .venv-bench/ready ## Print what a finding costs, beside an earlier commit and other tools
+	$(VENV)/python -m bench
+
 spark: .venv/ready .venv-spark4/ready .venv-spark3/ready ## Run the Spark job under a local master, with both releases (needs Java 17)
 	@rm -rf .build/wheel && $(VENV)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w .build/wheel .
 	.venv-spark4/bin/python examples/spark/check.py .build/wheel/*.whl
@@ -100,6 +104,11 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 .venv-spark4/ready .venv-spark3/ready: .venv-spark%/ready: requirements-spark%.txt
 	$(PYTHON) -m venv --clear .venv-spark$*
 	.venv-spark$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-bench/ready: requirements-bench.txt
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 .venv-site/ready: requirements-site.txt

@@ -13,15 +13,15 @@ To keep the artifact small and the cold start short (measurements: docs/deployme
 from __future__ import annotations
 
 import argparse
-import compileall
 import gzip
 import json
-import os
-import py_compile
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -194,16 +194,17 @@ def trim_endpoints_file(artifact: Path) -> None:
 
 
 def compile_bytecode(artifact: Path) -> None:
-    """Compile all code to bytecode that does not depend on the modification time of its source."""
-    done = compileall.compile_dir(
-        artifact,
-        quiet=1,
-        stripdir=os.fspath(artifact),
-        prependdir=TASK_ROOT,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    """Compile all code to bytecode that does not depend on the modification time of its source.
+
+    Without the columns of each instruction, a tenth of the artifact: tracebacks name file and line.
+    """
+    subprocess.run(
+        [
+            *(sys.executable, "-X", "no_debug_ranges", "-m", "compileall", "-q"),
+            *("--invalidation-mode", "unchecked-hash", "-s", artifact, "-p", TASK_ROOT, artifact),
+        ],
+        check=True,
     )
-    if not done:
-        raise SystemExit("some modules failed to compile, see above")
 
 
 def build(artifact: Path) -> None:
@@ -220,6 +221,20 @@ def build(artifact: Path) -> None:
     compile_bytecode(artifact)
 
 
+def zipped_sizes(artifact: Path) -> Counter[str]:
+    """Return the bytes of an artifact as `sam package` zips it, by library; "enricher" is our own."""
+    sizes: Counter[str] = Counter()
+    for path in artifact.rglob("*"):
+        if path.is_file():
+            name = path.relative_to(artifact)
+            deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+            size = len(deflate.compress(path.read_bytes()) + deflate.flush())
+            # An entry has its name and 76 bytes twice: before its content, and in the archive's directory.
+            top = name.parts[1] if name.parts[0] == "__pycache__" else name.parts[0]
+            sizes[re.split(r"[-.]", top)[0]] += size + 76 + 2 * len(name.as_posix())
+    return sizes
+
+
 def main() -> None:
     """Build into the folder given on the command line and print the number of files and the size."""
     parser = argparse.ArgumentParser(description="Build the Lambda deployment artifact.")
@@ -229,8 +244,10 @@ def main() -> None:
         build(folder)
     except subprocess.CalledProcessError as error:
         raise SystemExit(f"build failed: {shlex.join(map(str, error.cmd))}: see its output above") from None
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    print(f"{folder.name}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
+    sizes = zipped_sizes(folder)
+    others = sizes.total() - sizes["boto3"] - sizes["botocore"]
+    zipped = f"{sizes.total() / 1e6:.1f} MB zipped, {others / 1e6:.1f} without boto3 and botocore"
+    print(f"{folder.name}: {zipped}")
 
 
 if __name__ == "__main__":

@@ -13,25 +13,46 @@ REASON_ATTRIBUTE, RESEND_ATTRIBUTE = "reason", "resend"
 class Needs(NamedTuple):
     """What a destination needs.
 
-    topic: TOPIC_ARN; account: ACCOUNT_ID; deduplication: whether a second delivery of the same update must be
-    suppressed.
+    topic: TOPIC_ARN; account: ACCOUNT_ID, the only account whose findings it takes; native: the finding that
+    GuardDuty itself sends to Security Hub; deduplication: whether a second delivery of the same update must
+    be suppressed.
     """
 
     topic: bool = False
     account: bool = False
+    native: bool = False
     deduplication: bool = True
+
+
+class FormatTraits(NamedTuple):
+    """What others must know of a message format.
+
+    is_email: plain text with a subject (the others are JSON); has_finding_id: whether a message contains
+    the finding's ID; versions: releases that `render` takes as `version`, the default first, () for none.
+    """
+
+    is_email: bool = False
+    has_finding_id: bool = True
+    versions: tuple[str, ...] = ()
 
 
 #: The destinations and message formats of a route; each is a module of `destinations` or of `formats`.
 DESTINATIONS = {
     "sns": Needs(topic=True),
     # It reads the current fields from Security Hub before it writes, which a second store could contradict.
-    "security-hub-annotate": Needs(deduplication=False),
+    "security-hub-annotate": Needs(native=True, deduplication=False),
     "security-hub-import": Needs(account=True),
 }
-FORMATS = ("guardduty", "finding", "ecs", "ocsf", "text", "chat")
 #: OCSF releases of the format ocsf, the default first.
 OCSF_VERSIONS = ("1.8.0", "1.5.0", "1.1.0")
+FORMATS = {
+    "guardduty": FormatTraits(),
+    "finding": FormatTraits(),
+    "ecs": FormatTraits(),
+    "ocsf": FormatTraits(versions=OCSF_VERSIONS),
+    "text": FormatTraits(is_email=True, has_finding_id=False),
+    "chat": FormatTraits(has_finding_id=False),
+}
 UPDATE_MODES = ("material", "every", "first")
 
 #: MaximumMessageSize of an SNS topic: default, minimum and maximum, in bytes.

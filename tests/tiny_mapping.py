@@ -11,7 +11,7 @@ RECORD = """
 type = "{type}"
 attack = [{{ tactic = "TA0007", technique = "T1046" }}]
 confidence = "high"
-rationale = "Ports were scanned."
+rationale = "Ports were scanned. {type} reports a direct observation of such a scan, hence this technique."
 response = "host-scan"
 provenance = "project"
 reviewed = 2026-11-24
@@ -25,6 +25,12 @@ group = "host-scan"
 kinds = ["*"]
 check = "Ask the owner whether the scan is sanctioned; if not, isolate the host and keep its disk."
 """
+
+#: The lists of what the records must keep, without a row.
+LISTS = {
+    "choices-2020.csv": "finding_type,tactic,technique\n",
+    "aws-custom-detection-rules.csv": "rule,finding_type,tactic,technique\n",
+}
 
 #: Severity, data source, plan and date of every type in finding-types.csv.
 FACTS = "Medium,VPC flow logs,Foundational,2026-01-02"
@@ -53,7 +59,7 @@ def write_mapping(root: Path, files: dict[str, str], types: dict[str, str], cata
         "\n".join(["type,status,file,replaced_by,severity,data_source,plan,read", *rows, ""]),
         encoding="utf-8",
     )
-    for name, text in {"responses.toml": RESPONSES, **files}.items():
+    for name, text in {**LISTS, "responses.toml": RESPONSES, **files}.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     return root

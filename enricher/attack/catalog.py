@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 FRAMEWORK = "MITRE ATT&CK"
@@ -57,6 +58,8 @@ class Technique(NamedTuple):
         return f"https://attack.mitre.org/techniques/{self.id.replace('.', '/')}/"
 
 
+# The ids of the releases: every entry is compared with others by its parent.
+@lru_cache(maxsize=2048)
 def parent_id(technique_id: str) -> str | None:
     """Return the parent id of a sub-technique id (T1110 for T1110.001); None for a technique id."""
     head, dot, _ = technique_id.partition(".")
@@ -87,21 +90,26 @@ class Catalogue:
     former: Release
     revoked: Mapping[str, str]
     _former_ids: dict[str, str] = field(init=False, repr=False)
+    _candidates: dict[str, list[str]] = field(init=False, repr=False)
     by_name: Mapping[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         """Index the former id of each technique id that the former release does not have."""
         former_ids: dict[str, str] = {}
+        candidates: dict[str, list[str]] = {}
         for old_id in self.former.techniques:
             if old_id in self.pinned.techniques:
                 continue
             new_id = self.resolve(old_id)
-            if new_id is None or new_id in self.former.techniques:
+            if new_id is None:
+                continue
+            candidates.setdefault(new_id, []).append(old_id)
+            if new_id in self.former.techniques:
                 continue
             other = former_ids.get(new_id)
             if other is None or self._same_name(old_id, new_id) > self._same_name(other, new_id):
                 former_ids[new_id] = old_id
-        self._former_ids = former_ids
+        self._former_ids, self._candidates = former_ids, candidates
 
     def _same_name(self, old_id: str, new_id: str) -> bool:
         return self.former.techniques[old_id].name == self.pinned.techniques[new_id].name
@@ -156,8 +164,7 @@ class Catalogue:
 
     def former_candidates(self, technique_id: str) -> tuple[str, ...]:
         """List the ids of the former release that were revoked by this technique."""
-        old = (key for key in self.former.techniques if key not in self.pinned.techniques)
-        return tuple(key for key in old if self.resolve(key) == technique_id)
+        return tuple(self._candidates.get(technique_id, ()))
 
     def former_tactic(self, tactic_id: str, technique: Technique, stated: str | None = None) -> Tactic | None:
         """Return the tactic under which the former release listed `technique` (of the former release).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from enricher.mapping.model import Record
 from enricher.mapping.problems import Problem, Violation
 from enricher.mapping.records import read_records
 from enricher.mapping.toml_source import TomlSource
+from enricher.mapping.type_name import parse_type
 
 
 class AuthoredRecord(NamedTuple):
@@ -58,6 +59,15 @@ def check_coverage(
         if item.record.successor and item.record.successor not in listed:
             message = f"successor {item.record.successor!r} is not listed"
             yield item.problem(Violation(message, ("successor",)))
+
+
+def check_purposes(records: Mapping[str, AuthoredRecord], purposes: Container[str]) -> Iterator[Problem]:
+    """Yield a problem for each record whose threat purpose has no row in the table of purposes."""
+    for finding_type, item in records.items():
+        purpose = parse_type(finding_type).purpose
+        if purpose not in purposes:
+            message = f"the threat purpose {purpose} is not in evidence/purposes.toml: add it"
+            yield item.problem(Violation(message, ("type",)))
 
 
 def _check_listed(record: Record, row: KnownType | None) -> Iterator[str]:

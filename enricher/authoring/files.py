@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,18 @@ def read_text(path: Path, name: str = "") -> str:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"byte {error.start}: not UTF-8: save it as UTF-8"
         raise InvalidMapping([Problem(name or path.name, "", message, line)]) from error
+
+
+def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line and the columns of each row of a CSV file with a header; lines with # are comments."""
+    lines = [
+        (number, line)
+        for number, line in enumerate(read_text(path).split("\n"), 1)
+        if not line.startswith("#")
+    ]
+    rows = csv.DictReader((line for _, line in lines), restval="")
+    for row in rows:
+        yield lines[rows.line_num - 1][0], row
 
 
 def read_toml(folder: Path, problems: list[Problem], prefix: str = "") -> Iterator[TomlSource]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from enricher.authoring.files import KNOWN_TYPES, read_text
+from enricher.authoring.files import KNOWN_TYPES, read_csv
 from enricher.mapping.problems import Problem
 
 STATUSES = ("active", "retired", "alias")
@@ -55,16 +54,9 @@ class KnownType:
 
 def read_known_types(root: Path) -> list[KnownType]:
     """Read the list in a mapping folder."""
-    lines = [
-        (number, line)
-        for number, line in enumerate(read_text(root / KNOWN_TYPES).split("\n"), 1)
-        if not line.startswith("#")
-    ]
-    rows = csv.DictReader(line for _, line in lines)
     columns = ("type", "status", "file", "replaced_by", "severity", "data_source", "plan", "read")
-    return [
-        KnownType(lines[rows.line_num - 1][0], *(row.get(name) or "" for name in columns)) for row in rows
-    ]
+    rows = read_csv(root / KNOWN_TYPES)
+    return [KnownType(line, *(row.get(name, "") for name in columns)) for line, row in rows]
 
 
 def check_known_types(known: Iterable[KnownType]) -> Iterator[Problem]:

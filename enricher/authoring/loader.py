@@ -12,9 +12,11 @@ from typing import Any, cast
 
 from enricher.attack.catalog import Catalogue
 from enricher.authoring import responses
-from enricher.authoring.authored_records import check_coverage, read_all_records
+from enricher.authoring.authored_records import check_coverage, check_purposes, read_all_records
 from enricher.authoring.files import read_text, read_toml
+from enricher.authoring.kept_choices import check_kept_choices
 from enricher.authoring.known_types import check_known_types, read_known_types
+from enricher.authoring.record_rules import check_records
 from enricher.authoring.rule_compiler import read_evidence
 from enricher.mapping.model import AttackMapping, record_to_json, response_to_json
 from enricher.mapping.problems import InvalidMapping, Problem
@@ -77,7 +79,10 @@ def _read_mapping(root: Path) -> AttackMapping:
         problems.append(Problem("VERSION", "", message, 1))
     rejected = {problem.subject or problem.file.removesuffix(".toml") for problem in problems}
     problems += [*check_known_types(known), *check_coverage(known, authored, rejected)]
+    problems += [*check_records(authored), *check_kept_choices(root, catalogue, authored)]
     evidence = read_evidence(root / "evidence", catalogue, problems)
+    if evidence:
+        problems += check_purposes(authored, evidence["purposes"])
     groups = responses.read_responses(root, problems)
     problems += responses.check_groups(groups, authored)
     if problems:

@@ -27,6 +27,8 @@ QUESTIONS = frozenset(("Is", "Does", "Which"))
 _KEYS = frozenset(("group", "check", "target", "denied", "benign", "benign_target", "kinds"))
 _GROUP = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ANY_KIND = "*"
+#: Characters of a place for a value, or of markup.
+_PLACEHOLDERS = frozenset("{}%<>")
 
 
 class AuthoredResponse(NamedTuple):
@@ -88,6 +90,8 @@ def check_text(text: object) -> Iterator[str]:
     words = text.split()
     if not MIN_WORDS <= len(words) <= MAX_WORDS:
         yield f"has {len(words)} words: write {MIN_WORDS} to {MAX_WORDS}"
+    if _PLACEHOLDERS & set(text):
+        yield "must be a fixed text, without { } % < >: the alert shows the finding's values"
     later = [clause.split()[0] for clause in re.split(r"[.?:;] ", text)[1:] if clause.split()]
     if words and words[0] in QUESTIONS:
         if not any(word.capitalize() in VERBS | _FOLLOWING for word in later):

@@ -22,14 +22,15 @@ _KEYS = {"type": str, "fields": dict, "gives": dict}
 _GIVEN = ("tactic", "technique", "confidence")
 #: A finding type that no rule with a scope is for.
 _ELSEWHERE = "Behavior:Elsewhere/SomethingElse"
+_CALL = "service.action.awsApiCallAction"
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def check_examples(root: Path, mapping: AttackMapping) -> Iterator[Problem]:
-    """Yield the problems of the examples in a folder of valid rules."""
-    for source in read_toml(root, [], EVIDENCE):
+    """Yield the problems of the examples of valid rules, and of their calls, in a mapping folder."""
+    for source in read_toml(root / EVIDENCE, [], EVIDENCE):
         for place, item in enumerate(source.data.get("rule", [])):
-            for found in check_rule(item, mapping):
+            for found in (*check_rule(item, mapping), *check_calls(item, mapping)):
                 yield source.problem(item["id"], found, "rule", place)
 
 
@@ -44,6 +45,20 @@ def check_rule(item: Mapping[str, Any], mapping: AttackMapping) -> Iterator[Viol
             messages = list(_check_example(item, example, mapping))
         for message in messages:
             yield Violation(message).inside(f"example {place + 1}", "example", place)
+
+
+def check_calls(item: Mapping[str, Any], mapping: AttackMapping) -> Iterator[Violation]:
+    """Yield the calls of a rule that in a finding of an unknown type do not give its first entry."""
+    first = item["attack"][0]
+    for service in item.get("services", []):
+        for place, call in enumerate(item["calls"]):
+            fields = {f"{_CALL}.api": call, f"{_CALL}.serviceName": service}
+            found = next(iter(_entries(_ELSEWHERE, fields, mapping)), None)
+            got = found and (found.pair.tactic, found.pair.technique, found.confidence)
+            shown = {row.field: row.value for row in found.evidence} if found else {}
+            if got != tuple(first[key] for key in _GIVEN) or shown != fields:
+                message = f"{call} of {service} must give the rule's first entry, got {got or 'no entry'}"
+                yield Violation(message, ("calls", place))
 
 
 def finding_of(finding_type: str, fields: Mapping[str, Any]) -> Finding:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from enricher.authoring.files import EVIDENCE, read_toml
+from enricher.authoring.known_types import read_known_types
 from enricher.authoring.rule_validation import paths_of
+from enricher.mapping.problems import Problem, Violation
 
 #: Fields that show an API call or its caller: a rule that reads one may stand under a denied call.
 _CALL_FIELDS = (
@@ -23,7 +27,7 @@ _CALL_FIELDS = (
     "customDetectionRuleName",
 )
 #: Sources of findings that report calls, as in mapping/finding-types.csv.
-CALL_SOURCES = ("CloudTrail", "EKS audit logs", "AI Protection")
+_CALL_SOURCES = ("CloudTrail", "EKS audit logs", "AI Protection")
 
 #: Participles that are not formed with -ed and are not a present tense as well (read, set, put, cut, let).
 _IRREGULAR = (
@@ -69,15 +73,30 @@ _HEDGE = re.compile(
 )
 
 
+def check_tense(root: Path) -> Iterator[Problem]:
+    """Yield the problems of the rationales on calls, of rules and records, in a valid mapping folder."""
+    for source in read_toml(root / EVIDENCE, [], EVIDENCE):
+        for place, item in enumerate(source.data.get("rule", [])):
+            if reads_a_call(item):
+                for claim in claims_of(item["rationale"]):
+                    yield source.problem(item["id"], Violation(claim, ("rationale",)), "rule", place)
+    types = {row.type for row in read_known_types(root) if row.data_source.startswith(_CALL_SOURCES)}
+    for source in read_toml(root, []):
+        for place, item in enumerate(source.data.get("finding", [])):
+            if item["type"] in types:
+                for claim in claims_of(item["rationale"]):
+                    yield source.problem(item["type"], Violation(claim, ("rationale",)), "finding", place)
+
+
 def claims_of(text: str) -> Iterator[str]:
     """Yield a message for each phrase that claims an effect, or a compromise, in a text on a call."""
     for sentence in re.split(r"(?<=[.!?;]) ", " ".join(text.split())):
         for form, fault in _FORMS:
             for found in form.finditer(sentence):
-                yield f"{found[0]!r} {fault}, but the call may have failed: write what it does"
+                yield f"`rationale`: {found[0]!r} {fault}, but the call may have failed: write what it does"
         asserted = _ASSERTED.search(sentence)
         if asserted and not _HEDGE.search(sentence):
-            yield f"{asserted[0]!r} asserts the usual explanation: write what the finding shows, or probably"
+            yield f"`rationale`: {asserted[0]!r} asserts the usual explanation: write what is shown"
 
 
 def reads_a_call(item: Mapping[str, Any]) -> bool:

@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from enricher.cli.deployment import add_stack_arguments, positive, run_id, with_aws
+from enricher.cli.deployment import (
+    add_sending_arguments,
+    add_stack_arguments,
+    positive,
+    run_id,
+    with_aws,
+)
 from enricher.cli.progress import advancing
 from enricher.finding.safe_text import single_line
 from enricher.operations.stack import MINIMUM_SEVERITIES, ROUTES
@@ -53,16 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--archived", choices=("exclude", "include", "only"), default="exclude", help="(default: %(default)s)"
     )
     parser.add_argument(
-        "--resend", nargs="?", const="", metavar="ID", help="deliver also what was delivered before"
-    )
-    parser.add_argument("--rate", type=positive, default=10, help="messages a second (default: %(default)s)")
-    parser.add_argument(
         "--state",
         metavar="FILE",
         type=Path,
         help="save in FILE how far it is; a later run goes on from there",
     )
-    parser.add_argument("--dry-run", action="store_true", help="count the findings by type and send nothing")
+    add_sending_arguments(parser, rate=10, dry_run="count the findings by type and send nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:

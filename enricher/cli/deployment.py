@@ -30,6 +30,25 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="AWS profile (default: AWS_PROFILE)")
 
 
+def add_sending_arguments(parser: argparse.ArgumentParser, *, rate: int, dry_run: str) -> None:
+    """Add the options of a command that puts messages on the routes' queues.
+
+    rate: the default of --rate; dry_run: what --dry-run does.
+    """
+    parser.add_argument(
+        "--resend",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="deliver also what was delivered before; with the ID that an interrupted run printed, go on "
+        "with that run",
+    )
+    parser.add_argument(
+        "--rate", type=positive, default=rate, help="messages a second (default: %(default)s)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help=dry_run)
+
+
 def positive(text: str) -> int:
     """Return a whole number from 1, for argparse."""
     number = int(text) if text.isascii() and text.isdecimal() else 0

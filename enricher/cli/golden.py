@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.enrichment.attack_block import other_release
 from enricher.enrichment.enrich import EnrichedFinding, enrich
+from enricher.enrichment.headline import subject_line
 from enricher.finding.event import Finding, MalformedEvent
 from enricher.formats import load_format
 from enricher.formats.asff import Incomplete, to_asff
@@ -23,6 +25,12 @@ from enricher.settings import FORMATS
 EVENTS = ROOT.parent / "events"
 #: The picture in README; it is regenerated and checked with the golden files.
 PICTURE = ROOT.parent / "docs" / "coverage.svg"
+#: Shows the e-mails of some examples: each between a comment `<!-- mail NAME -->` and the next comment.
+ALERTS = ROOT.parent / "docs" / "alerts.md"
+_MAIL = re.compile(r"(<!-- mail (?P<name>[\w-]+) -->\n).*?(?=\n<!-- )", re.DOTALL)
+#: The last cell of a row whose first one is an example: the words of its e-mail before the link.
+_WORDS = re.compile(r"^(?P<row>\| (?P<name>[\w-]+) \|.*\| )\d+ \|$", re.MULTILINE)
+_LINK = "\nOPEN  "
 #: In place of the mapping's version, so that a new version alone changes no golden file.
 MAPPING_VERSION = "0000.00.0"
 
@@ -49,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     surplus = sorted(present - expected.keys())
     if arguments.events == EVENTS:
         expected[PICTURE] = matrix_picture(mapping)
+        expected[ALERTS] = with_mails(ALERTS.read_text("utf-8"), mapping)
     stale = [path for path, text in expected.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in [*stale, *surplus] if arguments.check else []:
         print(f"enricher: {path}: out of date: run enricher golden and review the diff", file=sys.stderr)
@@ -61,6 +70,27 @@ def run(arguments: argparse.Namespace) -> int:
         path.unlink()
     print(f"{len(expected)} golden files, {len(stale)} written, {len(surplus)} removed")
     return 0
+
+
+def with_mails(page: str, mapping: AttackMapping) -> str:
+    """Return the page with the e-mails that it shows, and their numbers of words, as they are now."""
+
+    def enriched(name: str) -> EnrichedFinding:
+        return enrich(Finding.from_json((EVENTS / f"{name}.json").read_bytes()), mapping)
+
+    def mail(match: re.Match[str]) -> str:
+        finding = enriched(match["name"])
+        subject = subject_line(finding.finding, finding.context, finding.alert)
+        body = load_format("text")(finding, sys.maxsize)
+        return f"{match[1]}\n```text\nSubject: {subject}\n\n{body}```\n"
+
+    def words(match: re.Match[str]) -> str:
+        if not (EVENTS / f"{match['name']}.json").is_file():
+            return match[0]
+        body = load_format("text")(enriched(match["name"]), sys.maxsize)
+        return f"{match['row']}{len(body.partition(_LINK)[0].split())} |"
+
+    return _WORDS.sub(words, _MAIL.sub(mail, page))
 
 
 def golden_files(events: Path, mapping: AttackMapping) -> Iterator[tuple[Path, str]]:
@@ -86,7 +116,7 @@ def _bodies(folder: Path, name: str, enriched: EnrichedFinding) -> Iterator[tupl
     """Yield path and text of a finding in each format; as ASFF, or the reason why it cannot be ASFF."""
     for format_name in FORMATS:
         body = load_format(format_name)(enriched, sys.maxsize)
-        if format_name == "text":
+        if FORMATS[format_name].is_email:
             yield folder / format_name / f"{name}.txt", body
         else:
             yield folder / format_name / f"{name}.json", _pretty(json.loads(body))

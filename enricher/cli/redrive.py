@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from enricher.cli.deployment import add_stack_arguments, positive, run_id, with_aws
+from enricher.cli.deployment import add_sending_arguments, add_stack_arguments, run_id, with_aws
 from enricher.cli.progress import advancing
 from enricher.operations.stack import EVENTBRIDGE, ROUTES
 
@@ -26,16 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="redrive the dead-letter queue of this route, or EventBridge's; repeatable (default: all four)",
     )
-    parser.add_argument(
-        "--resend",
-        nargs="?",
-        const="",
-        metavar="ID",
-        help="deliver also what was delivered before; with the ID that an interrupted run printed, go on "
-        "with that run",
-    )
-    parser.add_argument("--rate", type=positive, default=50, help="messages a second (default: %(default)s)")
-    parser.add_argument("--dry-run", action="store_true", help="show what is in the queues and move nothing")
+    add_sending_arguments(parser, rate=50, dry_run="show what is in the queues and move nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,8 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from enricher.authoring.kept_choices import check_rule_names
 from enricher.authoring.loader import ROOT, read_mapping, shown_path
 from enricher.authoring.rule_examples import check_examples
+from enricher.authoring.tense import check_tense
+from enricher.authoring.wording import check_wording
 from enricher.cli.source import load_mapping
 from enricher.mapping.problems import InvalidMapping
 
@@ -31,7 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     try:
         mapping = read_mapping(arguments.root)
-        if problems := list(check_examples(arguments.root / "evidence", mapping)):
+        root = arguments.root
+        problems = [*check_examples(root, mapping), *check_rule_names(root, mapping)]
+        problems += [*check_tense(root), *check_wording(root)]
+        if problems:
             raise InvalidMapping(problems, shown_path(arguments.root))
     except InvalidMapping as error:
         print(error, file=sys.stderr)

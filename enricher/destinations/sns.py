@@ -21,6 +21,7 @@ from enricher.finding.safe_text import single_line
 from enricher.formats import load_format
 from enricher.formats.base import Render, TooLarge
 from enricher.formats.json_text import utf8_size
+from enricher.settings import FORMATS
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from enricher.settings import Settings
 
 ENTRIES_PER_CALL = 10
-NOTIFICATION_FORMATS = frozenset({"text"})
 #: A filter policy compares numbers from -10^9 to 10^9 with five digits after the decimal point.
 #: https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
 NUMBER_LIMIT, NUMBER_DIGITS = 10**9, 5
@@ -189,5 +189,5 @@ def build(settings: Settings) -> SnsDestination:
         render=load_format(settings.format, settings.ocsf_version),
         limit=settings.message_limit,
         call_seconds=TIMEOUTS.seconds,
-        subject=settings.format in NOTIFICATION_FORMATS,
+        subject=FORMATS[settings.format].is_email,
     )

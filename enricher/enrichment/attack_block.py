@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from enricher.attack.catalog import (
     FRAMEWORK,
@@ -99,26 +100,18 @@ def attack_block(
     former release does not have falls back to its parent, then to its tactic. finding_type: as the finding
     states it, the evidence of entries that the type decided; by default the record's.
     """
-    catalogue = mapping.catalogue
-    output = catalogue.release(release)
+    output = mapping.catalogue.release(release)
     finding_type = finding_type or (record.type if record else "")
     techniques: dict[tuple[str, str], TechniqueRow] = {}
     tactics: dict[str, LinkedTactic] = {}
     for entry in entries:
-        names = (
-            _former_names(entry.pair, catalogue)
-            if output is catalogue.former
-            else _current_names(entry.pair, catalogue)
-        )
+        names = _names_of(entry.pair, output.version, mapping)
         if names is None:
             continue
-        tactic, technique = names
-        tactics.setdefault(
-            tactic.id, {"id": tactic.id, "name": tactic.name, "url": _url(tactic, output, catalogue)}
-        )
-        if technique and (technique.id, tactic.id) not in techniques:
-            row = _technique_row(entry, (tactic, technique), output, catalogue, finding_type)
-            techniques[technique.id, tactic.id] = row
+        tactics.setdefault(names.tactic["id"], names.linked_tactic.copy())
+        key = (names.id, names.tactic["id"])
+        if names.id and key not in techniques:
+            techniques[key] = _technique_row(entry, names, mapping.catalogue, finding_type)
     return {
         "framework": FRAMEWORK,
         "version": output.version,
@@ -130,14 +123,49 @@ def attack_block(
     }
 
 
-_Names = tuple[Tactic, Technique | None]
+class _Names(NamedTuple):
+    """The names of a pair in the release that is output, "" for a tactic alone, and in the other release."""
+
+    id: str
+    name: str
+    url: str
+    parent: Named
+    tactic: Named
+    linked_tactic: LinkedTactic
+    other: OtherNames
+    is_former: bool
 
 
-def _current_names(pair: Pair, catalogue: Catalogue) -> _Names:
-    return catalogue.pinned.tactics[pair.tactic], catalogue.pinned.techniques.get(pair.technique or "")
+# The pairs of the mapping and of its rules, in two releases; the objects are copied into each finding.
+@lru_cache(maxsize=2048)
+def _names_of(pair: Pair, version: str, mapping: AttackMapping) -> _Names | None:
+    """Return the names of a pair in an ATT&CK version; None if that has neither technique nor tactic."""
+    catalogue = mapping.catalogue
+    output = catalogue.release(version)
+    is_former = output is catalogue.former
+    current = catalogue.pinned.tactics[pair.tactic], catalogue.pinned.techniques.get(pair.technique or "")
+    names = _former_names(pair, catalogue) if is_former else current
+    if names is None:
+        return None
+    tactic, technique = names
+    if is_former:
+        other = _other_names(catalogue.pinned.version, *current)
+    else:
+        before = _former_counterpart(pair, catalogue) or (catalogue.former_tactic_alone(pair.tactic), None)
+        other = _other_names(catalogue.former.version, *before)
+    parent = output.techniques.get(technique.parent_id or "") if technique else None
+    return _Names(
+        **_named(technique),
+        url=_url(technique, output, catalogue) if technique else "",
+        parent=_named(parent or technique),
+        tactic=_named(tactic),
+        linked_tactic={**_named(tactic), "url": _url(tactic, output, catalogue)},
+        other=other,
+        is_former=is_former,
+    )
 
 
-def _former_names(pair: Pair, catalogue: Catalogue) -> _Names | None:
+def _former_names(pair: Pair, catalogue: Catalogue) -> tuple[Tactic, Technique | None] | None:
     exact = _former_counterpart(pair, catalogue)
     if exact is None and pair.technique and (parent := parent_id(pair.technique)):
         exact = _former_counterpart(Pair(pair.tactic, parent), catalogue)
@@ -153,35 +181,25 @@ def _former_counterpart(pair: Pair, catalogue: Catalogue) -> tuple[Tactic, Techn
     return (tactic, technique) if tactic and technique else None
 
 
-def _technique_row(
-    entry: Entry,
-    names: tuple[Tactic, Technique],
-    output: Release,
-    catalogue: Catalogue,
-    finding_type: str,
-) -> TechniqueRow:
-    tactic, technique = names
+def _technique_row(entry: Entry, names: _Names, catalogue: Catalogue, finding_type: str) -> TechniqueRow:
     row: TechniqueRow = {
-        "id": technique.id,
-        "name": technique.name,
-        "url": _url(technique, output, catalogue),
-        "parent": _named(output.techniques.get(technique.parent_id or "") or technique),
-        "tactic": _named(tactic),
+        "id": names.id,
+        "name": names.name,
+        "url": names.url,
+        "parent": names.parent.copy(),
+        "tactic": names.tactic.copy(),
         "confidence": entry.confidence,
         "source": entry.source,
         "rationale": entry.rationale,
         "evidence": [{"field": shown.field, "value": _as_text(shown.value)} for shown in entry.evidence]
         or [{"field": "type", "value": finding_type[:LONGEST]}],
     }
-    if output is catalogue.former:
+    other: OtherNames = {**names.other, "tactic": names.other["tactic"].copy()}
+    if names.is_former:
         row["rationale"] = _in_former_ids(entry, catalogue)
-        row["currently"] = _other_names(catalogue.pinned.version, *_current_names(entry.pair, catalogue))
+        row["currently"] = other
     else:
-        former = _former_counterpart(entry.pair, catalogue) or (
-            catalogue.former_tactic_alone(entry.pair.tactic),
-            None,
-        )
-        row["formerly"] = _other_names(catalogue.former.version, *former)
+        row["formerly"] = other
     return row
 
 
@@ -208,6 +226,8 @@ def _other_names(version: str, tactic: Tactic | None, technique: Technique | Non
 
 def _as_text(value: Scalar) -> str:
     """Return a value as JSON writes it, a text without its quotes: a reader must find one type here."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

@@ -17,6 +17,8 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 def key_of(value: Scalar) -> str:
     """Return a value as text for comparison: some exports write numbers and booleans as strings."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

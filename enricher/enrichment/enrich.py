@@ -13,6 +13,7 @@ from enricher.enrichment.response import advise
 from enricher.enrichment.tag import Entry
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
+from enricher.finding.facts import Fact, lead_with
 from enricher.mapping.model import AttackMapping
 
 
@@ -22,7 +23,7 @@ class EnrichedFinding:
 
     context: who, what and where, read once for the headline, deduplication and every format; attack, alert:
     the objects of the enriched event, as docs/enriched-event.md describes them; known: whether the mapping
-    has a record of the type.
+    has a record of the type; shows: (label, path) of the fields that it has shown first.
     """
 
     finding: Finding
@@ -31,6 +32,13 @@ class EnrichedFinding:
     attack: Attack = field(repr=False)
     alert: Alert = field(repr=False)
     known: bool = True
+    shows: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Return the further facts, those that decide for the finding's type first."""
+        facts = self.context.facts
+        return lead_with(self.finding.view, facts, self.shows) if self.shows else facts
 
     def as_event(self) -> dict[str, Any]:
         """Return the enriched event: the original event plus `attack` and `alert`."""
@@ -59,4 +67,5 @@ def enrich(finding: Finding, mapping: AttackMapping, release: str | None = None)
     severity, known = severity_label(finding.number("severity")), record is not None
     line = headline(finding, context, attack, severity, known=known)
     alert = alert_block(finding, line, *advise(finding, record, mapping))
-    return EnrichedFinding(finding, context, entries, attack, alert, known)
+    shows = record.shows if record else ()
+    return EnrichedFinding(finding, context, entries, attack, alert, known, shows)

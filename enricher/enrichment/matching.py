@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from enricher.enrichment.call_rules import find_by_name, find_reviewed
 from enricher.enrichment.conditions import Reader, key_of, words_of
 from enricher.enrichment.finding_type import TypeMeaning
-from enricher.enrichment.rules import Rule, RuleTables
+from enricher.enrichment.rules import Leaf, Node, Rule, RuleTables
 from enricher.finding.api_calls import Call
 from enricher.finding.event import Finding
-from enricher.finding.fields import text_of
+from enricher.finding.fields import text_at, text_of
 from enricher.finding.kubernetes_call import read_request_uri
-from enricher.finding.paths import ANY_ITEM, MOST_ITEMS, Scalar, Shown, scalar, shown
+from enricher.finding.paths import MOST_ITEMS, Scalar, Shown, cut, scalar
 from enricher.mapping.type_name import TypeName
 
 CLUSTER = "service.action.kubernetesApiCallAction"
@@ -38,7 +38,7 @@ def match_rules(
 def _match_calls(
     finding: Finding, calls: Sequence[Call], meaning: TypeMeaning, tables: RuleTables
 ) -> Iterator[Match]:
-    about = finding.text("service.action.awsApiCallAction.serviceName")
+    about = text_at(finding.action, "awsApiCallAction.serviceName")
     seen = set()
     for call in calls:
         name = call.name
@@ -83,11 +83,11 @@ def _with_request_parts(finding: Finding) -> tuple[Mapping[str, Any], dict[str, 
     call = finding.action.get("kubernetesApiCallAction")
     uri = text_of(call.get("requestUri")) if isinstance(call, dict) else ""
     parts = read_request_uri(uri) if uri else None
-    source = shown(f"{CLUSTER}.requestUri", uri)
-    if not isinstance(call, dict) or parts is None or source is None:
+    if not isinstance(call, dict) or parts is None:
         return finding.view, {}
     if text_of(call.get("resource")) not in ("", parts.resource):
         return finding.view, {}
+    source = Shown(f"{CLUSTER}.requestUri", cut(uri))
     stated = {"resource": parts.resource, "subresource": parts.subresource}
     stated |= {"namespace": parts.namespace, "resourceName": parts.name}
     missing = {key: value for key, value in stated.items() if value and not call.get(key)}
@@ -96,34 +96,39 @@ def _with_request_parts(finding: Finding) -> tuple[Mapping[str, Any], dict[str, 
     return view, {f"{CLUSTER}.{key}": source for key in missing}
 
 
-#: The tables of a field, the path at which the finding has it, and its value.
-_Found = tuple[Mapping[str, Any], str, Scalar]
+#: The rules of a field, the path at which the finding has it, and its value.
+_Found = tuple[Leaf, str, Scalar]
 
 
-def _walk_tree(value: Any, node: Mapping[str, Any], path: str, found: list[_Found]) -> None:
-    """Walk finding and tree in parallel and append the tables, path and value of each field found."""
+def _walk_tree(value: Any, node: Node, place: str, found: list[_Found]) -> None:
+    """Walk finding and tree in parallel and append the rules, path and value of each field found.
+
+    place: the path of the innermost list item, "" outside of lists.
+    """
     if isinstance(value, dict):
-        for key, child in node.items():
-            if key in value:
-                _walk_tree(value[key], child, f"{path}.{key}" if path else key, found)
+        for key, child in node.children:
+            if key not in value:
+                continue
+            if child.children or child.item:
+                _walk_tree(value[key], child, place, found)
+            elif child.leaf and (known := scalar(value[key])) is not None:
+                found.append((child.leaf, place + child.path, known))
     elif isinstance(value, list):
-        if child := node.get(ANY_ITEM):
+        if node.item:
             for number, item in enumerate(value[:MOST_ITEMS]):
-                _walk_tree(item, child, f"{path}[{number}]", found)
-    elif (leaf := node.get("=")) and (known := scalar(value)) is not None:
-        found.append((leaf, path, known))
+                _walk_tree(item, node.item, f"{place}{node.path}[{number}]", found)
+    elif node.leaf and (known := scalar(value)) is not None:
+        found.append((node.leaf, place + node.path, known))
 
 
-def _candidates(leaf: Mapping[str, Any], value: Scalar) -> list[int]:
-    found: list[int] = []
-    if exact := leaf.get("in"):
-        found += exact.get(key_of(value), ())
-    if (by_word := leaf.get("words")) and isinstance(value, str):
-        for word in words_of(value) & by_word.keys():
-            found += by_word[word]
-    found += leaf.get("try", ())
-    found.sort()
-    return found
+def _candidates(leaf: Leaf, value: Scalar) -> Sequence[int]:
+    """Return the rules that a field's value may satisfy, in the rules' order."""
+    found = list(leaf.exact.get(key_of(value), ())) if leaf.exact else []
+    if leaf.words and isinstance(value, str):
+        for word in words_of(value) & leaf.words.keys():
+            found += leaf.words[word]
+    found += leaf.others
+    return sorted(found) if len(found) > 1 else found
 
 
 def in_scope(scope: list[list[str]], name: TypeName) -> bool:
@@ -156,4 +161,4 @@ def _evaluate(rule: Rule, reader: Reader, key: tuple[str, Scalar]) -> tuple[Show
     for number in rule.show:
         hits += reader.places(number, place)[:1]
     # The type is in every finding: a rule may test it, but it shows nothing.
-    return tuple(field for hit in dict.fromkeys(hits) if hit[0] != "type" and (field := shown(*hit)))
+    return tuple(Shown(path, cut(found)) for path, found in dict.fromkeys(hits) if path != "type")

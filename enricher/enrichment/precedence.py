@@ -45,7 +45,7 @@ def decide_entries(
         own = tuple(entry for entry in own if not _is_ruled_out(entry.pair, ruled_out))
         evidence = tuple(entry for entry in evidence if not _is_ruled_out(entry.pair, ruled_out))
     ordered = _order(evidence, own, meaning_of(finding.type, record, mapping)) if evidence else own
-    entries = combine_entries(_lead_of(stated, own), ordered)
+    entries = combine_entries(_lead_of(stated, own) if stated else (), ordered)
     return _with_reason(entries, own) if record else entries
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from enricher.enrichment.conditions import Condition, Field
 from enricher.enrichment.finding_type import Reading
+from enricher.finding.paths import ANY_ITEM
 from enricher.mapping.model import AttackMapping
 
 #: The kinds of conditions by which the tree finds a rule, so that the first condition of such a rule holds.
@@ -78,13 +79,46 @@ class Rules(dict[int, Rule]):
         return rule
 
 
+class Leaf(NamedTuple):
+    """The rules that a field's value may satisfy: by the exact value, by a word of it, and all others."""
+
+    exact: Mapping[str, list[int]]
+    words: Mapping[str, list[int]]
+    others: list[int]
+
+
+class Node(NamedTuple):
+    """A step on the way to the fields that rules test.
+
+    path: from the view, or from the item of the innermost list; leaf: None if no rule tests a value here;
+    children: the steps into an object; item: the step into each item of a list.
+    """
+
+    path: str
+    leaf: Leaf | None
+    children: tuple[tuple[str, Node], ...]
+    item: Node | None
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any], path: str = "", joint: str = "") -> Node:
+        """Decode the table `tree`."""
+        tables, item = tree.get("="), tree.get(ANY_ITEM)
+        steps = (key for key in tree if key not in ("=", ANY_ITEM))
+        return cls(
+            path,
+            Leaf(tables.get("in", {}), tables.get("words", {}), tables.get("try", [])) if tables else None,
+            tuple((key, cls.of(tree[key], f"{path}{joint}{key}", ".")) for key in steps),
+            cls.of(item, "", ".") if item else None,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class RuleTables:
     """The tables of one mapping as matching reads them; verbs and names as in the module's description."""
 
     rules: Rules
     fields: tuple[Field, ...]
-    tree: Mapping[str, Any]
+    tree: Node
     calls: Mapping[str, Mapping[str, int]]
     verbs: Mapping[str, list[int]]
     names: list[list[Any]]
@@ -100,7 +134,7 @@ def tables_of(mapping: AttackMapping) -> RuleTables | None:
     return RuleTables(
         Rules(tables["rules"]),
         tuple(map(Field.of, tables["fields"])),
-        tables["tree"],
+        Node.of(tables["tree"]),
         tables["calls"],
         tables["verbs"],
         tables["names"],

@@ -7,6 +7,9 @@ import re
 from enricher.enrichment.statement_facts import StatementFacts
 from enricher.finding.api_calls import Call, failure_of, is_denied
 from enricher.finding.fields import text_at
+from enricher.finding.sequence import read_signals
+
+_ACCESS_KEY = "AWS::IAM::AccessKey"
 
 
 def attack_sequence(facts: StatementFacts) -> str:
@@ -15,17 +18,29 @@ def attack_sequence(facts: StatementFacts) -> str:
     if not isinstance(signals, list) or not signals:
         return ""
     actors = [facts.name(it.name or it.uid) for it in facts.context.principals]
-    if len(signals) == 1:
-        # A custom detection rule: its only signal is the rule.
-        what = facts.name(text_at(signals[0], "name")) or "one signal"
-        rule = facts.name(text_at(facts.finding.view, "customDetectionRuleName")) or what
-        rule = rule if facts.short else f"rule {rule} matched activity"
-        return f"{rule}{_by(actors)}{_from(facts.address)}"
+    stated = facts.name(text_at(facts.finding.view, "customDetectionRuleName"))
+    if stated or len(signals) == 1:
+        return _custom_rule(facts, stated or facts.name(text_at(signals[0], "name")), actors)
     where = "" if actors else f" on {facts.resource}"
+    last = next((facts.name(it.name) for it in reversed(read_signals(facts.finding.view))), "")
     if facts.short:
         others = f" and {len(actors) - 1} more" if len(actors) > 1 else ""
-        return f"attack sequence, {actors[0]}{others}" if actors else f"attack sequence{where}"
-    return f"{len(signals)} signals form an attack sequence{_by(actors)}{where}{_from(facts.address)}"
+        end = f": {last.rpartition(':')[2]}" if last else ""
+        return f"attack sequence{f', {actors[0]}{others}' if actors else where}{end}"
+    end = f" up to {last}" if last else ""
+    return f"attack sequence{_by(actors)}{where}{_from(facts.address)}: {len(signals)} signals{end}"
+
+
+def _custom_rule(facts: StatementFacts, rule: str, actors: list[str]) -> str:
+    """Return what a custom detection rule saw: its signals name the calls, but not their parameters."""
+    rule = rule or "one signal"
+    if facts.short:
+        return f"{rule}{_by(actors)}{_from(facts.address)}"
+    calls = [facts.name(it.name) for it in facts.context.calls]
+    if not calls:
+        return f"rule {rule} matched activity{_by(actors)}{_on(facts)}{_from(facts.address)}"
+    who = actors[0] if actors else "an unnamed caller"
+    return f"{who} called {calls[0]}{_on(facts)}{_others(len(calls) - 1)}{_from(facts.address)} (rule {rule})"
 
 
 def _by(actors: list[str]) -> str:
@@ -81,11 +96,15 @@ def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
     if error := failure_of(facts.finding):
         what = f"was denied {request}" if is_denied(error) else f"failed to {request}"
     elif resource in ("pods/exec", "pods/attach"):
-        what = "opened a session in a pod"
+        name = facts.name(call.resource_name)
+        what = f"opened a session in pod {name}" if name else "opened a session in a pod"
     else:
-        what = f"{_KUBERNETES_VERBS[verb]} {resource}" if verb in _KUBERNETES_VERBS else f"called {request}"
+        name = f"/{facts.name(call.resource_name)}" if call.resource_name else ""
+        known = verb in _KUBERNETES_VERBS
+        what = f"{_KUBERNETES_VERBS[verb]} {resource}{name}" if known else f"called {request}{name}"
     namespace = f" in namespace {facts.name(call.namespace)}" if call.namespace else ""
-    return f"{who} {what}{namespace} on cluster {facts.resource}{_from(facts.address)}"
+    cluster = f" on cluster {facts.resource}" if facts.main_resource else ""
+    return f"{who} {what}{namespace}{cluster}{_from(facts.address)}"
 
 
 def _called(facts: StatementFacts, call: Call) -> str:
@@ -95,11 +114,22 @@ def _called(facts: StatementFacts, call: Call) -> str:
     others = {it.name for it in facts.context.calls} - {call.operation}
     if facts.short:
         return what
+    return f"{what}{_on(facts)}{_others(len(others))}"
+
+
+def _others(count: int) -> str:
+    return f" and {count} other call{'s' * (count > 1)}" if count else ""
+
+
+def _on(facts: StatementFacts) -> str:
+    """Return what a call was about: the resource, else the only one that the call affected, else its type."""
+    resource = facts.main_resource
     # An access key is the caller's, not what the call is about.
-    named = facts.resource not in (facts.actor, "unnamed resource")
-    target = facts.resource if named else _affected(facts)
-    what += f" on {target}" if target else ""
-    return what + (f" and {len(others)} other call{'s' * (len(others) > 1)}" if others else "")
+    if resource and facts.resource != facts.actor and resource.kind != _ACCESS_KEY:
+        return f" on {facts.resource}"
+    stated = facts.name(facts.finding.text("resource.resourceType"))
+    target = _affected(facts) or ("" if resource or stated == "AccessKey" else stated)
+    return f" on {target}" if target else ""
 
 
 def _affected(facts: StatementFacts) -> str:

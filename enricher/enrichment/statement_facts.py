@@ -7,7 +7,7 @@ from functools import cached_property
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.network import Connection
-from enricher.finding.resources import main_resource
+from enricher.finding.resources import Resource, main_resource
 from enricher.finding.safe_text import single_line
 
 #: Maximum characters of one name in the sentence; the finding's details have it in full.
@@ -29,12 +29,19 @@ class StatementFacts:
         return single_line(text, self.short or NAME_LIMIT)
 
     @cached_property
+    def main_resource(self) -> Resource | None:
+        """Return the affected resource itself; None if the finding states its type at most."""
+        return main_resource(self.finding.view, self.context.resources)
+
+    @cached_property
     def resource(self) -> str:
-        """Return the affected resource: an instance with its Name tag, any other by its name."""
-        resource = main_resource(self.finding.view, self.context.resources)
+        """Return the affected resource: an instance with its Name tag, a new kind with its type."""
+        resource = self.main_resource
         if resource is None:
             return self.name(self.finding.text("resource.resourceType")) or "unnamed resource"
         short_name = resource.short_name
+        if not resource.has_row:
+            return self.name(f"{resource.kind} {short_name}".strip())
         if resource.kind != "AWS::EC2::Instance" or resource.name in ("", short_name):
             return self.name(short_name)
         return self.name(resource.name if self.short else f"{short_name} ({resource.name})")

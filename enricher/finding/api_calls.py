@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from enricher.finding.event import Finding
-from enricher.finding.fields import Block, block_at, text_at, text_of, value_at, whole_at
+from enricher.finding.fields import Block, number_at, text_at, texts_at, value_at, whole_at
 from enricher.finding.kubernetes_call import request_of
 from enricher.finding.paths import MOST_ITEMS, Shown, shown, walk
 
@@ -38,7 +38,8 @@ class Call(NamedTuple):
     service: the event source as CloudTrail writes it (iam.amazonaws.com), "kubernetes", or "" if the finding
     gives only the name; operation: the name, or verb and resource (create pods/exec); error: the error code
     or HTTP status of a failed call, "" for a successful one; shown: the fields of the finding it was read
-    from; by_service: an AWS service made the call; user_agent, namespace: of the reported call only.
+    from; by_service: an AWS service made the call; user_agent, namespace, resource_name: of the
+    reported call only, the last two of a Kubernetes resource.
     """
 
     service: str
@@ -48,6 +49,7 @@ class Call(NamedTuple):
     by_service: bool = False
     user_agent: str = ""
     namespace: str = ""
+    resource_name: str = ""
 
     @property
     def name(self) -> str:
@@ -65,7 +67,7 @@ def reported_call(finding: Finding) -> Call | None:
     action = finding.action
     api = action.get("awsApiCallAction")
     if api and (operation := text_at(api, "api")):
-        service, error, agent = (text_at(api, key) for key in ("serviceName", "errorCode", "userAgent"))
+        service, error, agent = texts_at(api, ("serviceName", "errorCode", "userAgent"))
         return Call(service, operation, error, user_agent=agent)
     api = action.get("kubernetesApiCallAction")
     if api and (verb := text_at(api, "verb")):
@@ -78,6 +80,7 @@ def reported_call(finding: Finding) -> Call | None:
             str(status) if status >= 400 else "",
             user_agent=text_at(api, "userAgent"),
             namespace=request.namespace,
+            resource_name=request.name,
         )
     return None
 
@@ -93,15 +96,18 @@ def calls_of(finding: Finding) -> list[Call]:
 
 
 def _every_call(finding: Finding) -> Iterator[Call]:
-    if action := block_at(finding.action, "awsApiCallAction"):
+    action, service = finding.action.get("awsApiCallAction"), finding.service
+    if isinstance(action, dict):
         yield from _read_action(action, _text(action.get("serviceName")))
-    if extra := block_at(finding.service, "additionalInfo"):
-        yield from _read_anomalous(value_at(extra, "anomalies.anomalousAPIs"))
-        if names := extra.get("apiCalls"):
-            yield from _read_names(names, ["[]", "name"], COUNTED)
-    if detection := block_at(finding.service, "detection"):
+    extra, detection = service.get("additionalInfo"), service.get("detection")
+    if isinstance(extra, dict):
+        if "anomalies" in extra:
+            yield from _read_anomalous(value_at(extra, "anomalies.anomalousAPIs"))
+        if "apiCalls" in extra:
+            yield from _read_names(extra["apiCalls"], ["[]", "name"], COUNTED)
+    if isinstance(detection, dict):
         yield from _read_anomaly(detection.get("anomaly"))
-        if text_of(finding.resource.get("resourceType")) != "AttackSequence":
+        if finding.resource.get("resourceType") != "AttackSequence":
             yield from _read_signals(value_at(detection, "sequence.signals"))
 
 
@@ -188,14 +194,14 @@ def failure_of(finding: Finding) -> str:
 
     Calls whose outcome the finding does not state are not considered.
     """
-    action = finding.at(ACTION)
-    calls = [
-        *(_read_action(action, "") if isinstance(action, dict) else ()),
-        *_read_anomalous(finding.at(ANOMALOUS)),
-    ]
-    if calls:
-        return calls[0].error if all(call.error for call in calls) else ""
-    status = finding.number("service.action.kubernetesApiCallAction.statusCode") or 0
+    action = finding.action.get("awsApiCallAction")
+    errors = []
+    if isinstance(action, dict) and _text(action.get("api")):
+        errors.append(_error(_text(action.get("errorCode"))))
+    errors += [call.error for call in _read_anomalous(finding.at(ANOMALOUS))]
+    if errors:
+        return errors[0] if all(errors) else ""
+    status = number_at(finding.action, "kubernetesApiCallAction.statusCode") or 0
     return f"HTTP {status:.0f}" if status >= 400 else ""
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from enricher.finding.api_calls import Call, calls_of, reported_call
 from enricher.finding.event import Finding
 from enricher.finding.facts import Fact, read_facts
-from enricher.finding.fields import Block, block_at, rows_at, text_at, time_at
+from enricher.finding.fields import Block, block_at, rows_at, text_at, texts_at, time_at
 from enricher.finding.logins import Logins, read_logins, read_users
 from enricher.finding.malware import Threat, read_threats
 from enricher.finding.network import Connection, read_connections
@@ -63,7 +63,7 @@ class Context:
     @cached_property
     def resources(self) -> tuple[Resource, ...]:
         """The affected resources, then those of an attack sequence."""
-        return tuple(dict.fromkeys(read_resources(self.view)))
+        return tuple(dict.fromkeys(read_resources(self._finding)))
 
     @cached_property
     def threats(self) -> tuple[Threat, ...]:
@@ -155,10 +155,10 @@ def _principals(finding: Finding) -> list[Principal]:
     resource = finding.resource
     found: list[Principal] = []
     if key := block_at(resource, "accessKeyDetails"):
-        found.append(Principal(*(text_at(key, name) for name in _CALLER)))
+        found.append(Principal(*texts_at(key, _CALLER)))
     kubernetes = resource.get("kubernetesDetails")
     if kubernetes and (user := block_at(kubernetes, "kubernetesUserDetails")):
-        found.append(Principal(text_at(user, "username"), text_at(user, "uid")))
+        found.append(Principal(*texts_at(user, ("username", "uid"))))
     found += [Principal(name) for name in read_users(finding.view)]
     if detection := finding.service.get("detection"):
         actors = rows_at(detection, "sequence.actors", 100)
@@ -201,6 +201,6 @@ def _containers(resource: Block) -> Iterator[Container]:
         return
     blocks = [block_at(resource, "containerDetails")]
     for block in (*blocks, *(row for path in _CONTAINERS for row in rows_at(resource, path))):
-        container = Container(*(text_at(block, key) for key in ("id", "name", "image", "containerRuntime")))
+        container = Container(*texts_at(block, ("id", "name", "image", "containerRuntime")))
         if container.id or container.name or container.image:
             yield container

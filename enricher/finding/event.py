@@ -133,7 +133,10 @@ class Finding:
     @property
     def arn(self) -> str:
         """Return the finding's ARN, which identifies it across accounts and Regions; "" if absent."""
-        return self.text("arn")
+        return self._own("arn")
+
+    def _own(self, key: str) -> str:
+        return text_of(self.view.get(key))
 
     def _from_arn(self, place: int) -> str:
         parts = self.arn.split(":", 5)
@@ -142,17 +145,17 @@ class Finding:
     @property
     def account(self) -> str:
         """Return the account id the finding is about, not the administrator account that received it."""
-        return self.text("accountId") or self._from_arn(4) or _text(self.event.get("account"))
+        return self._own("accountId") or self._from_arn(4) or _text(self.event.get("account"))
 
     @property
     def region(self) -> str:
         """Return the Region code the finding is about."""
-        return self.text("region") or self._from_arn(3) or _text(self.event.get("region"))
+        return self._own("region") or self._from_arn(3) or _text(self.event.get("region"))
 
     @property
     def partition(self) -> str:
         """Return the partition (aws, aws-cn, …) from the finding, else from its ARN, else from its Region."""
-        if stated := self.text("partition"):
+        if stated := self._own("partition"):
             return stated
         if stated := self._from_arn(1):
             return stated
@@ -162,7 +165,7 @@ class Finding:
     @property
     def updated_at(self) -> str:
         """Return the time of the last update (`updatedAt`) as GuardDuty wrote it."""
-        return self.text("updatedAt")
+        return self._own("updatedAt")
 
 
 def read_json(text: str | bytes) -> Any:

@@ -6,11 +6,12 @@ A fact is shown in every format, whether or not a rule of the mapping uses it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from enricher.finding.fields import TEXT_LIMIT, Block, rows_at, text_at, text_of, value_at
 from enricher.finding.network import instance_addresses
+from enricher.finding.paths import split_path, walk
 
 #: Tags that say whose resource it is; tag keys are compared without case.
 _TAGS = frozenset(("name", "owner", "environment", "env", "team", "stage"))
@@ -22,6 +23,10 @@ _PROFILED = re.compile(
 )
 _DETAILS = ("instanceDetails", "eksClusterDetails", "ecsClusterDetails", "ecsClusterDetails.taskDetails",
             "lambdaDetails", "rdsDbInstanceDetails", "rdsLimitlessDbDetails")  # fmt: skip
+
+
+#: Path of what the signals of a custom detection rule say: it names what was changed.
+SIGNALS = "service.detection.sequence.signals.description"
 
 
 class Fact(NamedTuple):
@@ -53,6 +58,7 @@ def read_facts(view: Block) -> list[Fact]:
     intelligence = "service.evidence.threatIntelligenceDetails"
     rows = rows_at(view, intelligence)
     found = [
+        Fact(SIGNALS, "Signal", tuple(_rule_signals(view))),
         Fact(
             f"{intelligence}.threatNames",
             "Threat",
@@ -90,7 +96,7 @@ def read_facts(view: Block) -> list[Fact]:
         Fact("resource.lambdaDetails.role", "Role", texts_of(value_at(view, "resource.lambdaDetails.role"))),
         Fact(
             "resource.instanceDetails.networkInterfaces",
-            "Addresses",
+            "Host addresses",
             tuple(instance_addresses(value_at(view, "resource.instanceDetails"))),
         ),
         Fact("resource.tags", "Tags", tuple(_tags(view))),
@@ -106,6 +112,19 @@ def read_facts(view: Block) -> list[Fact]:
         ),
     ]
     return [fact for fact in found if fact.values]
+
+
+def lead_with(view: Block, facts: Iterable[Fact], fields: Sequence[tuple[str, str]]) -> tuple[Fact, ...]:
+    """Return the facts, those of some fields (label, path) first; a field that is not a fact becomes one."""
+    rest = {fact.path: fact for fact in facts}
+    first = []
+    for label, path in fields:
+        # A fact has the path of its list.
+        fact = rest.pop(path.replace("[]", ""), None)
+        if fact is None:
+            fact = Fact(path, label, texts_of([value for _, value in walk(view, split_path(path), {})]))
+        first += [fact] if fact.values else []
+    return (*first, *rest.values())
 
 
 #: Label and path of objects that are shown whole: each member with a value, as "roleRefName cluster-admin".
@@ -127,6 +146,12 @@ def _members(view: Block) -> Iterator[Fact]:
             yield Fact(path, label, tuple(f"{key} {', '.join(texts)}" for key, texts in pairs if texts))
         else:
             yield Fact(path, label, texts_of(value))
+
+
+def _rule_signals(view: Block) -> Iterator[str]:
+    if text_at(view, "resource.resourceType") != "AttackSequence":
+        for row in rows_at(view, "service.detection.sequence.signals"):
+            yield from texts_of(row.get("description"))
 
 
 def _each(rows: Iterable[Block], key: str) -> Iterator[object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -15,14 +15,17 @@ TEXT_LIMIT = 1024
 #: Maximum number of items read from one list of a finding.
 ROW_LIMIT = 20
 _LONGEST_ADDRESS = 64
+_MAX_PATHS = 1024
 
 Block = Mapping[str, Any]
 
 
 class _Steps(dict[str, tuple[str, ...]]):
-    """The steps of each path; the paths are those of the code, a few hundred."""
+    """The steps of each path. The paths are those of the code, a few hundred; the limit is for a mistake."""
 
     def __missing__(self, path: str) -> tuple[str, ...]:
+        if len(self) >= _MAX_PATHS:
+            self.clear()
         steps = self[path] = tuple(path.split("."))
         return steps
 
@@ -30,6 +33,7 @@ class _Steps(dict[str, tuple[str, ...]]):
 _STEPS = _Steps()
 
 
+# The walk stands in the three readers that a finding needs dozens of times: a call costs as much again.
 def value_at(block: object, path: str) -> Any:
     """Return the value at a dotted path of the code, never one from a finding; None if absent."""
     value: Any = block
@@ -42,7 +46,11 @@ def value_at(block: object, path: str) -> Any:
 
 def block_at(block: object, path: str) -> Block:
     """Return the object at a dotted path; {} for anything else."""
-    value = value_at(block, path)
+    value: Any = block
+    for key in _STEPS[path]:
+        if not isinstance(value, dict):
+            return {}
+        value = value.get(key)
     return value if isinstance(value, dict) else {}
 
 
@@ -60,7 +68,7 @@ def text_of(value: object) -> str:
 
 def number_of(value: object) -> float | None:
     """Return a finite number, also from a string; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)
@@ -73,11 +81,23 @@ def number_of(value: object) -> float | None:
 
 def text_at(block: object, path: str) -> str:
     """Return the string or number at a path, cut to TEXT_LIMIT characters; "" for anything else."""
-    value = value_at(block, path)
+    value: Any = block
+    for key in _STEPS[path]:
+        if not isinstance(value, dict):
+            return ""
+        value = value.get(key)
     if value is None:
         return ""
     text = value if isinstance(value, str) else text_of(value)
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT]
+
+
+def texts_at(block: object, keys: Sequence[str]) -> list[str]:
+    """Return the strings or numbers at several keys of one object, each as `text_at` does."""
+    if not isinstance(block, dict):
+        return [""] * len(keys)
+    values = [block.get(key, "") for key in keys]
+    return [value[:TEXT_LIMIT] if isinstance(value, str) else text_of(value)[:TEXT_LIMIT] for value in values]
 
 
 def number_at(block: object, path: str) -> float | None:
@@ -89,7 +109,8 @@ def number_at(block: object, path: str) -> float | None:
 
 def whole_at(block: object, path: str, maximum: int = 2**53) -> int | None:
     """Return the integer at a path if it is from 0 to `maximum`; None for anything else."""
-    number = number_at(block, path)
+    value = value_at(block, path)
+    number = value if type(value) is int else None if value is None else number_of(value)
     return int(number) if number is not None and 0 <= number <= maximum and number == int(number) else None
 
 

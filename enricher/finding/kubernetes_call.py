@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from enricher.finding.fields import Block, text_at
+from enricher.finding.fields import Block, text_at, texts_at
 
 #: A request path longer than this is not read.
 _MAX_LENGTH = 2048
@@ -30,8 +30,7 @@ def request_of(call: Block) -> KubernetesPath:
     """Return what a `kubernetesApiCallAction` was about: as the finding states it, else from the URI."""
     uri = text_at(call, "requestUri")
     read = (read_request_uri(uri) if uri else None) or KubernetesPath("", "", "", "")
-    keys = ("resource", "subresource", "namespace", "resourceName")
-    stated = (text_at(call, key) for key in keys)
+    stated = texts_at(call, ("resource", "subresource", "namespace", "resourceName"))
     return KubernetesPath(*(part or other for part, other in zip(stated, read, strict=True)))
 
 

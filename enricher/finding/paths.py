@@ -38,9 +38,12 @@ def scalar(value: object) -> Scalar | None:
 def shown(path: str, value: object) -> Shown | None:
     """Return a field for the evidence, its value cut to LONGEST characters; None if it is not a `scalar`."""
     leaf = scalar(value)
-    if leaf is None:
-        return None
-    return Shown(path, leaf[:LONGEST] if isinstance(leaf, str) else leaf)
+    return None if leaf is None else Shown(path, cut(leaf))
+
+
+def cut(value: Scalar) -> Scalar:
+    """Return a value for the evidence: a text cut to LONGEST characters."""
+    return value[:LONGEST] if isinstance(value, str) else value
 
 
 def split_path(path: str) -> list[str]:

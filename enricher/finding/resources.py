@@ -5,9 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
+from enricher.finding.event import Finding
+from enricher.finding.fields import (
+    ROW_LIMIT,
+    TEXT_LIMIT,
+    Block,
+    rows_at,
+    text_at,
+    text_of,
+    texts_at,
+    value_at,
+)
 
 #: Maximum number of resources of an attack sequence that are read.
 MAX_RESOURCES = 100
@@ -141,12 +152,19 @@ KINDS = (
     Kind("AWS::Bedrock::Prompt", "Other", "BEDROCK_PROMPT"),
     Kind("AWS::SageMaker::Endpoint", "Other", "SAGEMAKER_ENDPOINT"),
 )
-_IN_RESOURCE = tuple((kind.block.partition(".")[0], kind) for kind in KINDS if kind.block)
+#: Member of `resource` -> the kinds whose blocks it holds, each with its place in KINDS.
+_BY_MEMBER: dict[str, list[tuple[int, Kind]]] = {}
+for _place, _kind in enumerate(KINDS):
+    if _kind.block:
+        _BY_MEMBER.setdefault(_kind.block.partition(".")[0], []).append((_place, _kind))
 _BY_TYPE = {
     stated: frozenset(kind.name for kind in KINDS if stated in kind.types)
     for it in KINDS
     for stated in it.types
 }
+#: Members of `resource` that are not resources of kinds without a row.
+_KNOWN_BLOCKS = _BY_MEMBER.keys() | {"kubernetesDetails", "rdsDbUserDetails"}
+_ID_KEYS, _NAME_KEYS = ("arn", "id", "identifier"), ("name",)
 _BY_SEQUENCE = {kind.sequence: kind for kind in KINDS if kind.sequence}
 _BY_NAME = {kind.name: kind for kind in KINDS}
 _OBJECT = _BY_NAME["AWS::S3::Object"]
@@ -166,6 +184,11 @@ class Resource(NamedTuple):
         return kind.asff if kind else "Other"
 
     @property
+    def has_row(self) -> bool:
+        """Return whether the table has the kind; the kind of any other is GuardDuty's own word."""
+        return self.kind in _BY_NAME
+
+    @property
     def short_name(self) -> str:
         """Return what a console search finds: an instance's id, else the name, else the end of the ARN."""
         if self.kind == "AWS::EC2::Instance" and self.uid:
@@ -176,30 +199,35 @@ class Resource(NamedTuple):
         return own if is_generic and own else self.name or own
 
 
-def read_resources(view: Block) -> list[Resource]:
+def read_resources(finding: Finding) -> list[Resource]:
     """List the affected resources, then those of an attack sequence, without those that lack id and name."""
-    found = []
-    resource = block_at(view, "resource")
-    for kind in [kind for member, kind in _IN_RESOURCE if member in resource]:
+    found, resource = [], finding.resource
+    kinds = [kind for member in resource if member in _BY_MEMBER for kind in _BY_MEMBER[member]]
+    for _, kind in sorted(kinds):
         for row in _rows(resource, kind):
-            name = text_at(row, kind.label) if kind.label else name_tag(row)
-            found.append(Resource(kind.name, text_at(row, kind.uid), name))
-            found += [
-                Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
-                for item in rows_at(row, "s3ObjectDetails")
-            ]
-    found += map(_of_sequence, rows_at(view, "service.detection.sequence.resources", MAX_RESOURCES))
+            uid, name = texts_at(row, (kind.uid, kind.label))
+            found.append(Resource(kind.name, uid, name if kind.label else name_tag(row)))
+            if "s3ObjectDetails" in row:
+                found += [
+                    Resource(_OBJECT.name, text_at(item, "objectArn"), text_at(item, "key"))
+                    for item in rows_at(row, "s3ObjectDetails")
+                ]
+    found += _without_row(resource)
+    if detection := finding.service.get("detection"):
+        found += map(_of_sequence, rows_at(detection, "sequence.resources", MAX_RESOURCES))
     return [resource for resource in found if resource.uid or resource.name]
 
 
 def main_resource(view: Block, resources: tuple[Resource, ...]) -> Resource | None:
     """Return the resource that the finding is about: of the kind of `resourceType`, else the first one."""
+    if len(resources) < 2:
+        return resources[0] if resources else None
     stated = text_at(view, "resource.resourceType")
-    names = _BY_TYPE.get(stated, frozenset())
+    names = _BY_TYPE.get(stated, frozenset((stated,)))
     # The access key is the caller's in most findings: what it acted on comes first, if the finding names it.
-    others = sorted(resources, key=lambda resource: resource.kind == "AWS::IAM::AccessKey")
+    others = (resource for resource in resources if resource.kind != "AWS::IAM::AccessKey")
     of_kind = (resource for resource in resources if resource.kind in names)
-    return next(of_kind, None) or next(iter(others), None)
+    return next(of_kind, None) or next(others, resources[0])
 
 
 def name_tag(block: object) -> str:
@@ -209,7 +237,26 @@ def name_tag(block: object) -> str:
 
 def _rows(resource: Block, kind: Kind) -> list[Block]:
     block = value_at(resource, kind.block)
-    return rows_at(resource, kind.block) if isinstance(block, list) else [block] if block else []
+    if isinstance(block, list):
+        return rows_at(resource, kind.block)
+    return [block] if block and isinstance(block, dict) else []
+
+
+def _without_row(resource: Block) -> Iterator[Resource]:
+    """Yield the resources of kinds that the table lacks, each with the first ID and name in its block."""
+    stated = text_at(resource, "resourceType")
+    for member in [key for key in resource if key.endswith("Details") and key not in _KNOWN_BLOCKS]:
+        block = resource[member]
+        for row in block[:ROW_LIMIT] if isinstance(block, list) else [block]:
+            if isinstance(row, dict):
+                kind = stated if stated and stated not in _BY_TYPE else member.removesuffix("Details")
+                yield Resource(kind, _first(row, _ID_KEYS), _first(row, _NAME_KEYS))
+
+
+def _first(row: Block, endings: tuple[str, ...]) -> str:
+    """Return the first text whose key ends in one of the words; earlier words come first."""
+    keys = (key for ending in endings for key in row if key.lower().endswith(ending))
+    return next((text for key in keys if (text := text_of(row[key])[:TEXT_LIMIT])), "")
 
 
 def _of_sequence(row: Block) -> Resource:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from enricher.finding.facts import Fact, label_of, texts_of
-from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
+from enricher.finding.fields import Block, iso_time, rows_at, text_at, texts_at, time_at, value_at, whole_at
 
 CONTEXT = "service.runtimeDetails.context"
 _MAX_KEYS = 50
@@ -56,16 +56,17 @@ class Process(NamedTuple):
 
 def read_process(block: object) -> Process | None:
     """Return the process that an object describes; None if it has neither name nor path."""
+    name, path, uid, user, directory = texts_at(block, ("name", "executablePath", "uuid", "user", "pwd"))
     process = Process(
-        name=text_at(block, "name"),
-        path=text_at(block, "executablePath"),
-        sha256=sha256_at(block, "executableSha256"),
-        pid=whole_at(block, "pid", 2**31 - 1),
-        uid=text_at(block, "uuid"),
-        user=text_at(block, "user"),
-        user_id=whole_at(block, "userId", 2**32 - 1),
-        directory=text_at(block, "pwd"),
-        started=time_at(block, "startTime"),
+        name,
+        path,
+        sha256_at(block, "executableSha256"),
+        whole_at(block, "pid", 2**31 - 1),
+        uid,
+        user,
+        whole_at(block, "userId", 2**32 - 1),
+        directory,
+        time_at(block, "startTime"),
     )
     return process if process.name or process.path else None
 
@@ -90,12 +91,18 @@ def read_runtime_facts(view: Block) -> Iterator[Fact]:
         if key == "threatFilePath":  # see malware.py
             continue
         read = read_process(value)
-        texts = tuple(filter(None, (str(read), read.sha256))) if read else texts_of(value)
+        texts = tuple(filter(None, (str(read), read.sha256))) if read else texts_of(_readable(key, value))
         if texts:
             yield Fact(f"{CONTEXT}.{key}", _LABELS.get(key) or label_of(key), texts)
     process = "service.runtimeDetails.process.executableSha256"
     if sha256 := sha256_at(view, process):
         yield Fact(process, "Process hash", (sha256,))
+
+
+def _readable(key: str, value: object) -> object:
+    """Return a time in epoch seconds as GuardDuty writes other times; any other value as it is."""
+    moment = time_at({key: value}, key) if key.endswith("At") and not isinstance(value, str) else None
+    return iso_time(moment) if moment else value
 
 
 def sha256_at(block: object, path: str) -> str:

@@ -16,9 +16,9 @@ def load_format(name: str, ocsf_version: str = OCSF_VERSIONS[0]) -> Render:
     """Return the render function of a format; raise KeyError for a name that is not in FORMATS.
 
     Only the module of that format is imported, which keeps the cold start short.
-    ocsf_version: the release that the format ocsf outputs; the other formats do not depend on it.
+    ocsf_version: the release to output, for a format that has several.
     """
     if name not in FORMATS:
         raise KeyError(name)
     render = import_module(f"enricher.formats.{name}").render
-    return cast("Render", partial(render, version=ocsf_version) if name == "ocsf" else render)
+    return cast("Render", partial(render, version=ocsf_version) if FORMATS[name].versions else render)

@@ -74,7 +74,7 @@ def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     return filled(
         {
             "@timestamp": iso_time(moment_of(finding)),
-            "message": _message(enriched, context),
+            "message": _message(enriched),
             "ecs": {"version": ECS_VERSION},
             "event": _event_fields(enriched, context),
             "threat": _threat_fields(enriched.attack) | _software(context),
@@ -92,10 +92,10 @@ def _document(enriched: EnrichedFinding, context: Context) -> dict[str, Any]:
     )
 
 
-def _message(enriched: EnrichedFinding, context: Context) -> str:
+def _message(enriched: EnrichedFinding) -> str:
     view = enriched.finding.view
     parts = [enriched.alert["headline"], text_at(view, "title"), text_at(view, "description")]
-    parts += [f"{fact.label}: {', '.join(fact.values)}" for fact in context.facts]
+    parts += [f"{fact.label}: {', '.join(fact.values)}" for fact in enriched.facts]
     return "\n".join(part for part in parts if part)
 
 

@@ -100,7 +100,7 @@ def _event(enriched: EnrichedFinding) -> dict[str, Any]:
                 }
             ],
             "unmapped": {
-                **{fact.path: ", ".join(fact.values) for fact in context.facts},
+                **{fact.path: ", ".join(fact.values) for fact in enriched.facts},
                 "customDetectionRuleName": text_at(view, "customDetectionRuleName"),
                 "service.action.actionType": text_at(view, "service.action.actionType"),
                 "service.featureName": text_at(view, "service.featureName"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from enricher.enrichment.statement import statement_of
 from enricher.finding.api_calls import failure_of, is_denied
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
+from enricher.finding.facts import Fact
 from enricher.finding.fields import time_at, whole_at
 from enricher.finding.sequence import Signal, read_signals
 from enricher.formats.rows import MAX_VALUES, Rows, first_of, join_filled, listed
@@ -21,9 +23,11 @@ from enricher.formats.who_rows import CALLS, sequence_who_rows, who_rows
 #: Maximum number of signals shown; what is left out is counted.
 _MAX_SIGNALS = 10
 #: Labels of the facts that rarely decide.
-_MINOR = frozenset(("Addresses", "Session", "Part of sequence", "Scan for finding"))
+_MINOR = frozenset(("Host addresses", "Session", "Part of sequence", "Scan for finding"))
 #: Last steps of evidence fields that the other rows say in words.
-_IMPLIED = frozenset(("api", "serviceName", "resourceRole", "anomalousAPIs"))
+_IMPLIED = frozenset(
+    ("api", "serviceName", "resourceRole", "anomalousAPIs", "verb", "resource", "subresource")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,9 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     is_sequence = len(signals) > 1
     who = sequence_who_rows(context) if is_sequence else who_rows(finding, context)
     first = attack["techniques"][0] if attack["techniques"] else None
+    resources = " ".join(value for label, value in who if label in ("On", "With"))
     printed = " ".join((statement_of(finding, context), *(value for _, value in who)))
-    facts, outcome = _fact_rows(context, printed), _outcome(finding, context)
+    facts, outcome = _fact_rows(enriched.facts, printed, resources), _outcome(finding, context)
     printed = " ".join((printed, outcome, *(value for _, value in facts)))
     return Summary(
         when=_when(finding),
@@ -74,10 +79,14 @@ def _seen_rows(first: Mapping[str, Any], printed: str) -> Rows:
     """Return the evidence for a technique that no other row shows, nothing for GuardDuty's own list."""
     if first["source"] == "guardduty":
         return []
-    rows = [
-        (it["field"].rpartition(".")[2], it["value"]) for it in first["evidence"] if it["field"] != "type"
-    ]
-    return [row for row in rows if row[0] not in _IMPLIED and row[1] not in printed][:MAX_VALUES]
+    rows = [(_last_step(it["field"]), it["value"]) for it in first["evidence"] if it["field"] != "type"]
+    return [row for row in rows if row[0] not in _IMPLIED and not _is_told(row[1], printed)][:MAX_VALUES]
+
+
+def _last_step(field: str) -> str:
+    """Return the last step of a path; with the one before where "name" or "port" alone says nothing."""
+    *_, parent, last = "", *field.split(".")
+    return f"{parent.partition('[')[0]}.{last}" if last in ("name", "port") and parent else last
 
 
 def _sentence(text: str) -> str:
@@ -91,10 +100,36 @@ def _outcome(finding: Finding, context: Context) -> str:
     return "The action was blocked." if context.blocked else ""
 
 
-def _fact_rows(context: Context, printed: str) -> Rows:
-    """Return the facts that no other row shows, those that rarely decide last."""
-    facts = [it for it in context.facts if it.label != CALLS and not all(v in printed for v in it.values)]
-    return [(it.label, listed(it.values)) for it in sorted(facts, key=lambda it: it.label in _MINOR)]
+def _fact_rows(facts: Iterable[Fact], printed: str, resources: str) -> Rows:
+    """Return the facts that no other row shows, those that rarely decide last.
+
+    printed: the text of the other rows; resources: of those that name resources.
+    """
+    rows = []
+    for fact in sorted(facts, key=lambda it: it.label in _MINOR):
+        values = tuple(it for it in fact.values if not it.startswith("uid "))
+        if fact.label == "Tags":
+            values = tuple(it for it in values if not _is_name_of(it, resources))
+        elif fact.label == "Affected":
+            values = tuple(it for it in values if not _is_told(re.split(r"[/:]", it)[-1], resources))
+        if fact.label != CALLS and not all(_is_told(it, printed) for it in values):
+            rows.append((fact.label, listed(values)))
+    return rows
+
+
+def _is_told(value: str, printed: str) -> bool:
+    """Return whether a text contains a value as whole words: the path / is not told by another path."""
+    return f" {_words_of(value)} " in f" {_words_of(printed)} "
+
+
+def _words_of(text: str) -> str:
+    return " ".join(re.sub(r"[,()]", " ", text).split())
+
+
+def _is_name_of(tag: str, resources: str) -> bool:
+    """Return whether a tag is the name with which a resource is printed already."""
+    key, _, value = tag.partition("=")
+    return key.lower() == "name" and _is_told(value, resources)
 
 
 def _signal_rows(signals: list[Signal]) -> Rows:

@@ -11,17 +11,22 @@ from enricher.enrichment.headline import attack_phrase
 from enricher.formats.rows import Rows, join_filled
 
 
-def attack_rows(enriched: EnrichedFinding) -> Rows:
-    """Return the ATT&CK rows: tactic and name of the first technique, the others in short."""
+def attack_rows(enriched: EnrichedFinding, most: int | None = None, *, ids_only: bool = False) -> Rows:
+    """Return the ATT&CK rows: tactic and name of the first technique, the others in short.
+
+    most: maximum number of others named, the rest is counted; ids_only: the first technique without its name.
+    """
     attack = enriched.attack
     if not attack["techniques"]:
         text = attack_phrase(attack, known=enriched.known)
         names = ", ".join(f"{tactic['name']} ({tactic['id']})" for tactic in attack["tactics"])
         return [("", join_filled((names, text), ": ")), *_atlas_rows(attack)]
-    first, *others = attack["techniques"]
+    first, *every = attack["techniques"]
+    others = every if most is None else every[:most]
     possibly = "possibly " if first["confidence"] == "low" else ""
-    rows = [("", f"{first['tactic']['name']}: {possibly}{technique_name(first)} ({first['confidence']})")]
-    if len(others) == 1:
+    name = first["id"] if ids_only else technique_name(first)
+    rows = [("", f"{first['tactic']['name']}: {possibly}{name} ({first['confidence']})")]
+    if len(others) == 1 == len(every):
         rows += [("also", f"{technique_name(row)} ({row['confidence']})") for row in others]
     elif others:
         by_tactic: dict[str, list[str]] = {}
@@ -30,6 +35,8 @@ def attack_rows(enriched: EnrichedFinding) -> Rows:
                 f"{row['id']} (low)" if row["confidence"] == "low" else row["id"]
             )
         rows.append(("also", "; ".join(f"{', '.join(ids)} {name}" for name, ids in by_tactic.items())))
+    if more := len(every) - len(others):
+        rows.append(("" if others else "also", f"{'and ' if others else ''}{more} more"))
     if not enriched.known:
         rows.append(("", f"type not in mapping {attack['mapping']}"))
     return rows + _atlas_rows(attack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enricher.finding.api_calls import failure_of
 from enricher.finding.context import Context, Principal
 from enricher.finding.event import Finding
+from enricher.finding.malware import Threat
 from enricher.finding.network import Connection
 from enricher.finding.resources import Resource, main_resource
 from enricher.finding.safe_text import plain
@@ -39,7 +40,7 @@ def who_rows(finding: Finding, context: Context) -> Rows:
         *(("On", _resource(it)) for it in affected),
         *(("With", _resource(it)) for it in others[:_MAX_RESOURCES]),
         *((name, str(it)) for name, it in (("Process", context.process), ("Parent", context.parent)) if it),
-        *(("Malware", join_filled((it.name, it.path, it.sha256))) for it in context.threats[:_MAX_THREATS]),
+        *(("Malware", join_filled((it.name, it.path, it.sha256))) for it in _threats(context)[:_MAX_THREATS]),
         ("In", join_filled((container.name, container.image)) if container else ""),
         ("More", _left_out(context, len(principals), len(others))),
     )
@@ -75,6 +76,12 @@ def _resources(finding: Finding, context: Context) -> tuple[list[Resource], list
     shown = {main, *(it for it in context.resources if it.kind == "Container" and context.container)}
     others = [it for it in context.resources if it.uid not in keys and it not in shown]
     return [main] if main and main.uid not in keys else [], others
+
+
+def _threats(context: Context) -> list[Threat]:
+    """Return the threats, the first of each name before further files of the same."""
+    firsts = {it.name: it for it in reversed(context.threats)}
+    return sorted(context.threats, key=lambda it: firsts[it.name] is not it)
 
 
 def _left_out(context: Context, principals: int, resources: int) -> str:
@@ -113,9 +120,7 @@ def _resource(resource: Resource) -> str:
     kind = resource.kind.removeprefix("AWS::").replace("::", " ")
     uid, name = resource.short_name.removeprefix(f"{kind.rpartition(' ')[2].lower()}/"), resource.name
     named = f"{uid} ({name})" if name and name != uid else uid
-    if resource.kind == "AWS::EC2::Instance" or not resource.kind.startswith("AWS::"):
-        return named
-    return f"{kind} {named}"
+    return named if resource.kind == "AWS::EC2::Instance" else join_filled((kind, named), " ")
 
 
 def _who(principal: Principal) -> str:
@@ -132,5 +137,10 @@ def _place(connection: Connection) -> str:
     ports += f" ({name})" if ports and name else ""
     network = join_filled((f"AS{remote.asn}" if remote.asn else "", remote.network), " ")
     return join_filled(
-        (join_filled((remote.ip, remote.domain), " "), ports, remote.city, remote.country, network)
+        (
+            join_filled((remote.ip, remote.domain), " "),
+            ports,
+            *dict.fromkeys((remote.city, remote.country)),
+            network,
+        )
     )

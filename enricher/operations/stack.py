@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from enricher.operations.aws import Aws, OperationFailed, confirmed
-from enricher.settings import OCSF_VERSIONS
+from enricher.settings import DESTINATIONS, FORMATS, OCSF_VERSIONS, Needs
 
 #: The stack's name in samconfig.toml.
 DEFAULT_STACK = "guardduty-attack-enricher"
@@ -24,7 +24,7 @@ EVENTBRIDGE = "eventbridge"
 class Route:
     """One route of a stack. mode: value of its parameter ("on", "annotate", "text"; "off").
 
-    topic_arn: "" for Security Hub.
+    topic_arn: "" for Security Hub; format: of its messages, as settings.FORMATS names it.
     """
 
     name: str
@@ -33,11 +33,17 @@ class Route:
     queue_arn: str
     dead_letter_url: str
     topic_arn: str
+    format: str
 
     @property
     def is_on(self) -> bool:
         """Whether a function reads the route's queue."""
         return self.mode != "off"
+
+    @property
+    def needs(self) -> Needs:
+        """What the route's destination needs; the route must be on."""
+        return DESTINATIONS["sns" if self.topic_arn else f"security-hub-{self.mode}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,15 @@ class Stack:
         """Return a route; raise OperationFailed if the stack has no such output: it is too old."""
         prefix = ROUTES[name]
         topic = f"{prefix}TopicArn"
+        mode = self.parameters.get(f"{prefix}Route", "off")
         return Route(
             name=name,
-            mode=self.parameters.get(f"{prefix}Route", "off"),
+            mode=mode,
             queue_url=self.output(f"{prefix}QueueUrl"),
             queue_arn=self.output(f"{prefix}QueueArn"),
             dead_letter_url=self.output(f"{prefix}DeadLetterQueueUrl"),
             topic_arn=self.output(topic) if name != "security-hub" else "",
+            format=mode if mode in FORMATS else self.parameters.get("SiemFormat", "guardduty"),
         )
 
     def output(self, name: str) -> str:
@@ -70,10 +78,6 @@ class Stack:
                 "current template"
             )
         return self.outputs[name]
-
-    def format_of(self, route: Route) -> str:
-        """Return the format of a route's messages, as settings.FORMATS names them."""
-        return self.parameters.get("SiemFormat", "guardduty") if route.name == "siem" else route.mode
 
     @property
     def ocsf_version(self) -> str:

@@ -21,6 +21,7 @@ from enricher.operations.detectors import MAX_IDS, finding_ids, get_findings
 from enricher.operations.queues import Message, depth, send
 from enricher.operations.stack import MINIMUM_SEVERITIES, ROUTES, Route, Stack
 from enricher.operations.temporary_queue import Arrival, arrivals
+from enricher.settings import FORMATS
 
 #: Finding types with the severity that GuardDuty documents for them, in the order in which they are tried.
 SAMPLES = {
@@ -57,7 +58,7 @@ class Expected:
             arrival.topic_arn == self.route.topic_arn
             and attributes.get("finding_type") == self.finding.type
             and attributes.get("account_id", self.finding.account) == self.finding.account
-            and (self.route.mode in ("text", "chat") or self.finding.text("id") in arrival.body)
+            and (not FORMATS[self.route.format].has_finding_id or self.finding.text("id") in arrival.body)
         )
 
 
@@ -128,12 +129,12 @@ def _problem(stack: Stack, route: Route, finding: Finding, account: str, *, own_
         limit = stack.parameters.get(name, "ALL")
         if severity is not None and severity < MINIMUM_SEVERITIES.get(limit, 0):
             return f"its severity is {severity:g} and {name} is {limit}"
-    if route.mode == "annotate" and own_event:
-        return "annotate needs a finding that GuardDuty has sent to Security Hub"
-    if route.mode == "annotate" and finding.flag("service.archived"):
+    if route.needs.native and own_event:
+        return f"{route.mode} needs a finding that GuardDuty has sent to Security Hub"
+    if route.needs.native and finding.flag("service.archived"):
         return "it is archived, and archived findings are not in Security Hub"
-    if route.mode == "import" and finding.account != account:
-        return f"it is of account {finding.account}, and import takes only findings of {account}"
+    if route.needs.account and finding.account != account:
+        return f"it is of account {finding.account}, and {route.mode} takes only findings of {account}"
     return ""
 
 
@@ -190,7 +191,7 @@ class Watch:
         client = self.aws.client("securityhub", item.finding.region)
         for row in client.get_findings(Filters=filters).get("Findings", []):
             fields = row.get("UserDefinedFields") or {}
-            own = item.route.mode == "import" and row["ProductArn"].endswith("/default")
+            own = not item.route.needs.native and row["ProductArn"].endswith("/default")
             if own or any(key.startswith(PREFIX) for key in fields):
                 return True
         return False

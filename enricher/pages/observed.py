@@ -191,7 +191,7 @@ class _Sight:
         self.day = last.date() if last else None
         self.account = _clean(finding.account) or "unknown"
         self.occurrences = int(min(max(finding.number("service.count") or 1, 1), 10**9))
-        names = (f"{row.kind} {row.name or row.uid}" for row in read_resources(finding.view))
+        names = (f"{row.kind} {row.name or row.uid}" for row in read_resources(finding))
         self.resources = [_clean(name) for name in dict.fromkeys(names)]
 
     def add_to(self, tally: Tally) -> None:

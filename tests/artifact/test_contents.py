@@ -7,7 +7,6 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -18,7 +17,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 from botocore.regions import EndpointResolver
 
-from build_tools.artifact import DRIFT_WATCH, OPERATIONS, trim_endpoints
+from build_tools.artifact import DRIFT_WATCH, OPERATIONS, trim_endpoints, zipped_sizes
 from tests.artifact.deployment import batch, client, deploy
 from tests.artifact.runtime import lambda_environment
 from tests.examples import event
@@ -29,7 +28,7 @@ HANDLER: str = Stack().globals["Handler"]
 
 #: Budgets with some room, so that a much larger dependency is a decision, not an accident. Bytes as zipped by
 #: `sam package`: of all, and of what is neither boto3 nor botocore.
-MAX_ZIPPED, MAX_ZIPPED_OTHERS = 3_600_000, 2_000_000
+MAX_ZIPPED, MAX_ZIPPED_OTHERS = 3_300_000, 1_800_000
 MAX_MODULES = 450
 
 #: Operations that the code does not call, but botocore by itself.
@@ -77,8 +76,16 @@ def probe(artifact: Path, environment: dict[str, str], records: dict[str, Any]) 
 
 @pytest.mark.parametrize(
     ("route", "parameters"),
-    [("Siem", {}), ("SecurityHub", {"SecurityHubRoute": "import"}), ("Notification", {})],
-    ids=["siem", "security-hub", "notification"],
+    [
+        ("Siem", {}),
+        ("Siem", {"SiemFormat": "ecs"}),
+        ("Siem", {"SiemFormat": "ocsf"}),
+        ("SecurityHub", {"SecurityHubRoute": "annotate"}),
+        ("SecurityHub", {"SecurityHubRoute": "import"}),
+        ("Notification", {}),
+        ("Notification", {"NotificationRoute": "chat"}),
+    ],
+    ids=["siem", "ecs", "ocsf", "annotate", "import", "text", "chat"],
 )
 def test_all_modules_are_imported_at_init_and_within_budget(
     artifact: Path, endpoint: str, route: str, parameters: dict[str, str]
@@ -86,11 +93,13 @@ def test_all_modules_are_imported_at_init_and_within_budget(
     """A batch must import no module: after init a small Lambda function has only a fraction of a vCPU."""
     if route == "SecurityHub":
         client("securityhub", endpoint).enable_security_hub()
-    deployment = deploy(endpoint, route, f"probe-{route}", **parameters)
+    deployment = deploy(endpoint, route, f"probe-{route}{''.join(parameters.values())}", **parameters)
     finding = event("iam-root-credential-usage", accountId="123456789012", region="eu-west-1")
     records = batch(client("sqs", endpoint), deployment.queue_url, [json.dumps(finding)])
     found = probe(artifact, deployment.environment, records)
-    assert ([], {"batchItemFailures": []}) == (found["after"], found["response"])
+    # Security Hub does not have the finding yet: annotate delays it, which must import nothing either.
+    failed = len(records["Records"]) if "annotate" in parameters.values() else 0
+    assert ([], failed) == (found["after"], len(found["response"]["batchItemFailures"]))
     assert len(found["init"]) <= MAX_MODULES, f"{len(found['init'])} modules"
     # boto3 brings the S3 transfer manager and multiprocessing.
     assert [] == sorted({"boto3", "s3transfer", "multiprocessing"} & set(found["init"]))
@@ -138,25 +147,21 @@ def test_overrides_are_read_at_init_and_used(artifact: Path, endpoint: str, sour
     [message] = deployment.received()
     technique = json.loads(message["Body"])["attack"]["techniques"][0]
     assert ([], {"batchItemFailures": []}) == (found["after"], found["response"])
-    assert ("T1046", "low", "Ports were scanned.") == tuple(
-        technique[key] for key in ("id", "confidence", "rationale")
-    )
+    assert ("T1046", "low") == (technique["id"], technique["confidence"])
+    assert technique["rationale"].startswith("Ports were scanned.")
 
 
 def test_artifact_is_small(artifact: Path, tmp_path: Path) -> None:
     """The zipped artifact must be within its budget, and so must what is neither boto3 nor botocore."""
-    sizes: Counter[bool] = Counter()
+    sizes = zipped_sizes(artifact)
     with ZipFile(tmp_path / "artifact.zip", "w", ZIP_DEFLATED) as archive:
-        for path in sorted(path for path in artifact.rglob("*") if path.is_file()):
-            name = path.relative_to(artifact)
-            archive.write(path, name)
-            row = archive.getinfo(name.as_posix())
-            # Each file has its name and 76 bytes of its own twice: before its content, and in the directory.
-            size = row.compress_size + 76 + 2 * len(row.filename)
-            sizes[name.parts[0].startswith(("boto3", "botocore"))] += size
+        for path in artifact.rglob("*"):
+            if path.is_file():
+                archive.write(path, path.relative_to(artifact))
     assert abs(sizes.total() - (tmp_path / "artifact.zip").stat().st_size) < 1000
     assert sizes.total() <= MAX_ZIPPED, f"{sizes.total()} bytes zipped"
-    assert sizes[False] <= MAX_ZIPPED_OTHERS, f"{sizes[False]} bytes zipped without boto3 and botocore"
+    others = sizes.total() - sizes["boto3"] - sizes["botocore"]
+    assert others <= MAX_ZIPPED_OTHERS, f"{others} bytes zipped without boto3 and botocore"
 
 
 def test_licenses_of_the_libraries_are_in_the_artifact(artifact: Path) -> None:

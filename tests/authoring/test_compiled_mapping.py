@@ -66,7 +66,7 @@ def test_changed_source_is_compiled_again(root: Path, cache: Path) -> None:
     path = root / "ec2.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("Ports", "Hosts"), encoding="utf-8")
     after = compiled_mapping(root, cache).records[TYPE]
-    assert ("Ports were scanned.", "Hosts were scanned.") == (before.rationale, after.rationale)
+    assert ("Ports", "Hosts") == (before.rationale[:5], after.rationale[:5])
 
 
 def test_changed_compiler_compiles_again(

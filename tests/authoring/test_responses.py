@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from enricher.authoring.loader import ROOT, read_mapping
-from enricher.authoring.responses import check_text, read_responses
+from enricher.authoring.loader import read_mapping
+from enricher.authoring.responses import check_text
 from enricher.mapping.model import AttackMapping, response_from_json, response_to_json
-from enricher.mapping.problems import InvalidMapping, Problem
+from enricher.mapping.problems import InvalidMapping
 from enricher.mapping.records import read_overrides
 from tests.tiny_mapping import RESPONSES, record, write_mapping
 
@@ -21,6 +21,7 @@ GOOD = "Ask the owner whether they know it; if not, isolate the host."
     [
         (5, "must be a string"),
         ("Ask the owner.", "has 3 words: write 10 to 30"),
+        (GOOD + " Ask {name}.", "must be a fixed text, without { } % < >"),
         (GOOD + " and more" * 10, "has 32 words: write 10 to 30"),
         ("It is worth asking the owner whether they know of it at all.", "must begin with an imperative"),
         ("Is this a sanctioned scan of your own, or is it not one?", "an imperative must follow"),
@@ -103,13 +104,3 @@ def test_groups_survive_the_bundle(mapping: AttackMapping) -> None:
     """The compiled form of a group must have every text."""
     for name, response in mapping.responses.items():
         assert response == response_from_json(name, response_to_json(response))
-
-
-def test_bundled_groups_are_fixed_texts() -> None:
-    """The bundled file must be valid, and no text may have a digit or a place for a value."""
-    problems: list[Problem] = []
-    responses = read_responses(ROOT, problems)
-    assert [] == problems
-    for response, _, _ in responses.values():
-        text = " ".join((response.check, response.target, response.denied))
-        assert not set(text) & set("{}%<>"), response.group

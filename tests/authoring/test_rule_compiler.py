@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from enricher.authoring.loader import ROOT
 from enricher.authoring.rule_compiler import read_evidence
 from enricher.mapping.model import AttackMapping
 from enricher.mapping.problems import Problem
@@ -179,11 +178,3 @@ def test_invalid_purpose_is_reported(text: str, message: str, tmp_path: Path, ma
     problems: list[Problem] = []
     read_evidence(tmp_path, mapping.catalogue, problems)
     assert any(message in str(problem) for problem in problems), problems
-
-
-def test_bundled_rules_are_valid(mapping: AttackMapping) -> None:
-    """The bundled rules must compile without a problem."""
-    problems: list[Problem] = []
-    tables = read_evidence(ROOT / "evidence", mapping.catalogue, problems)
-    assert [] == problems
-    assert len(tables["rules"]) > 300

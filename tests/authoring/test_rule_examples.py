@@ -10,7 +10,7 @@ import pytest
 
 from enricher.authoring.loader import ROOT
 from enricher.authoring.rule_compiler import read_evidence
-from enricher.authoring.rule_examples import check_examples, check_rule
+from enricher.authoring.rule_examples import check_calls, check_examples, check_rule
 from enricher.cli import main
 from enricher.mapping.model import AttackMapping
 
@@ -76,6 +76,20 @@ def test_rule_that_matches_other_values_is_reported(tmp_path: Path, mapping: Att
     ]
 
 
+def test_call_that_another_rule_answers_is_reported(mapping: AttackMapping) -> None:
+    """Each call of a rule must give the rule's first entry in a finding of an unknown type, at its place."""
+    rule = {
+        "services": ["iam.amazonaws.com"],
+        "calls": ["CreateAccessKey", "CreateUser", "Unheard"],
+        "attack": [{"tactic": "TA0003", "technique": "T1098.001", "confidence": "high"}],
+    }
+    found = list(check_calls(rule, mapping))
+    assert [("calls", 1), ("calls", 2)] == [violation.path for violation in found]
+    assert found[0].message.startswith(
+        "CreateUser of iam.amazonaws.com must give the rule's first entry, got"
+    )
+
+
 def test_problem_has_file_line_and_rule(
     tmp_path: Path, mapping: AttackMapping, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,4 +112,4 @@ def test_problem_has_file_line_and_rule(
         f"{root}/evidence/network.toml:{line}: {RULE}: example 1: another rule gives TA0006"
         in capsys.readouterr().err
     )
-    assert list(check_examples(ROOT / "evidence", mapping)) == []
+    assert list(check_examples(ROOT, mapping)) == []

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import re
+import shutil
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from enricher.authoring.loader import ROOT
 from enricher.authoring.rule_examples import put
-from enricher.authoring.tense import CALL_SOURCES, claims_of, reads_a_call
+from enricher.authoring.tense import check_tense, claims_of, reads_a_call
+from enricher.cli import main
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.ranking import DENIED_CALL
 from enricher.finding.event import Finding
@@ -26,8 +28,6 @@ RULES = [
     for item in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", [])
     if reads_a_call(item)
 ]
-with (ROOT / "finding-types.csv").open(encoding="utf-8", newline="") as _rows:
-    TYPES = [row["type"] for row in csv.DictReader(_rows) if row["data_source"].startswith(CALL_SOURCES)]
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,38 @@ def test_present_tense_is_accepted(text: str) -> None:
     assert [] == list(claims_of(text))
 
 
-@pytest.mark.parametrize("item", RULES, ids=lambda item: item["id"])
-def test_rule_on_calls_claims_nothing(item: dict[str, Any]) -> None:
-    """Every sentence of a rule that reads a call must be true of a call that was denied."""
-    assert [] == list(claims_of(item["rationale"]))
+def test_bundled_texts_claim_nothing() -> None:
+    """Every sentence of a rule or record on calls must be true of a call that was denied."""
+    assert [] == list(check_tense(ROOT))
 
 
-@pytest.mark.parametrize("finding_type", [name for name in TYPES if name])
-def test_record_on_calls_claims_nothing(finding_type: str, mapping: AttackMapping) -> None:
-    """Every sentence of a record of a type that reports calls must be true of a call that was denied."""
-    record = mapping.record_for(finding_type)
-    assert record is not None
-    assert [] == list(claims_of(record.rationale))
+@pytest.mark.parametrize(
+    ("file", "old", "subject"),
+    [
+        ("iam.toml", "A CloudTrail trail is deleted", "Stealth:IAMUser/CloudTrailLoggingDisabled"),
+        ("evidence/kubernetes.toml", "Secrets are read", "kubernetes-secrets-read"),
+        ("evidence/call-names.toml", "the call sends a message", "name-sent"),
+    ],
+)
+def test_claim_is_a_problem_with_its_line(file: str, old: str, subject: str, tmp_path: Path) -> None:
+    """A text that claims an effect must be a problem with file, line and phrase."""
+    root = shutil.copytree(ROOT, tmp_path / "mapping")
+    text = (root / file).read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (root / file).write_text(text.replace(old, f"Nothing was safe; {old}"), encoding="utf-8")
+    line = text[: text.index(old)].count("\n")
+    [problem] = check_tense(root)
+    expected = f"{file}:{line}: {subject}: `rationale`: 'was' is in the past tense, but "
+    assert str(problem).startswith(expected)
+
+
+def test_validate_reports_a_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command `validate` must fail for a text that claims an effect."""
+    root = shutil.copytree(ROOT, tmp_path / "mapping")
+    text = (root / "s3.toml").read_text(encoding="utf-8")
+    (root / "s3.toml").write_text(text.replace("Objects are deleted", "Objects were deleted"), "utf-8")
+    assert 1 == main(["validate", str(root)])
+    assert "Impact:S3/AnomalousBehavior.Delete: `rationale`: 'were'" in capsys.readouterr().err
 
 
 def _denied(item: dict[str, Any]) -> Finding:

@@ -11,7 +11,7 @@ import pytest
 
 from enricher.authoring.loader import read_mapping
 from enricher.cli import main
-from enricher.cli.golden import golden_files
+from enricher.cli.golden import ALERTS, golden_files, with_mails
 from enricher.settings import FORMATS
 from tests import examples
 
@@ -115,6 +115,20 @@ def test_writing_removes_files_without_an_event(events: Path) -> None:
     (events / "ec2-portscan.json").unlink()
     assert main(["golden", "--events", str(events)]) == 0
     assert list((events / "enriched").glob("*/ec2-portscan.*")) == []
+
+
+def test_page_shows_the_e_mails_as_they_are() -> None:
+    """A documented e-mail and its number of words must be replaced by the present ones, and nothing else."""
+    name = "iam-anomalous-impact-denied"
+    table = f"| {name} | at once | 7 |\n| other | 7 |\n"
+    page = f"Intro.\n\n<!-- mail {name} -->\n\nstale\n\n<!-- end -->\n\n{table}"
+    written = with_mails(page, read_mapping())
+    body = (examples.EVENTS / "enriched" / "text" / f"{name}.txt").read_text(encoding="utf-8")
+    words = len(body.partition("\nOPEN ")[0].split())
+    assert written.startswith(f"Intro.\n\n<!-- mail {name} -->\n\n```text\nSubject: [HIGH] 111122223333 ")
+    assert f"\n\n{body}```\n\n<!-- end -->\n\n| {name} | at once | {words} |\n| other | 7 |\n" in written
+    assert with_mails(written, read_mapping()) == written
+    assert f"<!-- mail {name} -->\n\n```text\n" in ALERTS.read_text(encoding="utf-8")
 
 
 def test_folder_without_events_returns_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,8 @@ from tests.formats.malformed_events import events
         ),
         (
             "kubernetes-exec-in-kube-system",
-            "oncall opened a session in a pod in namespace kube-system on cluster shop from 203.0.113.214",
+            "oncall opened a session in pod aws-node-7xk2p in namespace kube-system on cluster shop "
+            "from 203.0.113.214",
         ),
         (
             "rds-failed-login-malicious-ip",
@@ -55,7 +56,7 @@ from tests.formats.malformed_events import events
         ),
         (
             "custom-detection-rule-login-profile",
-            "rule IAMUserLoginProfileCreated matched activity by hr-sync from 198.51.100.140",
+            "hr-sync called CreateLoginProfile from 198.51.100.140 (rule IAMUserLoginProfileCreated)",
         ),
         (
             "ai-prompt-injection-direct",
@@ -65,7 +66,7 @@ from tests.formats.malformed_events import events
         ("iam-console-login-success-b", "a.lindqvist logged in to the console from 198.51.100.140"),
         (
             "attack-sequence-compromised-s3-data",
-            "3 signals form an attack sequence by analytics from 203.0.113.9",
+            "attack sequence by analytics from 203.0.113.9: 3 signals up to s3:DeleteObject",
         ),
     ],
 )  # fmt: skip
@@ -199,3 +200,74 @@ def test_subject_of_any_finding_fits(mapping: AttackMapping, event: dict[str, An
     assert line.isprintable()
     assert len(line) <= SUBJECT_LIMIT
     assert [] == links_in(line)
+
+
+def rule_statement(*signals: dict[str, Any], **resource: Any) -> str:
+    """Return the statement of a finding of a custom detection rule."""
+    sequence = {"signals": list(signals), "actors": [{"user": {"name": "dev"}}], **resource}
+    detail = {
+        "type": "Exfiltration:S3/TransferDataToCloudAccount",
+        "customDetectionRuleName": "S3BucketPolicyExternalAccess",
+        "service": {"detection": {"sequence": sequence}},
+        "resource": {"resourceType": "AccessKey"},
+    }
+    finding = Finding.from_detail(detail)
+    return statement_of(finding, Context(finding))
+
+
+def signal(*calls: str) -> dict[str, Any]:
+    """Return a signal of a custom detection rule with its calls."""
+    api = [{"operation": call, "service": "s3.amazonaws.com"} for call in calls]
+    return {"name": "S3BucketPolicyExternalAccess", "activities": [{"api": it} for it in api]}
+
+
+BUCKET = {"resources": [{"resourceType": "S3_BUCKET", "uid": "arn:aws:s3:::claims", "name": "claims"}]}
+
+
+@pytest.mark.parametrize(
+    ("signals", "resource", "statement"),
+    [
+        ([signal()], {}, "rule S3BucketPolicyExternalAccess matched activity by dev"),
+        ([signal()], BUCKET, "rule S3BucketPolicyExternalAccess matched activity by dev on claims"),
+        ([signal("PutBucketPolicy")], BUCKET,
+         "dev called PutBucketPolicy on claims (rule S3BucketPolicyExternalAccess)"),
+        ([signal("PutBucketPolicy"), signal("PutBucketAcl")], {},
+         "dev called PutBucketPolicy and 1 other call (rule S3BucketPolicyExternalAccess)"),
+    ],
+)  # fmt: skip
+def test_custom_detection_rule_says_what_was_called(
+    signals: list[dict[str, Any]], resource: dict[str, Any], statement: str
+) -> None:
+    """A rule's finding must say who called what on which resource, and not read as an attack sequence."""
+    assert statement == rule_statement(*signals, **resource)
+
+
+@pytest.mark.parametrize(
+    ("resource", "affected", "target"),
+    [
+        ({"resourceType": "NewThing"}, {}, " on NewThing"),
+        ({"resourceType": "NewThing"}, {"AWS::New::Thing": "arn:aws:new:::thing/ledger"}, " on ledger"),
+        ({"resourceType": "NewThing", "newThingDetails": {"newThingArn": "arn:aws:new:::thing/t1"}}, {},
+         " on NewThing thing/t1"),
+        ({"resourceType": "NewThing", "newThingDetails": {"thingName": "t2", "arn": "arn:x"}}, {},
+         " on NewThing t2"),
+        ({"resourceType": "AccessKey"}, {}, ""),
+    ],
+)  # fmt: skip
+def test_resource_of_an_unknown_kind_is_named(
+    resource: dict[str, Any], affected: dict[str, str], target: str
+) -> None:
+    """A kind that the table lacks must be named by its ID or name, else by its type."""
+    call = {"awsApiCallAction": {"api": "ShareThing", "affectedResources": affected}}
+    finding = Finding.from_detail({"type": "New:Thing/X", "service": {"action": call}, "resource": resource})
+    said = statement_of(finding, Context(finding))
+    assert f"an unnamed caller called ShareThing{target}" == said
+
+
+@pytest.mark.parametrize("signals", [["a", "b"], [{}, None], [{"name": 5}, {}]])
+def test_sequence_without_readable_signals_has_a_statement(signals: list[object]) -> None:
+    """Signals of an unexpected shape must not keep the finding from being told."""
+    service = {"detection": {"sequence": {"signals": signals}}}
+    finding = Finding.from_detail({"type": "AttackSequence:EKS/CompromisedCluster", "service": service})
+    said = statement_of(finding, Context(finding))
+    assert said.startswith("attack sequence on unnamed resource: 2 signals")

@@ -52,12 +52,6 @@ def test_undocumented_type_is_tagged_with_low_confidence(mapping: AttackMapping)
     assert ("T1537", "low", "evidence") == (row["id"], row["confidence"], row["source"])
 
 
-def test_table_lists_every_purpose_in_use(mapping: AttackMapping) -> None:
-    """The table of purposes must list the purpose of every known finding type."""
-    used = {finding_type.partition(":")[0] for finding_type in mapping.records}
-    assert set() == used - mapping.evidence["purposes"].keys()
-
-
 def test_mapping_without_evidence_has_no_purposes(mapping: AttackMapping) -> None:
     """A mapping without evidence must have no purposes and must not raise."""
     bare = AttackMapping(mapping.version, mapping.catalogue, {})

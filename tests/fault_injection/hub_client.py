@@ -25,15 +25,15 @@ class TokenBucket:
     tokens: float = -1.0
     at: float = 0.0
 
-    def take(self, now: float) -> bool:
-        """Take a token for a call; return whether there was one."""
+    def take(self, now: float, count: float = 1) -> bool:
+        """Take `count` tokens for a call; return whether there were as many."""
         if self.tokens < 0:
             self.tokens, self.at = self.burst, now
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
         self.at = now
-        if self.tokens < 1:
+        if self.tokens < count:
             return False
-        self.tokens -= 1
+        self.tokens -= count
         return True
 
 

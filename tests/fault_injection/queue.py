@@ -61,21 +61,26 @@ class Queue:
         # The random number shuffles messages that become visible together: a standard queue is unordered.
         heapq.heappush(self._heap, (at, self.injector.random.random(), message.id))
 
+    def next_visible(self) -> float | None:
+        """Return when the next message becomes visible, or became so; None once the queue is empty."""
+        while self._heap:
+            at, _, key = self._heap[0]
+            message = self._messages[key]
+            if not message.deleted and at == message.visible_at:
+                return at
+            heapq.heappop(self._heap)
+        return None
+
     def receive(self, max_messages: int, window: float = 0.0) -> list[dict[str, Any]]:
         """Wait for the next message; return at most `max_messages` records, [] once the queue is empty.
 
         window: batching window in seconds.
         """
         records: list[dict[str, Any]] = []
-        while self._heap and len(records) < max_messages:
-            at, _, key = self._heap[0]
-            message = self._messages[key]
-            if message.deleted or at != message.visible_at:
-                heapq.heappop(self._heap)
-                continue
+        while len(records) < max_messages and (at := self.next_visible()) is not None:
             if at > self.clock.now + window and records:
                 break
-            heapq.heappop(self._heap)
+            message = self._messages[heapq.heappop(self._heap)[2]]
             self.clock.now = max(self.clock.now, at)
             if message.receives == self.max_receives:
                 self._dead_letter(message, REDRIVEN)

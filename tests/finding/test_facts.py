@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from enricher.finding.facts import Fact, lead_with
 from tests.finding.findings import context, facts
 
 
@@ -190,3 +191,30 @@ def test_every_anomalous_call_has_its_outcome() -> None:
     listed = "iam.amazonaws.com:[CreateUser:success , DeleteUser:AccessDenied]"
     found = facts(service={"additionalInfo": {"anomalies": {"anomalousAPIs": listed}}})
     assert ("iam CreateUser", "iam DeleteUser (AccessDenied)") == found["Calls"]
+
+
+def test_fields_that_decide_come_first() -> None:
+    """A named field must come first, also one that is not a fact yet, and none twice."""
+    view = {"a": {"items": [{"path": "/"}, {"path": "/etc"}], "none": None}}
+    found = [Fact("b", "B", ("1",)), Fact("c.list.name", "C", ("2",))]
+    fields = (("Path", "a.items[].path"), ("Other", "c.list[].name"), ("None", "a.none"))
+    assert (Fact("a.items[].path", "Path", ("/", "/etc")), found[1], found[0]) == lead_with(
+        view, found, fields
+    )
+
+
+def test_signals_of_a_rule_are_read() -> None:
+    """What a custom detection rule's signals say must be a fact; those of a sequence have lines."""
+    signals = [{"description": "A key was created for svc."}, {"description": ""}, {}]
+    service = {"detection": {"sequence": {"signals": signals}}}
+    assert ("A key was created for svc.",) == facts(service=service)["Signal"]
+    assert "Signal" not in facts(service=service, resource={"resourceType": "AttackSequence"})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1786090150, "2026-08-07T08:09:10.000Z"), ("yesterday", "yesterday"), (-1e30, "-1e+30"), (True, "true")],
+)
+def test_time_of_the_runtime_context_is_readable(value: object, text: str) -> None:
+    """A time in epoch seconds must be shown as a time, anything else as it is."""
+    assert (text,) == facts(service={"runtimeDetails": {"context": {"modifiedAt": value}}})["Modified at"]

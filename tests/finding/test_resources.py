@@ -103,3 +103,22 @@ def test_asff_has_the_resources_of_the_table(mapping: AttackMapping) -> None:
         "arn:aws:ec2:eu-west-1:111122223333:instance/i-0a1": "AwsEc2Instance",
         "arn:vpc": "AwsEc2Vpc",
     } == found
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        ({"resourceType": "New", "newDetails": {"newArn": "arn:1", "newName": "n"}}, ("New", "arn:1", "n")),
+        ({"resourceType": "New", "newDetails": [{"id": "1"}]}, ("New", "1", "")),
+        ({"newDetails": {"identifier": "x", "displayName": "n"}}, ("new", "x", "n")),
+    ],
+)
+def test_kind_without_a_row_is_read(resource: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    """A resource that GuardDuty adds must have its type, and the ID and name that its block has."""
+    assert [expected] == resources(resource=resource)
+
+
+@pytest.mark.parametrize("block", [{}, {"newArn": [], "other": "x"}, "text", None, ["text"]])
+def test_block_without_an_id_is_no_resource(block: object) -> None:
+    """A block that names nothing, or of another shape, must not become a resource."""
+    assert [] == resources(resource={"resourceType": "New", "newDetails": block})

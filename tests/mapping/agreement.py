@@ -5,14 +5,14 @@ Prints the table of docs/mapping.md; --write updates it there, --check fails if 
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from enricher.attack.catalog import parent_id
-from enricher.authoring.loader import read_mapping
+from enricher.authoring.files import read_csv
+from enricher.authoring.loader import ROOT, read_mapping
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
@@ -42,27 +42,21 @@ class Agreement(NamedTuple):
     missing: list[str]
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a file of tests/data, without comments."""
-    with (DATA / name).open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 def agreements(mapping: AttackMapping) -> Iterator[Agreement]:
     """Yield the agreement with each source; techniques agree if their parent is the same."""
     types_2020 = [
         (row["finding_type"], {"type": row["finding_type"]}, row["technique"])
-        for row in rows("mapping-2020.csv")
+        for _, row in read_csv(ROOT / "choices-2020.csv")
     ]
     yield _agreement("The mapping of 2020", "finding type and technique", types_2020, mapping)
     of_aws = [
         (row["rule"], {"type": row["finding_type"], "customDetectionRuleName": row["rule"]}, row["technique"])
-        for row in rows("aws-custom-detection-rules.csv")
+        for _, row in read_csv(ROOT / "aws-custom-detection-rules.csv")
     ]
     yield _agreement("AWS's custom detection rules", "rule and technique", of_aws, mapping)
     named = [
         (row["call"], _call(_TYPES[row["tactic"]], row), row["technique"])
-        for row in rows("calls-named-by-mitre.csv")
+        for _, row in read_csv(DATA / "calls-named-by-mitre.csv")
     ]
     yield _agreement("ATT&CK's own texts", "API call and technique that names it", named, mapping)
     yield _tactic_agreement(mapping)
@@ -93,7 +87,7 @@ def _agreement(
 
 
 def _tactic_agreement(mapping: AttackMapping) -> Agreement:
-    examples = rows("calls-named-by-aws.csv")
+    examples = [row for _, row in read_csv(DATA / "calls-named-by-aws.csv")]
     total = first = any_entry = 0
     missing = []
     for row in examples:

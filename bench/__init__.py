@@ -1,0 +1,1 @@
+"""Benchmarks, simulations and the cost table; not part of the package."""

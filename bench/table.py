@@ -1,0 +1,39 @@
+"""The rows of the table and its printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+BLANK = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure. before, now: in the baseline commit and in this tree; bound: what `now` should be.
+
+    missing: what is needed to measure it, "" if it was measured.
+    """
+
+    label: str
+    before: str
+    now: str
+    bound: str = ""
+    missing: str = ""
+
+
+def compared(label: str, before: float, now: float, unit: str, bound: str = "") -> Row:
+    """Return a row of two figures of one unit, and their ratio in brackets, which the bound is for."""
+    return Row(label, f"{before:.1f} {unit}", f"{now:.1f} {unit} ({now / before:.2f})", bound)
+
+
+def pair(label: str, before: float, now: float, bound: str = "", form: str = ".2f") -> Row:
+    """Return a row of two figures; form: how they are written, as of `format`."""
+    return Row(label, f"{before:{form}}", f"{now:{form}}", bound)
+
+
+def print_table(rows: Iterable[Row], commit: str) -> None:
+    """Print the rows as a Markdown table."""
+    print(f"| | {commit} | now | should be |\n|---|---|---|---|")
+    for row in rows:
+        print(f"| {row.label} | {row.before} | {row.missing or row.now} | {row.bound} |")
