@@ -116,7 +116,7 @@ def _check_example(
     }
     if _matches(item, _entries(finding_type, other, mapping)):
         yield "the rule must not match the example with other values in its fields"
-    scope = [item.get(key, []) for key in SCOPE]
+    scope = tuple(tuple(item.get(key, ())) for key in SCOPE)
     outside = not in_scope(scope, parse_type(_ELSEWHERE))
     if outside and _matches(item, _entries(_ELSEWHERE, fields, mapping)):
         yield f"the rule must not match a finding of another type, such as {_ELSEWHERE}"

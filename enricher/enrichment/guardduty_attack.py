@@ -63,12 +63,15 @@ def find_native(finding: Finding, mapping: AttackMapping, record: Record | None 
     The description of an attack sequence is read instead if the sequence is missing; () if neither has any.
     record: the record of the type; of several stated tactics a technique gets the one it has there.
     """
+    is_sequence = finding.type.startswith("AttackSequence:")
+    if not is_sequence and "detection" not in finding.service:
+        return ()
     expected = {pair.technique: pair.tactic for pair in record.pairs} if record else {}
     sequence = finding.at(SEQUENCE)
     entries: tuple[Entry, ...] = ()
     if isinstance(sequence, dict):
         entries = _StatementReader(Lookup(mapping.catalogue), expected).read(sequence)
-    if not entries and finding.type.startswith("AttackSequence:"):
+    if not entries and is_sequence:
         reader = _StatementReader(Lookup(mapping.catalogue), expected)
         entries = reader.read_description(finding.text("description"))
     return entries

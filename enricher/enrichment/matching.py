@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from enricher.enrichment.call_rules import find_by_name, find_reviewed
@@ -106,13 +107,13 @@ def _walk_tree(value: Any, node: Node, place: str, found: list[_Found]) -> None:
     place: the path of the innermost list item, "" outside of lists.
     """
     if isinstance(value, dict):
-        for key, child in node.children:
+        for key, child, path, leaf in node.children:
             if key not in value:
                 continue
-            if child.children or child.item:
+            if child:
                 _walk_tree(value[key], child, place, found)
-            elif child.leaf and (known := scalar(value[key])) is not None:
-                found.append((child.leaf, place + child.path, known))
+            elif leaf and (known := scalar(value[key])) is not None:
+                found.append((leaf, place + path, known))
     elif isinstance(value, list):
         if node.item:
             for number, item in enumerate(value[:MOST_ITEMS]):
@@ -123,16 +124,20 @@ def _walk_tree(value: Any, node: Node, place: str, found: list[_Found]) -> None:
 
 def _candidates(leaf: Leaf, value: Scalar) -> Sequence[int]:
     """Return the rules that a field's value may satisfy, in the rules' order."""
-    found = list(leaf.exact.get(key_of(value), ())) if leaf.exact else []
+    exact = leaf.exact.get(key_of(value), ()) if leaf.exact else ()
+    if not leaf.words and not leaf.others:
+        return exact
+    found = [*exact, *leaf.others]
     if leaf.words and isinstance(value, str):
         for word in words_of(value) & leaf.words.keys():
             found += leaf.words[word]
-    found += leaf.others
-    return sorted(found) if len(found) > 1 else found
+    return sorted(found)
 
 
-def in_scope(scope: list[list[str]], name: TypeName) -> bool:
-    """Return whether a finding type is within a rule's scope: [purposes, resources, families], [] for any."""
+# Most candidates are for other finding types: the rules for the resource's role in particular.
+@lru_cache(maxsize=4096)
+def in_scope(scope: tuple[tuple[str, ...], ...], name: TypeName) -> bool:
+    """Return whether a finding type is within a rule's scope: (purposes, resources, families), () for any."""
     purposes, resources, families = scope
     return (
         (not purposes or name.purpose in purposes)

@@ -7,6 +7,7 @@ that docs/evidence.md states. A team's override comes before all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from enricher.attack.catalog import Pair, parent_id
 from enricher.enrichment.evidence import call_failed, find_evidence
@@ -49,6 +50,7 @@ def decide_entries(
     return _with_reason(entries, own) if record else entries
 
 
+@lru_cache(maxsize=512)
 def entries_of(record: Record) -> tuple[Entry, ...]:
     """Return the entries of a mapping record, in its order; () for a record without pairs."""
     return tuple(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from enricher.finding.api_calls import failure_of
 from enricher.finding.event import Finding
+from enricher.finding.fields import rows_at, text_at
 from enricher.mapping.model import AttackMapping, Record, Response, RuleAdvice
 
 
@@ -28,11 +29,12 @@ def advise(finding: Finding, record: Record | None, mapping: AttackMapping) -> t
 
 
 def _rule_of(finding: Finding, record: Record | None) -> RuleAdvice | None:
-    """Return what the record says of the custom detection rule that raised the finding."""
+    """Return what the record says of the custom detection rule that raised the finding, or of its signals."""
     if record is None or not record.rules:
         return None
-    name = finding.text("customDetectionRuleName")
-    return next((rule for rule in record.rules if rule.name == name), None)
+    signals = rows_at(finding.view, "service.detection.sequence.signals")
+    names = (finding.text("customDetectionRuleName"), *(text_at(row, "name") for row in signals))
+    return next((rule for name in names for rule in record.rules if rule.name == name), None)
 
 
 def benign_of(

@@ -33,8 +33,8 @@ _LOOKED_UP = frozenset(("in", "words"))
 class Rule(NamedTuple):
     """One evidence rule.
 
-    readings: the possible interpretations, the most common first; scope: [purposes, resources, families] it
-    is limited to, [] for any; conditions: the first one is on the field by which the tree finds the rule;
+    readings: the possible interpretations, the most common first; scope: (purposes, resources, families) it
+    is limited to, () for any; conditions: the first one is on the field by which the tree finds the rule;
     show: indexes of further fields to list as evidence; rules_out: techniques of the record that the rule
     contradicts; is_looked_up: whether the tree's tables have decided the first condition.
     """
@@ -43,7 +43,7 @@ class Rule(NamedTuple):
     file: str
     readings: tuple[Reading, ...]
     rationale: str
-    scope: list[list[str]]
+    scope: tuple[tuple[str, ...], ...]
     conditions: tuple[Condition, ...]
     show: list[int]
     rules_out: tuple[str, ...]
@@ -58,7 +58,7 @@ class Rule(NamedTuple):
             file,
             tuple(Reading(*reading) for reading in readings),
             rationale,
-            scope,
+            tuple(map(tuple, scope)),
             tuple(Condition.of(*condition) for condition in conditions),
             show,
             tuple(rules_out),
@@ -91,23 +91,27 @@ class Node(NamedTuple):
     """A step on the way to the fields that rules test.
 
     path: from the view, or from the item of the innermost list; leaf: None if no rule tests a value here;
-    children: the steps into an object; item: the step into each item of a list.
+    children: the keys of an object with the node, path and leaf below each; the node is None where there is
+    only the leaf; item: the step into each item of a list.
     """
 
     path: str
     leaf: Leaf | None
-    children: tuple[tuple[str, Node], ...]
+    children: tuple[tuple[str, Node | None, str, Leaf | None], ...]
     item: Node | None
 
     @classmethod
     def of(cls, tree: Mapping[str, Any], path: str = "", joint: str = "") -> Node:
         """Decode the table `tree`."""
         tables, item = tree.get("="), tree.get(ANY_ITEM)
-        steps = (key for key in tree if key not in ("=", ANY_ITEM))
+        children = []
+        for key in (key for key in tree if key not in ("=", ANY_ITEM)):
+            child = cls.of(tree[key], f"{path}{joint}{key}", ".")
+            children.append((key, child if child.children or child.item else None, child.path, child.leaf))
         return cls(
             path,
             Leaf(tables.get("in", {}), tables.get("words", {}), tables.get("try", [])) if tables else None,
-            tuple((key, cls.of(tree[key], f"{path}{joint}{key}", ".")) for key in steps),
+            tuple(children),
             cls.of(item, "", ".") if item else None,
         )
 

@@ -11,6 +11,9 @@ from enricher.enrichment.statement_network import dns_request, network_connectio
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
 
+#: Begins the statement of a finding that shows no activity.
+NO_ACTIVITY = "GuardDuty reported"
+
 
 def statement_of(finding: Finding, context: Context, *, short: int = 0) -> str:
     """Return one sentence without a full stop; its names are finding content on one line, not de-fanged.
@@ -22,7 +25,7 @@ def statement_of(finding: Finding, context: Context, *, short: int = 0) -> str:
     for describe in _DESCRIBERS:
         if text := describe(facts):
             return text
-    return f"GuardDuty reported {facts.name(finding.type) or 'a finding without a type'} on {facts.resource}"
+    return f"{NO_ACTIVITY} {facts.name(finding.type) or 'a finding without a type'} on {facts.resource}"
 
 
 _DESCRIBERS: tuple[Callable[[StatementFacts], str], ...] = (

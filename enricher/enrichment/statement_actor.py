@@ -55,6 +55,31 @@ def _from(address: str) -> str:
     return f" from {address}" if address else ""
 
 
+#: What the address of a caller is, by the family of the type, and whose credentials it uses.
+_ADDRESS_KINDS = (
+    ("TorIPCaller", "Tor exit node "),
+    ("MaliciousIPCaller", "listed address "),
+    ("KaliLinux", "Kali Linux at "),
+    ("ParrotLinux", "Parrot Linux at "),
+    ("PentooLinux", "Pentoo Linux at "),
+)
+_CREDENTIALS = (
+    ("/InstanceCredentialExfiltration.InsideAWS", " in another account, with an instance's credentials"),
+    ("/InstanceCredentialExfiltration", " outside AWS, with an instance's credentials"),
+    ("/ResourceCredentialExfiltration.InsideAWS", " in another account, with a workload's credentials"),
+    ("/ResourceCredentialExfiltration", " outside AWS, with a workload's credentials"),
+)
+
+
+def _from_caller(facts: StatementFacts) -> str:
+    """Return where a caller is: the address with what the type says of it; in short the address alone."""
+    if facts.short or not facts.address:
+        return _from(facts.address)
+    kind = next((text for family, text in _ADDRESS_KINDS if family in facts.finding.type), "")
+    whose = next((text for family, text in _CREDENTIALS if family in facts.finding.type), "")
+    return f" from {kind}{facts.address}{whose}"
+
+
 #: What a Kubernetes request did, by its verb.
 _KUBERNETES_VERBS = {
     "create": "created",
@@ -82,12 +107,12 @@ def api_call(facts: StatementFacts) -> str:
         short, verb = (" DENIED", "was denied") if is_denied(error) else (" FAILED", "failed to call")
     if call.operation == "ConsoleLogin":
         verb = "failed to log in to" if error else "logged in to"
-        return f"{who} {verb} the console{_from(facts.address)}"
+        return f"{who} {verb} the console{_from_caller(facts)}"
     if facts.short:
-        return f"{what}{short}, {who}{_from(facts.address)}"
+        return f"{what}{short}, {who}{_from_caller(facts)}"
     if "PromptInjection" in facts.finding.type and not error:
-        return f"{who} sent a suspected prompt injection with {what}{_from(facts.address)}"
-    return f"{who} {verb} {what}{_from(facts.address)}"
+        return f"{who} sent a suspected prompt injection with {what}{_from_caller(facts)}"
+    return f"{who} {verb} {what}{_from_caller(facts)}"
 
 
 def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
@@ -104,7 +129,7 @@ def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
         what = f"{_KUBERNETES_VERBS[verb]} {resource}{name}" if known else f"called {request}{name}"
     namespace = f" in namespace {facts.name(call.namespace)}" if call.namespace else ""
     cluster = f" on cluster {facts.resource}" if facts.main_resource else ""
-    return f"{who} {what}{namespace}{cluster}{_from(facts.address)}"
+    return f"{who} {what}{namespace}{cluster}{_from_caller(facts)}"
 
 
 def _called(facts: StatementFacts, call: Call) -> str:

@@ -84,7 +84,7 @@ class Context:
     def logins(self) -> Logins | None:
         """The log-in attempts at a database; None for a finding of another kind."""
         is_login = isinstance(self._finding.action.get("rdsLoginAttemptAction"), dict)
-        return read_logins(self.view) if is_login else None
+        return read_logins(self._finding) if is_login else None
 
     @cached_property
     def remote_account(self) -> str:
@@ -108,7 +108,8 @@ class Context:
 
     @property
     def _process(self) -> Block:
-        return block_at(self._finding.service.get("runtimeDetails"), "process")
+        runtime = self._finding.service.get("runtimeDetails")
+        return block_at(runtime, "process") if runtime else {}
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
@@ -154,12 +155,12 @@ _ACTOR = ("user.name", "user.uid", "user.type", "user.credentialUid")
 def _principals(finding: Finding) -> list[Principal]:
     resource = finding.resource
     found: list[Principal] = []
-    if key := block_at(resource, "accessKeyDetails"):
+    if key := resource.get("accessKeyDetails"):
         found.append(Principal(*texts_at(key, _CALLER)))
     kubernetes = resource.get("kubernetesDetails")
     if kubernetes and (user := block_at(kubernetes, "kubernetesUserDetails")):
         found.append(Principal(*texts_at(user, ("username", "uid"))))
-    found += [Principal(name) for name in read_users(finding.view)]
+    found += [Principal(name) for name in read_users(finding)]
     if detection := finding.service.get("detection"):
         actors = rows_at(detection, "sequence.actors", 100)
         found += [Principal(*(text_at(row, name) for name in _ACTOR)) for row in actors]
@@ -182,11 +183,11 @@ def _call_facts(calls: Sequence[Call]) -> Iterator[Fact]:
 
 
 def _domain(action: Block) -> str:
-    if request := block_at(action, "dnsRequestAction"):
+    if request := action.get("dnsRequestAction"):
         domain = text_at(request, "domain") or text_at(request, "domainWithSuffix")
         if domain:
             return domain
-    return text_at(action, "awsApiCallAction.domainDetails.domain")
+    return text_at(action.get("awsApiCallAction"), "domainDetails.domain")
 
 
 _CONTAINED = frozenset(("containerDetails", "ecsClusterDetails", "kubernetesDetails"))

@@ -17,6 +17,8 @@ _WRAPPED = frozenset((*_LISTS, "Sns", "Type", "type", "body", "Body"))
 _MAX_WRAPPERS = 6
 #: Purpose:Resource/Family, the form of every finding type; some sources write a blank for the slash.
 _TYPE = re.compile(r"[^\s:/]+:[^\s:/]+[/ ]\S+")
+#: What a byte that is not UTF-8 was read as.
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 def findings_of(value: JsonValue) -> Iterator[tuple[str, Finding | MalformedEvent]]:
@@ -25,7 +27,7 @@ def findings_of(value: JsonValue) -> Iterator[tuple[str, Finding | MalformedEven
         yield value.place, MalformedEvent(value.error)
         return
     try:
-        found = findings_in(_parse(value.text))
+        content = _content(value)
     except MalformedEvent as error:
         # A line may hold several values, or one that is damaged among others.
         parts = [part._replace(line=value.line) for part in split_values([value.text])]
@@ -34,14 +36,18 @@ def findings_of(value: JsonValue) -> Iterator[tuple[str, Finding | MalformedEven
         for part in parts if len(parts) > 1 else ():
             yield from findings_of(part)
         return
-    for place, item in found:
-        yield ", ".join(filter(None, (value.place, place))), item
+    if isinstance(content, dict) and "detail" in content:
+        yield value.place, _parsed(content)  # an event, as nearly always
+        return
+    for place, item in findings_in(content):
+        yield f"{value.place}, {place}" if place else value.place, item
 
 
-def _parse(text: str) -> object:
-    if not text.isascii() and (bad := next((char for char in text if "\udc80" <= char <= "\udcff"), "")):
-        raise MalformedEvent(f"byte 0x{ord(bad) - 0xDC00:02x} is not UTF-8: save it as UTF-8")
-    return read_json(text)
+def _content(value: JsonValue) -> object:
+    text = value.text
+    if not text.isascii() and (bad := _NOT_UTF8.search(text)):
+        raise MalformedEvent(f"byte 0x{ord(bad[0]) - 0xDC00:02x} is not UTF-8: save it as UTF-8")
+    return read_json(text) if value.content is None else value.content
 
 
 def findings_in(value: object) -> Iterator[tuple[str, Finding | MalformedEvent]]:
@@ -50,13 +56,14 @@ def findings_in(value: object) -> Iterator[tuple[str, Finding | MalformedEvent]]
     What is not a finding is yielded as the error that says why, so that it costs none of its neighbours.
     """
     for place, item in _unwrap(value, "", 0):
-        if isinstance(item, MalformedEvent):
-            yield place, item
-            continue
-        try:
-            yield place, _finding(item)
-        except MalformedEvent as error:
-            yield place, error
+        yield place, item if isinstance(item, MalformedEvent) else _parsed(item)
+
+
+def _parsed(value: object) -> Finding | MalformedEvent:
+    try:
+        return _finding(value)
+    except MalformedEvent as error:
+        return error
 
 
 def read_message(value: object) -> Finding:

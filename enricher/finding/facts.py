@@ -17,6 +17,8 @@ from enricher.finding.paths import split_path, walk
 _TAGS = frozenset(("name", "owner", "environment", "env", "team", "stage"))
 _MAX_VALUES = 20
 _WORD = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z](?![a-z])|[A-Z]?[a-z0-9]+")
+#: Acronyms that GuardDuty also writes in lower case.
+_ACRONYMS = {"api": "API", "apis": "APIs", "asn": "ASN", "asns": "ASNs"}
 #: Keys of what is unusual, such as unusualASNsUserIdentityProfiling: ASNs, for the user identity.
 _PROFILED = re.compile(
     r"(?:is)?[uU]nusual(?P<what>\w+?)(?P<whose>UserIdentity|Account|Bucket|Cluster|Database)?(?:Profiling)?"
@@ -39,7 +41,9 @@ class Fact(NamedTuple):
 
 def label_of(key: str) -> str:
     """Return a camelCase key as a label: mountSource -> Mount source."""
-    words = " ".join(word if word[:2].isupper() else word.lower() for word in _WORD.findall(key))
+    words = " ".join(
+        _ACRONYMS.get(word, word if word[:2].isupper() else word.lower()) for word in _WORD.findall(key)
+    )
     return words[:1].upper() + words[1:] if words[:1].isalpha() else f"Detail {words}".strip()
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from enricher.finding.event import MalformedEvent, read_json
 
 #: Characters of the longest value that is read; GuardDuty's largest findings are far below it.
 MAX_VALUE = 16 * 1024 * 1024
@@ -26,16 +28,17 @@ _BETWEEN_VALUES = " \t\r\n,"
 
 
 class JsonValue(NamedTuple):
-    """One value of a stream, not parsed yet, or the reason why there is none.
+    """One value of a stream, or the reason why there is none.
 
     line: where it begins, from 1; number: its place in a list, from 1, and 0 outside of lists; text: "" with
-    an error.
+    an error; content: the parsed text, None where it is not parsed yet.
     """
 
     line: int
     number: int
     text: str
     error: str = ""
+    content: Any = None
 
     @property
     def place(self) -> str:
@@ -43,9 +46,12 @@ class JsonValue(NamedTuple):
         return f"line {self.line}, item {self.number}" if self.number else f"line {self.line}"
 
 
-def split_values(chunks: Iterable[str]) -> Iterator[JsonValue]:
-    """Yield each value of a text that arrives in chunks of any length, as soon as it is complete."""
-    splitter = _Splitter()
+def split_values(chunks: Iterable[str], line: int = 1) -> Iterator[JsonValue]:
+    """Yield each value of a text that arrives in chunks of any length, as soon as it is complete.
+
+    line: the number of the text's first line.
+    """
+    splitter = _Splitter(line=line)
     for chunk in chunks:
         yield from splitter.feed(chunk)
     yield from splitter.close()
@@ -57,7 +63,8 @@ class _Splitter:
 
     done: everything before is finished; at: everything before is scanned; start: beginning of the value being
     read, -1 between values; base: depth of the list whose items are the values, 0 outside; skips_line:
-    whether what comes before the next line belongs to a value that is too long to be read.
+    whether what comes before the next line belongs to a value that is too long to be read; looked_until:
+    before it there is no line that is one object.
     """
 
     buffer: str = ""
@@ -71,12 +78,13 @@ class _Splitter:
     number: int = 0
     is_closed: bool = False
     skips_line: bool = False
+    looked_until: int = -1
 
     def feed(self, chunk: str) -> Iterator[JsonValue]:
         self.buffer = self.buffer[self.done :] + chunk
         self.at -= self.done
         self.start -= self.done if self.start >= 0 else 0
-        self.done = 0
+        self.done, self.looked_until = 0, -1
         yield from self._scan()
 
     def close(self) -> Iterator[JsonValue]:
@@ -115,16 +123,24 @@ class _Splitter:
         return end >= 0
 
     def _whole_line(self) -> JsonValue | None:
-        """Return the line ahead if it looks like one whole object: the usual case, taken without scanning."""
+        """Return the line ahead if it is one whole object: the usual case, taken without scanning."""
+        if self.done <= self.looked_until:
+            return None
         end = self.buffer.find("\n", self.done)
+        self.looked_until = len(self.buffer) if end < 0 else end
         if end < 0:
             return None
         text = self.buffer[self.done : end].strip()
-        if not (text[:1] == "{" and text[-1:] == "}" and text.count("{") == text.count("}")):
+        if text[:1] != "{" or _WRAPPER.match(text):
             return None
-        if _WRAPPER.match(text):
-            return None
-        value = JsonValue(self.line, 0, text)
+        content = None
+        try:
+            content = read_json(text)
+        except MalformedEvent:
+            # One damaged value, unless the rest of it may be on the next lines.
+            if text[-1] != "}" or text.count("{") != text.count("}"):
+                return None
+        value = JsonValue(self.line, 0, text, "", content)
         self.line += 1
         self.done = self.at = end + 1
         return value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from enricher.finding.fields import Block, block_at, rows_at, text_at, whole_at
+from enricher.finding.event import Finding
+from enricher.finding.fields import Block, rows_at, text_at, whole_at
 
 _ROWS = "service.action.rdsLoginAttemptAction.LoginAttributes"
 _ROWS_ALSO = "service.action.rdsLoginAttemptAction.loginAttributes"
@@ -33,16 +34,16 @@ class Logins:
         return f"{' and '.join(counts)} log-in{'' if total == 1 else 's'}"
 
 
-def read_logins(view: Block) -> Logins:
-    """Return the log-in attempts that a finding's detail states, which may be none."""
-    rows = _rows(view)
-    return Logins(read_users(view), _total(rows, "failed"), _total(rows, "successful"))
+def read_logins(finding: Finding) -> Logins:
+    """Return the log-in attempts that a finding states, which may be none."""
+    rows = _rows(finding.view)
+    return Logins(read_users(finding), _total(rows, "failed"), _total(rows, "successful"))
 
 
-def read_users(view: Block) -> tuple[str, ...]:
-    """Return the distinct database users that a finding's detail names."""
-    resource, action = block_at(view, "resource"), block_at(view, "service.action")
-    if "rdsDbUserDetails" not in resource and "rdsLoginAttemptAction" not in action:
+def read_users(finding: Finding) -> tuple[str, ...]:
+    """Return the distinct database users that a finding names."""
+    view = finding.view
+    if "rdsDbUserDetails" not in finding.resource and "rdsLoginAttemptAction" not in finding.action:
         return ()
     names = (*(text_at(row, "user") for row in _rows(view)), text_at(view, "resource.rdsDbUserDetails.user"))
     return tuple(filter(None, dict.fromkeys(names)))

@@ -14,6 +14,7 @@ from enricher.finding.fields import (
     number_at,
     rows_at,
     text_at,
+    texts_at,
     value_at,
     whole_at,
 )
@@ -128,22 +129,20 @@ def _endpoint(block: object, side: str) -> Endpoint:
     if not details and not port:
         return Endpoint()
     port_name = text_at(port, "portName") if port else ""
-    city, country, location, organization = (details.get(key) for key in _PLACE)
+    location, organization = details.get("geoLocation"), details.get("organization")
+    country, country_code = texts_at(details.get("country"), ("countryName", "countryCode"))
     return Endpoint(
-        ip=address_at(details, "ipAddressV4") or address_at(details, "ipAddressV6"),
+        ip=address_of(details.get("ipAddressV4")) or address_of(details.get("ipAddressV6")),
         port=whole_at(port, "port", 65_535) if port else None,
         port_name="" if port_name == "Unknown" else port_name,
-        city=text_at(city, "cityName") if city else "",
-        country=text_at(country, "countryName") if country else "",
-        country_code=text_at(country, "countryCode") if country else "",
+        city=text_at(details.get("city"), "cityName"),
+        country=country,
+        country_code=country_code,
         latitude=_degrees(location, "lat", 90) if location else None,
         longitude=_degrees(location, "lon", 180) if location else None,
         asn=whole_at(organization, "asn", 2**32 - 1) if organization else None,
         network=text_at(organization, "asnOrg") if organization else "",
     )
-
-
-_PLACE = ("city", "country", "geoLocation", "organization")
 
 
 def _sequence_endpoint(row: Block) -> Endpoint:

@@ -244,9 +244,10 @@ def _rows(resource: Block, kind: Kind) -> list[Block]:
 
 def _without_row(resource: Block) -> Iterator[Resource]:
     """Yield the resources of kinds that the table lacks, each with the first ID and name in its block."""
-    stated = text_at(resource, "resourceType")
-    for member in [key for key in resource if key.endswith("Details") and key not in _KNOWN_BLOCKS]:
-        block = resource[member]
+    for member, block in resource.items():
+        if member in _KNOWN_BLOCKS or not member.endswith("Details"):
+            continue
+        stated = text_at(resource, "resourceType")
         for row in block[:ROW_LIMIT] if isinstance(block, list) else [block]:
             if isinstance(row, dict):
                 kind = stated if stated and stated not in _BY_TYPE else member.removesuffix("Details")

@@ -150,7 +150,7 @@ def outcome_of(finding: Finding) -> str:
         return "failure"
     if status := whole_at(view, "service.action.kubernetesApiCallAction.statusCode"):
         return "failure" if status >= 400 else "success"
-    logins = read_logins(view)
+    logins = read_logins(finding)
     return "success" if logins.successful else "failure" if logins.failed else ""
 
 

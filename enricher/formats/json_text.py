@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from enricher.formats.base import TooLarge
 
-# json.dumps builds an encoder for every value if it is given an option.
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-_ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+# json.dumps builds an encoder for every value if it is given an option. Parsed JSON has no cycles.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), allow_nan=False)
+_ASCII_ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"), allow_nan=False)
 
 
 def dump_json(value: object) -> str:
@@ -36,6 +37,11 @@ def _is_accepted(text: str) -> bool:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     """
     if text.isascii():
+        return True
+    with suppress(UnicodeEncodeError):
+        text.encode(
+            "latin-1"
+        )  # a copy, where UTF-8 is written character by character: the headline has a "·"
         return True
     try:
         text.encode("utf-8")

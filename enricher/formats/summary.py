@@ -9,7 +9,7 @@ from typing import Any
 
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.ranking import DENIED_CALL, FAILED_CALL, IF_SUCCESSFUL
-from enricher.enrichment.statement import statement_of
+from enricher.enrichment.statement import NO_ACTIVITY, statement_of
 from enricher.finding.api_calls import failure_of, is_denied
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
@@ -23,7 +23,7 @@ from enricher.formats.who_rows import CALLS, sequence_who_rows, who_rows
 #: Maximum number of signals shown; what is left out is counted.
 _MAX_SIGNALS = 10
 #: Labels of the facts that rarely decide.
-_MINOR = frozenset(("Host addresses", "Session", "Part of sequence", "Scan for finding"))
+MINOR = frozenset(("Host addresses", "Session", "Part of sequence", "Scan for finding"))
 #: Last steps of evidence fields that the other rows say in words.
 _IMPLIED = frozenset(
     ("api", "serviceName", "resourceRole", "anomalousAPIs", "verb", "resource", "subresource")
@@ -34,12 +34,14 @@ _IMPLIED = frozenset(
 class Summary:
     """What people read about a finding, as (label, value) rows of unescaped finding content, none empty.
 
-    title: GuardDuty's own, "" where every call failed; outcome: that nothing changed or that it was blocked;
-    who: actor, addresses, resource, process; signals: of an attack sequence; facts: what else decides;
-    attack: the techniques; why: the rationale of the first one; seen: its evidence that no row shows.
+    is_generic: whether the statement says no more than the finding's type; title: GuardDuty's own, "" where
+    every call failed; outcome: that nothing changed or that it was blocked; who: actor, addresses, resource,
+    process; signals: of an attack sequence; facts: what else decides; attack: the techniques; why: the
+    rationale of the first one; seen: its evidence that no row shows.
     """
 
     when: str
+    is_generic: bool
     title: str
     outcome: str
     who: Rows
@@ -58,11 +60,16 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     who = sequence_who_rows(context) if is_sequence else who_rows(finding, context)
     first = attack["techniques"][0] if attack["techniques"] else None
     resources = " ".join(value for label, value in who if label in ("On", "With"))
-    printed = " ".join((statement_of(finding, context), *(value for _, value in who)))
+    statement = statement_of(finding, context)
+    printed = " ".join((statement, *(value for _, value in who)))
     facts, outcome = _fact_rows(enriched.facts, printed, resources), _outcome(finding, context)
+    if (text := finding.text("description")) and finding.text("customDetectionRuleName"):
+        # A rule's signals name what was changed; where they say nothing, GuardDuty's description may.
+        facts = facts if any(label == "Signal" for label, _ in facts) else [("Description", text), *facts]
     printed = " ".join((printed, outcome, *(value for _, value in facts)))
     return Summary(
         when=_when(finding),
+        is_generic=statement.startswith(NO_ACTIVITY),
         # GuardDuty's title tells a denied call as done.
         title="" if failure_of(finding) else _sentence(finding.text("title")),
         outcome=outcome,
@@ -106,7 +113,7 @@ def _fact_rows(facts: Iterable[Fact], printed: str, resources: str) -> Rows:
     printed: the text of the other rows; resources: of those that name resources.
     """
     rows = []
-    for fact in sorted(facts, key=lambda it: it.label in _MINOR):
+    for fact in sorted(facts, key=lambda it: it.label in MINOR):
         values = tuple(it for it in fact.values if not it.startswith("uid "))
         if fact.label == "Tags":
             values = tuple(it for it in values if not _is_name_of(it, resources))

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.statement import statement_of
-from enricher.finding.facts import SIGNALS, Fact
-from enricher.finding.runtime import CONTEXT
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.summary import Summary, summarize
+from enricher.formats.summary import MINOR, Summary, summarize
 from enricher.formats.technique_text import attack_rows
 from enricher.formats.text_lines import (
     COUNT_WORDS,
@@ -81,15 +79,15 @@ def _sections(enriched: EnrichedFinding) -> Sections:
     while _words(sections) + reserve > room and (version := next(shorter, None)):
         sections[version[0]] = version[1]
     room -= _words(sections)
-    # GuardDuty's title repeats the headline, and its point is at its end: whole, if what decides fits too.
-    first = {fact.label for fact in enriched.facts if _is_decisive(fact, enriched.shows)}
-    decisive = words_in(fact_lines([fact for fact in summary.facts if fact[0] in first][:2], room))
-    title, outcome = defang(summary.title, 300), sections["what"]
-    if len(title.split()) <= room - decisive - reserve - (not outcome):
-        sections["what"] = row("WHAT", " ".join((*" ".join(outcome).split()[1:], title)))
-        room -= words_in(sections["what"]) - words_in(outcome)
     # The related findings stand below the link.
     facts = [fact for fact in summary.facts if fact[1] not in alert["related"]]
+    # GuardDuty's title repeats the headline, unless that has nothing to say: what decides is worth more. The
+    # title's point is at its end: it is whole or missing.
+    title, outcome = defang(summary.title, 300), sections["what"]
+    decisive = [] if summary.is_generic else [fact for fact in facts if fact[0] not in MINOR]
+    if len(title.split()) + (not outcome) + words_in(fact_lines(decisive, room)) <= room - reserve:
+        sections["what"] = row("WHAT", " ".join((*" ".join(outcome).split()[1:], title)))
+        room -= words_in(sections["what"]) - words_in(outcome)
     sections["facts"] = fact_lines(facts, room)
     room -= words_in(sections["facts"])
     return sections | {"why": why_lines(summary, room), "link": _link_lines(enriched)}
@@ -121,11 +119,6 @@ def _shorter(enriched: EnrichedFinding, summary: Summary) -> Iterator[tuple[str,
     yield "headline", _headline(enriched, summary.when, _SHORT_PARTS)
     yield "attack", attack_lines(attack_rows(enriched, 0, ids_only=True))
     yield "what", row("WHAT", clipped(defang(summary.outcome), _SHORT_PARTS[3]))
-
-
-def _is_decisive(fact: Fact, shows: Sequence[tuple[str, str]]) -> bool:
-    stated = (path.replace("[]", "") for _, path in shows)
-    return fact.path.startswith((CONTEXT, SIGNALS)) or fact.path.replace("[]", "") in stated
 
 
 def _headline(enriched: EnrichedFinding, when: str, parts: Sequence[int]) -> list[str]:

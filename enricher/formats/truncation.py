@@ -49,6 +49,8 @@ _IDENTITY = frozenset(
 #: Names of unknown keys that are listed as removed; the others are counted. A finding of a few bytes a key
 #: would otherwise fill the limit with the names of what it lost.
 _MAX_NAMES, _MAX_NAME_LENGTH = 10, 80
+#: UTF-8 bytes of a character, at most: a text far below the limit need not be measured.
+_MAX_BYTES = 4
 
 
 def fit(render: Callable[[int], str], steps: Callable[[], int], limit: int) -> str:
@@ -58,6 +60,8 @@ def fit(render: Callable[[int], str], steps: Callable[[], int], limit: int) -> s
     the number of removals, and is called only above the limit. Raise TooLarge if all of them do not suffice.
     """
     text = render(0)
+    if len(text) * _MAX_BYTES <= limit:
+        return text
     whole = utf8_size(text)
     if whole <= limit:
         return text

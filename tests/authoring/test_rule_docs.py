@@ -8,8 +8,8 @@ import pytest
 
 from enricher.authoring.rule_docs import Conditions, refinements, rules_of, scope_of
 from enricher.cli import main
-from enricher.cli.enrich import why_lines
 from enricher.cli.evidence import PAGE, evidence_page
+from enricher.cli.tagging import why_lines
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping

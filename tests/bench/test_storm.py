@@ -67,11 +67,11 @@ def test_batching_window_collects_findings() -> None:
 def test_rate_of_security_hub_sets_the_time() -> None:
     """Annotation must take as long as GetFindings allows: twenty findings a request."""
     model, get = replace(RouteModel.of("annotate"), delay=0), QUOTAS["security_hub"]["get"]
-    outcome = simulate([model], [0.0] * 20_000, REGION)["annotate"]
-    shortest = (20_000 / 20 - get["burst"]) / get["rate"]
+    outcome = simulate([model], [0.0] * 5_000, REGION)["annotate"]
+    shortest = (5_000 / 20 - get["burst"]) / get["rate"]
     assert shortest <= outcome.last <= 3 * shortest + model.visibility
     assert outcome.throttled["GetFindings"]
-    assert 20_000 == outcome.delivered
+    assert 5_000 == outcome.delivered
 
 
 @pytest.mark.parametrize("destination", DESTINATIONS)
@@ -79,8 +79,8 @@ def test_rate_of_security_hub_sets_the_time() -> None:
 def test_every_finding_is_accounted_for(destination: str, receives: int) -> None:
     """Findings in must be delivered, dead-lettered or queued, also where everything throttles."""
     model = replace(RouteModel.of(destination), concurrency=200, max_receives=receives)
-    outcome = simulate([model], [0.0] * 5_000, "eu-north-1")[destination]
-    assert outcome.sent == outcome.delivered + outcome.dead_lettered + outcome.queued == 5_000
+    outcome = simulate([model], [0.0] * 2_000, "eu-north-1")[destination]
+    assert outcome.sent == outcome.delivered + outcome.dead_lettered + outcome.queued == 2_000
     assert 0 == outcome.queued
     assert bool(outcome.throttled) == bool(outcome.first_throttled)
 
@@ -88,10 +88,10 @@ def test_every_finding_is_accounted_for(destination: str, receives: int) -> None
 def test_throttled_table_does_not_stop_the_findings() -> None:
     """Findings must be sent without deduplication where the table throttles, and be counted."""
     model = siem(concurrency=1000, memory=10_240)
-    outcome = simulate([model], [0.0] * 20_000, REGION, replace(PLAIN, record=0))["siem"]
+    outcome = simulate([model], [0.0] * 10_000, REGION, replace(PLAIN, record=0))["siem"]
     assert outcome.throttled["DynamoDB writes"]
     assert outcome.unprotected
-    assert 20_000 == outcome.delivered
+    assert 10_000 == outcome.delivered
 
 
 def test_requests_of_a_batch_are_the_routes() -> None:

@@ -120,6 +120,23 @@ def test_every_event_is_enriched_as_it_is_alone(tmp_path: Path) -> None:
         assert expected.stdout == run_cli(*arguments, data=data).stdout
 
 
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_processes_are_given_the_compiled_mapping(method: str, tmp_path: Path) -> None:
+    """However processes start, they must tag as one does, overrides included, and compile nothing."""
+    override = tmp_path / "own.toml"
+    override.write_text(record("Recon:EC2/Portscan", rationale='"Ours."'), encoding="utf-8")
+    arguments = ["enrich", PORTSCAN, TOR, "--overrides", str(override), "--format", "ocsf", "--why"]
+    script = (
+        "import multiprocessing, sys; from enricher.cli import main\n"
+        f"multiprocessing.set_start_method({method!r}); sys.exit(main({[*arguments, '--jobs', '2']!r}))"
+    )
+    alone = run_cli(*arguments[1:])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (alone.returncode, alone.stdout) == (done.returncode, done.stdout)
+    assert alone.stderr == done.stderr
+    assert b"Ours." in done.stderr
+
+
 def test_rejections_keep_their_place_in_several_processes(tmp_path: Path) -> None:
     """With --jobs each rejected input must be reported with file and line, and the exit code be 1."""
     path = tmp_path / "findings"

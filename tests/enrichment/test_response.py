@@ -90,6 +90,15 @@ def test_custom_detection_rule_has_its_own_step(mapping: AttackMapping) -> None:
         assert group.check == check_for(mapping, record.type, customDetectionRuleName="Unknown")
 
 
+def test_rule_is_known_by_the_name_of_its_signal(mapping: AttackMapping) -> None:
+    """A finding without the rule's name must have the step of the rule that its signal names."""
+    record = mapping.records["Persistence:IAM/AccountManipulation"]
+    signals = [{"name": 5}, {"name": "IAMRoleTrustPolicyModified"}]
+    service = {"detection": {"sequence": {"signals": signals}}}
+    group = next(rule.response for rule in record.rules if rule.name == "IAMRoleTrustPolicyModified")
+    assert mapping.responses[group].check == check_for(mapping, record.type, service=service)
+
+
 @pytest.mark.parametrize(
     ("error", "others", "denied"),
     [

@@ -169,7 +169,7 @@ def test_tags_that_name_the_owner_are_read() -> None:
         ),
         ({"unusualBehavior": {"isUnusualUserIdentity": "true"}}, ("User identity",)),
         ({"unusualBehavior": {"unusualImages": "r/a:1"}}, ("Images: r/a:1",)),
-        ({"unusual": {"cities": ["Lyon", "Oslo"], "asns": ["64509"]}}, ("Cities: Lyon, Oslo", "Asns: 64509")),
+        ({"unusual": {"cities": ["Lyon", "Oslo"], "asns": ["64509"]}}, ("Cities: Lyon, Oslo", "ASNs: 64509")),
     ],
 )
 def test_unusual_behaviour_says_what_and_for_whom(

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enricher.finding import json_values
+from enricher.finding.event import read_json
 from enricher.finding.json_values import JsonValue, split_values
 
 _TEXTS = st.text(alphabet=st.sampled_from('ab{}[]",:\\ \té漢'), max_size=8)
@@ -137,6 +138,34 @@ def test_endless_value_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [("not JSON: longer than 1000 characters", ""), ("", '{"b": 1}')] == [
         (value.error, value.text) for value in values
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "contents"),
+    [
+        ('{"a": "}{{"}\n', [{"a": "}{{"}]),
+        ('  {"a": 1}\r\n', [{"a": 1}]),
+        ('{"a": 1}{"b": 2}\n', [None]),
+        ('{"a": {"b": 1}\n, "c": 2}', [None]),
+        ('[{"a": 1}]\n', [None]),
+    ],
+)
+def test_line_that_is_one_object_is_parsed_once(text: str, contents: list[object]) -> None:
+    """A line that parses alone must come with its content; others are split or scanned first."""
+    assert contents == [value.content for value in split_values([text])]
+
+
+def test_line_of_many_values_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work on a long line of values with braces in texts must not grow with the square of its length."""
+    tried: list[str] = []
+
+    def count(text: str) -> object:
+        tried.append(text)
+        return read_json(text)
+
+    monkeypatch.setattr(json_values, "read_json", count)
+    assert 500 == len(list(split_values(['{"a": "{"}' * 500 + "\n"])))
+    assert 1 == len(tried)
 
 
 def test_buffer_stays_small() -> None:

@@ -175,11 +175,11 @@ def test_row_is_printed_once(name: str, mapping: AttackMapping) -> None:
     assert [] == [line for line in lines if line.startswith("SEEN ") and line[9:].startswith(hidden)]
 
 
-def test_title_lists_each_call_once(mapping: AttackMapping) -> None:
-    """A call that is listed again without its service must be printed once, and leave room for the title."""
+def test_calls_are_listed_once(mapping: AttackMapping) -> None:
+    """A call that is listed again without its service must be printed once; the credentials are stated."""
     text = " ".join(render(enriched(mapping, "iam-instance-credentials-used-outside-aws"), LIMIT).split())
     assert "CALLED s3 ListBuckets, GetCallerIdentity FROM" in text
-    assert "were used from an address outside AWS. WHO" in text
+    assert "outside AWS, with an instance's credentials Account" in text
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,42 @@ def test_field_that_decides_is_shown(name: str, shown: str, title: str, mapping:
     text = " ".join(render(enriched(mapping, name, title=title), LIMIT).split())
     assert shown in text
     assert shown.partition(": ")[2] in render_chat(enriched(mapping, name, title=title), LIMIT)
+
+
+def test_rule_without_signals_has_the_description(mapping: AttackMapping) -> None:
+    """What was changed must be in the e-mail by the description, if the rule's signals do not say it."""
+    event = examples.event("custom-detection-rule-login-profile")
+    for signal in event["detail"]["service"]["detection"]["sequence"]["signals"]:
+        del signal["description"]
+    text = " ".join(render(enrich(Finding.from_event(event), mapping), LIMIT).split())
+    assert f"DETAIL Description: {event['detail']['description']}" in text
+
+
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [
+        ("Recon:IAMUser/TorIPCaller", "from Tor exit node 203.0.113[.]214"),
+        ("Impact:Kubernetes/MaliciousIPCaller", "from listed address 203.0.113[.]214"),
+        ("PenTest:S3/ParrotLinux", "from Parrot Linux at 203.0.113[.]214"),
+        (
+            "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS",
+            "from 203.0.113[.]214 outside AWS, with a workload's credentials",
+        ),
+        ("Persistence:IAMUser/AnomalousBehavior", "from 203.0.113[.]214"),
+    ],
+)
+def test_headline_says_what_the_address_is(family: str, said: str, mapping: AttackMapping) -> None:
+    """What the type says of the caller must be in the headline: GuardDuty's title may have no room."""
+    line = render(enriched(mapping, "awkward-archived", type=family), LIMIT).splitlines()[1]
+    assert line.endswith(said)
+
+
+def test_title_is_shown_where_the_statement_says_nothing(mapping: AttackMapping) -> None:
+    """Where the finding shows no activity, GuardDuty's title must come before further facts."""
+    tags = [{"key": key, "value": "x " * 30} for key in ("Owner", "Team", "Stage")]
+    resource = {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-0a1", "tags": tags}}
+    text = render(enriched(mapping, "awkward-no-action", resource=resource), LIMIT)
+    assert "\nWHAT     An EC2 instance probes one port" in text
 
 
 def test_resource_is_not_told_again_by_tag_or_call(mapping: AttackMapping) -> None:
@@ -323,11 +359,9 @@ def test_sections_are_removed_in_order(mapping: AttackMapping) -> None:
     finding = enriched(mapping, "awkward-free-text")
     whole = render(finding, LIMIT)
     smaller = render(finding, len(whole.encode()) - 1)
-    assert smaller.splitlines()[-1].startswith("Removed to fit the size limit: facts")
+    assert smaller.splitlines()[-1].startswith("Removed to fit the size limit: why")
     smallest = render(finding, 780)
-    assert (
-        "Removed to fit the size limit: facts, who, attack, what. See the console." in smallest.splitlines()
-    )
+    assert "Removed to fit the size limit: why, facts, who, attack. See the console." in smallest.splitlines()
     for part in (finding.alert["console"], finding.finding.arn, finding.finding.type):
         assert part in smallest
 
