@@ -84,7 +84,7 @@ def test_main_resource_has_a_short_name(resource: dict[str, Any], name: str) -> 
 
 
 def test_table_has_every_block_of_a_finding() -> None:
-    """Each block of `resource` that GuardDuty documents must have its row, with its type in CloudFormation."""
+    """Each block of `resource` that GuardDuty documents must have its row, with its own type."""
     assert {
         "instanceDetails": "AWS::EC2::Instance",
         "accessKeyDetails": "AWS::IAM::AccessKey",
