@@ -4,7 +4,7 @@
 .PHONY: help demo test faults check lint types mapping template build release readers readers-write splunk-addon
 .PHONY: golden mutation browser matrix site spark bench lock
 
-PYTHON = $(shell build_tools/find-python)
+PYTHON = $(or $(shell build_tools/find-python),$(error No Python to work with, see above))
 VENV := .venv/bin
 SAM := .venv-sam/bin
 LINT := .venv-lint/bin

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from enricher.operations.aws import Aws
     from enricher.operations.stack import Stack
 
-#: Exit codes: everything expected arrived; something did not; nothing could be told.
+#: Exit codes: everything expected arrived; something did not; inconclusive.
 ARRIVED, NOT_ARRIVED, INCONCLUSIVE = 0, 1, 3
 
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify the stack; return 0 if every expected finding arrived, 1 if not, 3 if that cannot be told."""
+    """Verify the stack; return 0 if every expected finding arrived, 1 if not, 3 if inconclusive."""
     finding = None
     if arguments.event:
         found = list(read_file(arguments.event))

@@ -32,12 +32,12 @@ _DEEDS = (
 
 def process_activity(facts: StatementFacts) -> str:
     """Return what a process did and where; "" if a connection or DNS request says more."""
-    if not facts.process or facts.context.domain or facts.peer:
-        deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "")
-        if not facts.process or not deed:
-            return ""
-    else:
-        deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "{p} ran on")
+    if not facts.process:
+        return ""
+    otherwise = "" if facts.context.domain or facts.peer else "{p} ran on"
+    deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), otherwise)
+    if not deed:
+        return ""
     if facts.context.container:
         deed = re.sub(r" on$", " in", deed)
     names = {"{p}": facts.process, "{w}": facts.workload}

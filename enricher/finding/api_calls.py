@@ -198,7 +198,9 @@ def failure_of(finding: Finding) -> str:
     errors = []
     if isinstance(action, dict) and _text(action.get("api")):
         errors.append(_error(_text(action.get("errorCode"))))
-    errors += [call.error for call in _read_anomalous(finding.at(ANOMALOUS))]
+    extra = finding.service.get("additionalInfo")
+    if isinstance(extra, dict) and "anomalies" in extra:
+        errors += [call.error for call in _read_anomalous(value_at(extra, "anomalies.anomalousAPIs"))]
     if errors:
         return errors[0] if all(errors) else ""
     status = number_at(finding.action, "kubernetesApiCallAction.statusCode") or 0

@@ -183,7 +183,7 @@ def _coverage_object(cell: Cell, notes: _Notes, *, retired: bool) -> Object:
         {"name": f"rule {rule}", "value": f"up to {confidence} confidence: {notes.rules[rule]}"}
         for rule, confidence in cell.rules.items()
     ]
-    # A long type is cut in the hover text: what matters stands before it.
+    # A long type is cut in the hover text: what matters comes before it.
     lines = [single_line(name, _MAX_LINE) for name in sorted(cell.active)]
     lines += [f"retired: {single_line(name, _MAX_LINE)}" for name in sorted(old)]
     lines += [f"rule only: {', '.join(cell.rules)}"] if cell.kind == "rule" else []

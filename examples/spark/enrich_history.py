@@ -61,8 +61,10 @@ def enrich_history(spark: SparkSession, source: str, target: str) -> None:
     lines = spark.read.option("recursiveFileLookup", "true").text(source)
     lines = lines.where("length(trim(value)) > 0")
     # Of a month or a status with many rows Spark makes several files, and of those with few rows one each.
-    enriched = enrich_lines_of(lines).hint("rebalance", "month", "status")
-    ordered = enriched.sortWithinPartitions("account", "day")
+    # In SQL, since the Python API of 3.5 cannot pass columns to a hint.
+    enrich_lines_of(lines).createOrReplaceTempView("enriched")
+    rebalanced = spark.sql("SELECT /*+ REBALANCE(month, status) */ * FROM enriched")
+    ordered = rebalanced.sortWithinPartitions("account", "day")
     ordered.write.partitionBy("status", "month").option("compression", "zstd").parquet(target)
 
 

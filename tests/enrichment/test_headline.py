@@ -63,7 +63,10 @@ from tests.formats.malformed_events import events
             "support-chatbot sent a suspected prompt injection with Converse from 198.51.100.201",
         ),
         ("awkward-no-action", "GuardDuty reported Impact:EC2/PortSweep on Instance"),
-        ("iam-console-login-success-b", "a.lindqvist logged in to the console from 198.51.100.140"),
+        (
+            "iam-console-login-success-b",
+            "a.lindqvist logged in to the console from places far apart, last from 198.51.100.140",
+        ),
         (
             "attack-sequence-compromised-s3-data",
             "attack sequence by analytics from 203.0.113.9: 3 signals up to s3:DeleteObject",
@@ -172,6 +175,22 @@ def test_subject_has_account_call_outcome_and_caller(mapping: AttackMapping) -> 
     """The subject must say where, what, its outcome, who and from where."""
     expected = "[HIGH] 111122223333 eu-central-1: DeleteDBInstance DENIED, report-reader from 198.51.100.140"
     assert expected == subject_of(mapping, "iam-anomalous-impact-denied")
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("awkward-china-partition", "DescribeInstances, zhang.wei from Tor 203.0.113.42"),
+        ("iam-malicious-ip-caller-run-instances", "RunInstances, terraform from listed 203.0.113.88"),
+        (
+            "iam-instance-credentials-used-outside-aws",
+            "ListBuckets, cms-front from 203.0.113.9 outside AWS",
+        ),
+    ],
+)
+def test_subject_says_what_the_address_is(name: str, end: str, mapping: AttackMapping) -> None:
+    """What the type says of the address, or that credentials are used outside AWS, must be in the subject."""
+    assert subject_of(mapping, name).endswith(end)
 
 
 def test_subject_has_flags_in_front(mapping: AttackMapping) -> None:

@@ -198,9 +198,7 @@ def test_fields_that_decide_come_first() -> None:
     view = {"a": {"items": [{"path": "/"}, {"path": "/etc"}], "none": None}}
     found = [Fact("b", "B", ("1",)), Fact("c.list.name", "C", ("2",))]
     fields = (("Path", "a.items[].path"), ("Other", "c.list[].name"), ("None", "a.none"))
-    assert (Fact("a.items[].path", "Path", ("/", "/etc")), found[1], found[0]) == lead_with(
-        view, found, fields
-    )
+    assert (Fact("a.items.path", "Path", ("/", "/etc")), found[1], found[0]) == lead_with(view, found, fields)
 
 
 def test_signals_of_a_rule_are_read() -> None:

@@ -367,3 +367,9 @@ def test_alert_is_in_labels(mapping: AttackMapping) -> None:
     assert stated.items() <= made["labels"].items()
     assert "111122223333/role/ops-breakglass" == made["labels"]["principal"]
     assert "prod" == made["cloud"]["account"]["name"]
+
+
+def test_field_that_decides_is_in_the_message(mapping: AttackMapping) -> None:
+    """A field that the record names must be in the message, before the further facts."""
+    message = document(mapping, "kubernetes-privileged-container-host-root")["message"].splitlines()
+    assert message.index("Host path: /") < message.index("Tags: env=production")
