@@ -24,10 +24,12 @@ def headline(finding: Finding, context: Context, attack: Attack, severity: str, 
 
     known: whether the mapping has a record of the type.
     """
-    place = "/".join(filter(None, map(single_line, (finding.account, finding.region))))
+    account, region = single_line(finding.account), single_line(finding.region)
+    place = f"{account}/{region}" if account and region else account or region
     # Truncated part by part, not as a whole: a long name must not displace the account.
     statement = single_line(statement_of(finding, context), 240)
-    return " · ".join(filter(None, (severity, statement, attack_phrase(attack, known=known), place)))
+    line = f"{severity} · {statement} · {attack_phrase(attack, known=known)}"
+    return f"{line} · {place}" if place else line
 
 
 def attack_phrase(attack: Attack, *, known: bool) -> str:

@@ -6,7 +6,7 @@ import re
 
 from enricher.enrichment.statement_facts import StatementFacts
 from enricher.finding.api_calls import Call, failure_of, is_denied
-from enricher.finding.fields import text_at
+from enricher.finding.fields import text_at, value_at
 from enricher.finding.sequence import read_signals
 
 _ACCESS_KEY = "AWS::IAM::AccessKey"
@@ -14,7 +14,7 @@ _ACCESS_KEY = "AWS::IAM::AccessKey"
 
 def attack_sequence(facts: StatementFacts) -> str:
     """Return what an attack sequence or a custom detection rule saw; "" for any other finding."""
-    signals = facts.finding.at("service.detection.sequence.signals")
+    signals = value_at(facts.finding.service.get("detection"), "sequence.signals")
     if not isinstance(signals, list) or not signals:
         return ""
     actors = [facts.name(it.name or it.uid) for it in facts.context.principals]
@@ -171,7 +171,7 @@ def _on(facts: StatementFacts) -> str:
 
 def _affected(facts: StatementFacts) -> str:
     """Return the name of the only resource that the reported call affected, or ""."""
-    affected = facts.finding.at("service.action.awsApiCallAction.affectedResources")
+    affected = value_at(facts.finding.action, "awsApiCallAction.affectedResources")
     texts = [it for it in affected.values() if isinstance(it, str)] if isinstance(affected, dict) else []
     if len(texts) != 1:
         return ""
