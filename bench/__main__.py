@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import function, history
-from bench.table import Row, pair, print_table
+from bench.table import Row, pair, table, write
 from bench.trees import ROOT, Tree, check_out, install_peers
 
 #: The commit before the work on speed.
 BASELINE = "2394a27"
+MARKERS = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 
 def event_texts() -> list[str]:
@@ -78,10 +79,16 @@ def main() -> int:
     parser.add_argument("--starts", type=int, default=15, help="further starts of each function")
     duckdb = ROOT / ".venv-bench" / "bin" / "python"
     parser.add_argument("--duckdb", type=Path, default=duckdb, help="a Python that has DuckDB")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="also replace the table between its markers in FILE"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = list(all_rows(options, Path(folder)))
-    print_table(rows, options.baseline)
+    lines = table(rows, options.baseline)
+    print("\n".join(lines))
+    if options.write:
+        write(options.write, lines, MARKERS)
     return int(any(row.missing for row in rows))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.prices import PRICES, Usage, cost_of, free_of, price, usage_of
 from bench.storm_model import Cost, RouteModel, simulate
+from bench.table import write
 from tests.template.stack import Stack
 
 VOLUMES = (1_000, 1_000_000, 100_000_000)
@@ -132,13 +133,6 @@ def _row(label: str, unit: str, costs: list[float], mark: str = "") -> str:
     return f"| {label} | {unit} |" + "".join(f" {mark}{cost:,.2f}{mark} |" for cost in costs)
 
 
-def write(path: Path, lines: list[str]) -> None:
-    """Replace what stands between the markers in a file."""
-    before, rest = path.read_text(encoding="utf-8").split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
-    path.write_text("\n".join([before + MARKERS[0], *lines, MARKERS[1] + after]), encoding="utf-8")
-
-
 def main() -> None:
     """Print the table, or write it into a file."""
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
@@ -148,7 +142,7 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = table()
     if arguments.write:
-        write(arguments.write, lines)
+        write(arguments.write, lines, MARKERS)
     else:
         print("\n".join(lines))
 

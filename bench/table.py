@@ -1,9 +1,10 @@
-"""The rows of the table and its printing."""
+"""The rows of the table, and writing a table into a document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 BLANK = "-"
 
@@ -32,8 +33,17 @@ def pair(label: str, before: float, now: float, bound: str = "", form: str = ".2
     return Row(label, f"{before:{form}}", f"{now:{form}}", bound)
 
 
-def print_table(rows: Iterable[Row], commit: str) -> None:
-    """Print the rows as a Markdown table."""
-    print(f"| | {commit} | now | should be |\n|---|---|---|---|")
-    for row in rows:
-        print(f"| {row.label} | {row.before} | {row.missing or row.now} | {row.bound} |")
+def table(rows: Iterable[Row], commit: str) -> list[str]:
+    """Return the lines of a Markdown table of the rows."""
+    return [
+        f"| | {commit} | now | should be |",
+        "|---|---|---|---|",
+        *(f"| {row.label} | {row.before} | {row.missing or row.now} | {row.bound} |" for row in rows),
+    ]
+
+
+def write(path: Path, lines: list[str], markers: tuple[str, str]) -> None:
+    """Replace what stands between two markers in a file."""
+    before, rest = path.read_text(encoding="utf-8").split(markers[0])
+    after = rest.split(markers[1])[1]
+    path.write_text("\n".join([before + markers[0], *lines, markers[1] + after]), encoding="utf-8")

@@ -70,7 +70,11 @@ UNUSED = (
     "urllib3/contrib/emscripten",
     "urllib3/contrib/pyopenssl.py",  # needs PyOpenSSL
     "urllib3/contrib/socks.py",  # needs PySocks
+    "urllib3/http2/connection.py",  # needs h2
 )
+#: A module whose content only urllib3/http2/connection.py needs. Every connection imports it, and it imports
+#: importlib.metadata, a fortieth of init's time.
+EMPTIED = "urllib3/http2/__init__.py"
 
 #: The folder in which Lambda unpacks a function, for the paths in tracebacks.
 TASK_ROOT = "/var/task"
@@ -115,6 +119,8 @@ def remove_unused(artifact: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+    with (artifact / EMPTIED).open("r+b") as module:  # fails if a release has moved it
+        module.truncate()
     data = artifact / "botocore" / "data"
     for service in data.iterdir():
         if service.is_dir() and service.name not in OPERATIONS:

@@ -38,7 +38,7 @@ ALL_ON = {
     "VpcSecurityGroupIds": "sg-0123456789abcdef0",
 }
 
-#: Where a template without a build says that the artifact is; the transform wants any location.
+#: Where a template without a build says that the artifact is; the transform requires one.
 ANY_ARTIFACT = {"Bucket": "bucket", "Key": "artifact.zip"}
 
 

@@ -1,4 +1,4 @@
-"""Enrich findings that stand in text, by line or by file: for Spark, and for any other batch engine.
+"""Enrich findings in text, by line or by file: for Spark, and for any other batch engine.
 
 `enrich_lines` pickles by name, never raises, and loads the mapping once in each process, so that it can be
 called from `mapPartitions` as it is: `rdd.mapPartitions(lambda rows: (line for row in rows for line in

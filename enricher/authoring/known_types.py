@@ -60,7 +60,7 @@ def read_known_types(root: Path) -> list[KnownType]:
 
 
 def check_known_types(known: Iterable[KnownType]) -> Iterator[Problem]:
-    """Yield the problems of the list by itself: rows twice, words that are not those of the user guide."""
+    """Yield the problems of the list by itself: repeated rows, values that the user guide does not use."""
     rows: dict[str, KnownType] = {}
     for row in known:
         if row.type in rows:

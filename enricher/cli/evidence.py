@@ -28,15 +28,15 @@ A team's override comes first. Then GuardDuty's own ATT&CK data, of which the te
 type names first leads, as the order of GuardDuty's lists has no meaning. Then evidence and record, in this
 order:
 
-1. Evidence for the aim of the finding type: its tactic is one of the threat purpose's, or that of the
-   record's first entry. If it is for a sub-technique of the record's first entry and less sure than that, it
-   follows it instead, and both are listed.
+1. Evidence for a tactic of the finding type: its tactic is one of the threat purpose's, or that of the
+   record's first entry. If it is for a sub-technique of the record's first entry, with a lower confidence, it
+   follows that entry instead, and both are listed.
 2. Other evidence with a higher confidence than the record's first entry. If the record has the technique (or
    its parent) as a later entry, that entry gets the higher confidence and the fields, and stays in its place.
 3. The record. For a type without a record: what the name of the type indicates, with low confidence.
 4. The rest of the evidence.
 
-Confidence belongs to an entry, not to the finding: the second one may be less sure than the first. Where
+Confidence belongs to an entry, not to the finding: the second one may have a lower confidence. Where
 evidence replaces what the record says, the record's reason follows that of the evidence. A record without
 entries is a decision that evidence does not change.
 
@@ -47,13 +47,13 @@ entries is a decision that evidence does not change.
 * A call that failed, a call that an AWS service made on behalf of a principal, and a tactic outside the
   type's threat purpose each lower the confidence by one step. For calls the rationale says so. If every call
   in the finding failed, the entries of the record are lowered by one step too.
-* Evidence for the type's aim is listed by confidence, then by how well it matches the finding type, then with
-  the call that the finding is about first; then other evidence in the same way. At most five are kept.
+* Evidence for a tactic of the type is listed by confidence, then by how well it matches the type, then
+  with the call that the finding is about first; then other evidence in the same way. At most five are kept.
 * Where the family says what was done (stolen credentials of a workload), the calls in the finding are what
   followed and never lead.
 * Evidence may rule out a technique of the record: who did not log in used no valid account.
 * A command line is text that anybody can choose: on its own it never gives high confidence.
-* A value that every finding of a type has is no evidence, and no rule reads it.
+* A value that every finding of a type has is not evidence, and no rule reads it.
 """
 
 

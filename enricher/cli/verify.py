@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from enricher.operations.aws import Aws
     from enricher.operations.stack import Stack
 
-#: Exit codes: everything expected arrived; something did not; nothing could be told.
+#: Exit codes: everything expected arrived; something did not; inconclusive.
 ARRIVED, NOT_ARRIVED, INCONCLUSIVE = 0, 1, 3
 
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--event",
         metavar="FILE",
-        help="put this finding on the routes' queues instead; the rule is not tried",
+        help="put this finding on the routes' queues instead; the rule is not tested",
     )
     parser.add_argument(
         "--wait", type=positive, default=900, metavar="SECONDS", help="longest wait (default: %(default)s)"
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify the stack; return 0 if every expected finding arrived, 1 if not, 3 if that cannot be told."""
+    """Verify the stack; return 0 if every expected finding arrived, 1 if not, 3 if inconclusive."""
     finding = None
     if arguments.event:
         found = list(read_file(arguments.event))
@@ -65,7 +65,7 @@ def _verify(arguments: argparse.Namespace, aws: Aws, event: Finding | None) -> i
     stack = read_stack(aws, arguments.stack)
     if event is None:
         return _verify_samples(arguments, aws, stack)
-    print("the event goes to the routes' queues: GuardDuty and the rule are not tried")
+    print("the event goes to the routes' queues: GuardDuty and the rule are not tested")
 
     def make() -> list[Finding]:
         put_event(aws.client("sqs"), stack, event, run_id("", "verify"))

@@ -183,21 +183,21 @@ def tell_changes(
 ) -> tuple[Delivery, FindingState]:
     """Return the delivery with what the update changed in its alert, and the state to store.
 
-    A resend and a sample say nothing: what they repeat was told before, or tests the way.
+    A resend and a sample state no changes: they repeat what was sent, or test the delivery.
     """
     merged = merge_states(before, current)
     if delivery.resend or delivery.enriched.alert["sample"]:
         return delivery, merged
     told = describe_changes(before, current)
     enriched = delivery.enriched.with_alert(changes=told)
-    # A late older update must not replace what was told of the latest one.
+    # A late older update must not replace what was sent of the latest one.
     return delivery._replace(enriched=enriched), replace(
         merged, told=told if merged.updated_at == current.updated_at else before.told
     )
 
 
 def is_identified(delivery: Delivery) -> bool:
-    """Return whether the update can be told from others; if not, each of its copies is forwarded."""
+    """Return whether the update can be identified; if not, each of its copies is forwarded."""
     finding = delivery.enriched.finding
     return bool(finding.arn and finding.updated_at)
 
@@ -205,7 +205,7 @@ def is_identified(delivery: Delivery) -> bool:
 def item_keys(delivery: Delivery) -> tuple[dict[str, str], dict[str, str]]:
     """Return the key of the finding and the key of this update of it."""
     finding = delivery.enriched.finding
-    # A sample finding tests the way to the SIEM, so each message with one passes.
+    # A sample finding tests the delivery to the SIEM, so each message with one passes.
     resend = delivery.resend or (delivery.id if delivery.enriched.alert["sample"] else "")
     finding_key = {"arn": finding.arn} | ({"resend": resend} if resend else {})
     return finding_key, {**finding_key, "updatedAt": finding.updated_at}

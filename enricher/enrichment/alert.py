@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from enricher.enrichment.entities import Entity, entities_of
 from enricher.finding.event import Finding
-from enricher.finding.fields import block_at, rows_at, text_at
+from enricher.finding.fields import TEXT_LIMIT, rows_at, text_at, text_of
 from enricher.finding.safe_text import single_line
 
 SeverityLabel = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -99,19 +99,22 @@ def console_url(finding: Finding) -> str:
     host = _CONSOLES.get(finding.partition)
     if host is None:
         return ""
-    region, finding_id = (
-        quote(text[:_ID_LIMIT], safe="", errors="replace") for text in (finding.region, finding.text("id"))
-    )
+    region, finding_id = _quoted(finding.region), _quoted(finding.text("id"))
     return f"https://{host}/guardduty/home?region={region}#/findings?macros=current&fId={finding_id}"
+
+
+def _quoted(text: str) -> str:
+    text = text[:_ID_LIMIT]
+    # Region and ID are letters, digits and hyphens, unless somebody made them up.
+    is_plain = text.isascii() and text.replace("-", "").isalnum()
+    return text if is_plain else quote(text, safe="", errors="replace")
 
 
 def related_findings(finding: Finding) -> str:
     """Return the IDs of other findings that this one names, distinct, separated by spaces; "" if none."""
-    service = block_at(finding.view, "service")
-    ids = [
-        text_at(service, "ebsVolumeScanDetails.triggerFindingId"),
-        text_at(finding.view, "associatedAttackSequenceArn"),
-    ]
+    service = finding.service
+    scan, sequence = service.get("ebsVolumeScanDetails"), finding.view.get("associatedAttackSequenceArn")
+    ids = [text_at(scan, "triggerFindingId"), text_of(sequence)[:TEXT_LIMIT]]
     if "detection" in service:
         signals = rows_at(service, "detection.sequence.signals")
         ids += [text_at(signal, "uid") for signal in signals if text_at(signal, "type") == "FINDING"]

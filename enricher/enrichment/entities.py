@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, TypedDict
 
 from enricher.finding.event import Finding
-from enricher.finding.fields import Block, block_at, rows_at, text_at, value_at
+from enricher.finding.fields import Block, block_at, rows_at, text_at, texts_at, value_at
 
 #: A closed list: docs/enriched-event.schema.json has the same one.
 Kind = Literal[
@@ -31,6 +31,7 @@ _RESOURCES: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     ("database", "rdsLimitlessDbDetails", ("dbShardGroupArn", "dbShardGroupIdentifier")),
     ("function", "lambdaDetails", ("functionArn", "functionName")),
 )
+_BY_MEMBER = tuple((path.partition(".")[0], kind, path, keys) for kind, path, keys in _RESOURCES)
 #: The kinds of an attack sequence's resources, by GuardDuty's `resourceType`.
 _SEQUENCE_KINDS: dict[str, Kind] = {
     "EC2_INSTANCE": "instance",
@@ -60,26 +61,27 @@ def entities_of(finding: Finding) -> list[Entity]:
     account = finding.account
     account = account if 0 < len(account) <= MAX_ID_LENGTH else UNKNOWN_ACCOUNT
     found: dict[tuple[Kind, str], None] = {("account", account): None}
-    for kind, name in _entities(finding.view, account):
+    for kind, name in _entities(finding, account):
         if 0 < len(name) <= MAX_ID_LENGTH and len(found) < MAX_ENTITIES:
             found[kind, name] = None
     return [{"kind": kind, "id": name} for kind, name in found]
 
 
-def _entities(view: Block, account: str) -> Iterator[tuple[Kind, str]]:
-    resource, service = block_at(view, "resource"), block_at(view, "service")
-    action, sequence = block_at(service, "action"), block_at(service, "detection.sequence")
+def _entities(finding: Finding, account: str) -> Iterator[tuple[Kind, str]]:
+    resource, action, detection = finding.resource, finding.action, finding.service.get("detection")
+    sequence = block_at(detection, "sequence") if detection else {}
     if key := resource.get("accessKeyDetails"):
-        yield "access-key", text_at(key, "accessKeyId")
-        yield "principal", _principal(account, text_at(key, "userType"), text_at(key, "userName"))
+        key_id, user_type, user_name = texts_at(key, ("accessKeyId", "userType", "userName"))
+        yield "access-key", key_id
+        yield "principal", _principal(account, user_type, user_name)
     for user in (value_at(actor, "user") for actor in (rows_at(sequence, "actors") if sequence else ())):
         yield "access-key", text_at(user, "credentialUid")
         owner = text_at(user, "account.uid") or account
         yield "principal", _principal(owner, text_at(user, "type"), text_at(user, "name"))
-    for kind, path, keys in _RESOURCES:
-        if (path in resource or "." in path) and (block := value_at(resource, path)):
+    for member, kind, path, keys in _BY_MEMBER:
+        if member in resource and (block := value_at(resource, path)):
             for row in rows_at(resource, path) if isinstance(block, list) else [block]:
-                yield kind, next(filter(None, (text_at(row, key) for key in keys)), "")
+                yield kind, next(filter(None, texts_at(row, keys)), "")
     for row in rows_at(sequence, "resources") if sequence else ():
         if kind_of_row := _SEQUENCE_KINDS.get(text_at(row, "resourceType")):
             yield kind_of_row, text_at(row, "uid") or text_at(row, "name")
@@ -87,7 +89,8 @@ def _entities(view: Block, account: str) -> Iterator[tuple[Kind, str]]:
         yield "principal", _principal(owner, text_at(key, "userType"), text_at(key, "userName"))
     for address in _remote_addresses(action, sequence):
         yield "remote-address", address
-    yield "account", text_at(action, "awsApiCallAction.remoteAccountDetails.accountId")
+    if call := action.get("awsApiCallAction"):
+        yield "account", text_at(call, "remoteAccountDetails.accountId")
 
 
 def _principal(account: str, kind: str, name: str) -> str:

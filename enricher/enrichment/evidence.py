@@ -21,7 +21,7 @@ def find_evidence(
 ) -> tuple[Entry, ...]:
     """Return the entries that the finding's content supports, at most MAX_ENTRIES.
 
-    First those whose tactic is the type's aim (`TypeMeaning.is_aim`), within that the strongest.
+    First those whose tactic is the type's (`TypeMeaning.has_tactic`), within that the strongest.
     record: the mapping record of the finding type, None for an unknown type; calls: the finding's, read here
     if None.
     """

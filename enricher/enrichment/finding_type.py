@@ -44,7 +44,7 @@ class TypeMeaning(NamedTuple):
     is_act: bool
     is_by_caller: bool
 
-    def is_aim(self, tactic: str) -> bool:
+    def has_tactic(self, tactic: str) -> bool:
         """Return whether a tactic is one of the purpose's or that of the record's first entry."""
         return tactic in self.purpose_tactics or (self.primary is not None and tactic == self.primary.tactic)
 

@@ -91,7 +91,7 @@ def _order(evidence: Sequence[Entry], own: Sequence[Entry], meaning: TypeMeaning
         known = next((n for n, item in enumerate(later) if covers(entry.pair, item.pair)), None)
         if first and meaning.is_act and entry.of_call:
             rest.append(entry)
-        elif meaning.is_aim(entry.pair.tactic):
+        elif meaning.has_tactic(entry.pair.tactic):
             is_less_sure = bool(first) and covers(entry.pair, first[0].pair) and surer(first[0], entry)
             if is_less_sure and entry.pair.technique != first[0].pair.technique:
                 less_sure.append(entry)
@@ -145,7 +145,7 @@ def _raised(entry: Entry, evidence: Entry) -> Entry:
 
 
 def _attempted(entry: Entry, note: str) -> Entry:
-    """Return an entry of the record for a call that was refused: an attempt, one level less sure."""
+    """Return an entry of the record for a call that was refused: an attempt, of lower confidence."""
     return entry._replace(confidence=lowered(entry.confidence), rationale=f"{note} {entry.rationale}")
 
 

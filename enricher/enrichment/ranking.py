@@ -47,14 +47,14 @@ def choose_reading(rule: Rule, meaning: TypeMeaning) -> Reading:
 
 
 def attempt_note(error: str) -> str:
-    """Return what stands in front of the rationale of a call with an error: that it was denied, or failed."""
+    """Return what precedes the rationale of a call with an error: that it was denied, or failed."""
     return DENIED_CALL if is_denied(error) else FAILED_CALL
 
 
 def _rank_match(
     match: Match, meaning: TypeMeaning, failure: Shown | None
 ) -> tuple[tuple[bool, int, int, bool], Entry]:
-    """Return a match as an entry with its sort key: aim, confidence, score, then rules with a scope first."""
+    """Return a match as an entry with its sort key: tactic, confidence, score, rules with a scope first."""
     rule = match.rule
     reading = choose_reading(rule, meaning)
     score = min(meaning.score(reading), 2)
@@ -76,7 +76,7 @@ def _rank_match(
     confidence = lowered(reading.confidence, steps)
     of_call = call is not None
     entry = Entry(reading.pair, confidence, "evidence", rationale, evidence, rule.rules_out, of_call)
-    leads = meaning.is_aim(reading.tactic) and not (meaning.is_act and of_call)
+    leads = meaning.has_tactic(reading.tactic) and not (meaning.is_act and of_call)
     return (not leads, CONFIDENCES.index(confidence), -score, not rule.scope), entry
 
 
@@ -99,7 +99,8 @@ def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
 def _with_all_ruled_out(entries: list[Entry]) -> list[Entry]:
     """Return the entries, each with what any of them rules out: the limit on the entries must not lose it.
 
-    The surest evidence for a pair decides what it rules out: one public bucket outweighs a closed one.
+    For a pair the evidence with the highest confidence decides what it rules out: one public bucket outweighs
+    a closed one.
     """
     if not any(entry.rules_out for entry in entries):
         return entries

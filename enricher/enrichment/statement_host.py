@@ -32,12 +32,12 @@ _DEEDS = (
 
 def process_activity(facts: StatementFacts) -> str:
     """Return what a process did and where; "" if a connection or DNS request says more."""
-    if not facts.process or facts.context.domain or facts.peer:
-        deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "")
-        if not facts.process or not deed:
-            return ""
-    else:
-        deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), "{p} ran on")
+    if not facts.process:
+        return ""
+    otherwise = "" if facts.context.domain or facts.peer else "{p} ran on"
+    deed = next((deed for name, deed in _DEEDS if name in facts.finding.type), otherwise)
+    if not deed:
+        return ""
     if facts.context.container:
         deed = re.sub(r" on$", " in", deed)
     names = {"{p}": facts.process, "{w}": facts.workload}
@@ -49,9 +49,12 @@ def malware(facts: StatementFacts) -> str:
     threat = next(iter(facts.context.threats), None)
     if threat is None:
         return ""
-    path = facts.name(threat.path.rpartition("/")[2] if facts.short else threat.path)
+    path = facts.name(threat.path)
     others = len(facts.context.threats) - 1
-    what = f"malware {facts.name(threat.name)}" if threat.name else "malware"
-    where = f" in {path}" if path and not facts.short else ""
+    kind = "suspicious file" if "SuspiciousFile" in facts.finding.type else "malware"
+    what = f"{kind} {facts.name(threat.name)}" if threat.name else kind
+    if facts.short:
+        return f"{what} found{f' in {others + 1} files' if others else ''} on {facts.resource}"
+    where = f" in {path}" if path else ""
     more = f" and {others} more file{'s' * (others > 1)}" if others else ""
     return f"{what} found{where}{more} on {facts.resource}"

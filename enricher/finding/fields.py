@@ -16,6 +16,8 @@ TEXT_LIMIT = 1024
 ROW_LIMIT = 20
 _LONGEST_ADDRESS = 64
 _MAX_PATHS = 1024
+#: Above it an integer may be too large for a float.
+_MAX_INTEGER = 2**63
 
 Block = Mapping[str, Any]
 
@@ -33,7 +35,7 @@ class _Steps(dict[str, tuple[str, ...]]):
 _STEPS = _Steps()
 
 
-# The walk stands in the three readers that a finding needs dozens of times: a call costs as much again.
+# The walk is repeated in the three readers that a finding needs dozens of times: a call costs as much again.
 def value_at(block: object, path: str) -> Any:
     """Return the value at a dotted path of the code, never one from a finding; None if absent."""
     value: Any = block
@@ -68,7 +70,9 @@ def text_of(value: object) -> str:
 
 def number_of(value: object) -> float | None:
     """Return a finite number, also from a string; None for anything else."""
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if type(value) is int and -_MAX_INTEGER <= value <= _MAX_INTEGER:
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)

@@ -1,8 +1,8 @@
-"""Split a stream of JSON into its values without reading all of it, whatever stands between them.
+"""Split a stream of JSON into its values without reading all of it, whatever is between them.
 
 Values may stand one on a line, one after the other without a delimiter (Firehose), over several lines, in an
 array, or in the list of a GetFindings, SQS or CloudTrail response. A value that is damaged loses itself only:
-reading goes on at the next line that begins one.
+reading continues at the next line that begins one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def split_values(chunks: Iterable[str], line: int = 1) -> Iterator[JsonValue]:
 
 @dataclass(slots=True)
 class _Splitter:
-    """Where in the stream reading stands.
+    """How far the stream has been read.
 
     done: everything before is finished; at: everything before is scanned; start: beginning of the value being
     read, -1 between values; base: depth of the list whose items are the values, 0 outside; skips_line:
@@ -115,7 +115,7 @@ class _Splitter:
                 self.skips_line = True
 
     def _skip_line(self) -> bool:
-        """Go on behind the next line's end; tell whether it has arrived."""
+        """Skip to the next line; return whether it has arrived."""
         end = self.buffer.find("\n", self.done)
         self.done = self.at = len(self.buffer) if end < 0 else end + 1
         self.line += end >= 0
@@ -169,7 +169,7 @@ class _Splitter:
                 self.depth += 1
         elif kind in "}]":
             if self.start < 0 and not self.depth:
-                return  # a closing bracket of nothing: reported with what stands between the values
+                return  # a closing bracket of nothing: reported with what is between the values
             if self.start < 0:
                 yield from self._gap(token.start())
                 self._leave(token)
@@ -223,7 +223,7 @@ class _Splitter:
         return value
 
     def _gap(self, end: int, line: int = 0) -> Iterator[JsonValue]:
-        """Report what stands between two values and is not a delimiter."""
+        """Report what is between two values and is not a delimiter."""
         text = self.buffer[self.done : end].strip(_BETWEEN_VALUES)
         if text and self.depth == self.base:
             self.number += 1 if self.base else 0

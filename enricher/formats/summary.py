@@ -1,4 +1,4 @@
-"""Summarise a finding for people as labelled rows; the formats escape the values themselves."""
+"""Summarize a finding for people as labelled rows; the formats escape the values themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_SIGNALS = 10
 MINOR = frozenset(("Host addresses", "Session", "Part of sequence", "Scan for finding"))
 #: Last steps of evidence fields that the other rows say in words.
 _IMPLIED = frozenset(
-    ("api", "serviceName", "resourceRole", "anomalousAPIs", "verb", "resource", "subresource")
+    ("api", "serviceName", "resourceRole", "anomalousAPIs", "verb", "resource", "subresource", "process")
 )
 
 
@@ -70,7 +70,7 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     return Summary(
         when=_when(finding),
         is_generic=statement.startswith(NO_ACTIVITY),
-        # GuardDuty's title tells a denied call as done.
+        # GuardDuty's title describes a denied call as made.
         title="" if failure_of(finding) else _sentence(finding.text("title")),
         outcome=outcome,
         who=who,
@@ -91,9 +91,9 @@ def _seen_rows(first: Mapping[str, Any], printed: str) -> Rows:
 
 
 def _last_step(field: str) -> str:
-    """Return the last step of a path; with the one before where "name" or "port" alone says nothing."""
+    """Return the last step of a path that says something: of threatNames[1].name it is threatNames."""
     *_, parent, last = "", *field.split(".")
-    return f"{parent.partition('[')[0]}.{last}" if last in ("name", "port") and parent else last
+    return parent.partition("[")[0] or last if last in ("name", "port") else last
 
 
 def _sentence(text: str) -> str:

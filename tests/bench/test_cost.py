@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.cost import MARKERS, fixed_usage, monthly_usage, write
+from bench.cost import MARKERS, fixed_usage, monthly_usage
 from bench.prices import PRICES, cost_of, free_of
+from bench.table import write
 
 
 def test_cost_grows_with_the_findings() -> None:
@@ -35,5 +36,5 @@ def test_table_is_written_between_its_markers(tmp_path: Path) -> None:
     """Only what stands between the markers may change."""
     path = tmp_path / "page.md"
     path.write_text(f"above\n{MARKERS[0]}\nold\n{MARKERS[1]}\nbelow\n", encoding="utf-8")
-    write(path, ["new"])
+    write(path, ["new"], MARKERS)
     assert f"above\n{MARKERS[0]}\nnew\n{MARKERS[1]}\nbelow\n" == path.read_text(encoding="utf-8")

@@ -198,6 +198,8 @@ def test_technique_that_is_new_can_be_used(
     text = "".join(record(key, attack=entries) for key in ENTRIES)
     (root / "ec2.toml").write_text(text, encoding="utf-8")
     (root / "evidence" / "calls.toml").write_text("", encoding="utf-8")
+    purpose = '[[purpose]]\nname = "Entry"\ntactics = ["TA0009"]\nwhy = "Entry is used for Taking."\n'
+    (root / "evidence" / "purposes.toml").write_text(purpose, encoding="utf-8")
     assert main(["attack", "import", str(second), "--root", str(root)]) == 0
     capsys.readouterr()
     assert main(["validate", str(root)]) == 0

@@ -160,7 +160,7 @@ def test_several_calls_produce_several_entries(mapping: AttackMapping) -> None:
 
 
 def test_entries_are_sorted_by_aim_then_confidence_and_limited(mapping: AttackMapping) -> None:
-    """However many calls a finding lists, at most five entries: of its aim first, then by confidence."""
+    """However many calls a finding lists, at most five entries: of its tactics first, then by confidence."""
     listed = [
         f"{service}:[{' , '.join(f'{call}:success' for call in list(calls)[:3])}]"
         for service, calls in mapping.evidence["calls"].items()
