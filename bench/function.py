@@ -184,7 +184,7 @@ def measure_all(
         for _ in range(starts):
             for name, subject in (subjects | only_started).items():
                 with Function(subject, stub) as function:
-                    keep(name, {"init": function.init, "wall": function.wall, "peak": function.peak})
+                    keep(name, {"init": function.init, "wall": function.wall})
     for name in subjects:
         # The minimum of each batch: the load of the machine differs within a run, the batches of runs do not.
         batches = [best[name].pop(f"batch {number}") for number in range(BATCHES)]

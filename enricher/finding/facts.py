@@ -123,10 +123,11 @@ def lead_with(view: Block, facts: Iterable[Fact], fields: Sequence[tuple[str, st
     rest = {fact.path: fact for fact in facts}
     first = []
     for label, path in fields:
-        # A fact has the path of its list.
-        fact = rest.pop(path.replace("[]", ""), None)
+        # The path of a fact has no marks of lists.
+        plain = path.replace("[]", "")
+        fact = rest.pop(plain, None)
         if fact is None:
-            fact = Fact(path, label, texts_of([value for _, value in walk(view, split_path(path), {})]))
+            fact = Fact(plain, label, texts_of([value for _, value in walk(view, split_path(path), {})]))
         first += [fact] if fact.values else []
     return (*first, *rest.values())
 

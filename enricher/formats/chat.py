@@ -150,11 +150,11 @@ def _description(enriched: EnrichedFinding, context: Context) -> str:
     lines += [f"*When* {summary.when}"] if summary.when else []
     lines += [f"*{label}* {unmarked(value)}" for label, value in summary.who]
     lines += [f"{unmarked(time)} {unmarked(text)}" for time, text in summary.signals]
+    lines += [f"*{unmarked(label, 40)}* {unmarked(value)}" for label, value in summary.facts]
     rows = summary.attack
     lines += [f"*ATT&CK* {unmarked(f'{label} {value}'.strip(), 300)}" for label, value in rows]
     lines += [f"*Benign if* {alert['benign']}"] if alert["benign"] else []
     lines += [f"*Why* {unmarked(summary.why, 700)}"] if summary.why else []
-    lines += [f"*{unmarked(label, 40)}* {unmarked(value)}" for label, value in summary.facts]
     lines += [f"*Seen* {unmarked(name, 80)} = {unmarked(value, 120)}" for name, value in summary.seen]
     # Remove whole lines only: a truncated line could start a style that is never closed.
     while len("\n".join(lines)) > DESCRIPTION_LIMIT:

@@ -172,14 +172,14 @@ def test_tags_that_name_the_owner_are_read() -> None:
         ({"unusual": {"cities": ["Lyon", "Oslo"], "asns": ["64509"]}}, ("Cities: Lyon, Oslo", "ASNs: 64509")),
     ],
 )
-def test_unusual_behaviour_says_what_and_for_whom(
+def test_unusual_behavior_says_what_and_for_whom(
     extra: dict[str, Any], texts: tuple[str, ...] | None
 ) -> None:
-    """What is unusual must be said with whose behaviour it is compared with, and nothing that is usual."""
+    """What is unusual must be said with whose behavior it is compared with, and nothing that is usual."""
     assert texts == facts(service={"additionalInfo": extra}).get("Unusual")
 
 
-def test_unusual_behaviour_of_a_detection_is_read() -> None:
+def test_unusual_behavior_of_a_detection_is_read() -> None:
     """The structured form of what is unusual must be read as well."""
     behavior = {"USER_IDENTITY": {"eventName": {"observations": {"text": ["CreateUser"]}}}}
     found = facts(service={"detection": {"anomaly": {"unusual": {"behavior": behavior}}}})
@@ -198,9 +198,7 @@ def test_fields_that_decide_come_first() -> None:
     view = {"a": {"items": [{"path": "/"}, {"path": "/etc"}], "none": None}}
     found = [Fact("b", "B", ("1",)), Fact("c.list.name", "C", ("2",))]
     fields = (("Path", "a.items[].path"), ("Other", "c.list[].name"), ("None", "a.none"))
-    assert (Fact("a.items[].path", "Path", ("/", "/etc")), found[1], found[0]) == lead_with(
-        view, found, fields
-    )
+    assert (Fact("a.items.path", "Path", ("/", "/etc")), found[1], found[0]) == lead_with(view, found, fields)
 
 
 def test_signals_of_a_rule_are_read() -> None:

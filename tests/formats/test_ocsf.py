@@ -339,3 +339,10 @@ def test_check_and_account_name_have_their_places(version: str, mapping: AttackM
         event["cloud"]["account"]["name"],
     )
     assert [] == violations(event)
+
+
+def test_field_that_decides_is_unmapped(mapping: AttackMapping) -> None:
+    """A field that the record names must be in the event, under its path."""
+    unmapped = event_of(mapping, "kubernetes-privileged-container-host-root")["unmapped"]
+    path = "resource.kubernetesDetails.kubernetesWorkloadDetails.volumes.hostPath.path"
+    assert "/" == unmapped[path]
