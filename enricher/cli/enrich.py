@@ -16,8 +16,8 @@ from enricher.cli.tagging import Printed, Result, Tagger
 from enricher.formats import load_format
 from enricher.settings import FORMATS, OCSF_VERSIONS
 
-#: Findings written at once.
-_AT_ONCE = 16
+#: Characters written at once.
+_AT_ONCE = 1 << 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,14 +90,19 @@ def _printing(files: list[str]) -> Iterator[Callable[[str], None]]:
         yield lambda text: print(text, flush=True)
         return
     held: list[str] = []
+    size = 0
 
     def write() -> None:
+        nonlocal size
         sys.stdout.write("\n".join((*held, "")))
         held.clear()
+        size = 0
 
     def add(text: str) -> None:
+        nonlocal size
         held.append(text)
-        if len(held) == _AT_ONCE:
+        size += len(text)
+        if size >= _AT_ONCE:
             write()
 
     try:
