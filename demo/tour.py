@@ -176,7 +176,7 @@ def _wrap(text: str, indent: str) -> list[str]:
 
 
 class Paint:
-    """Terminal colours; without `color` the text is returned unchanged."""
+    """Terminal colors; without `color` the text is returned unchanged."""
 
     _LEVELS: ClassVar = {"LOW": "36", "MEDIUM": "33", "HIGH": "31;1", "CRITICAL": "37;41;1"}
 
@@ -199,9 +199,9 @@ class Paint:
         return self._styled(text, "1")
 
     def warn(self, text: str) -> str:
-        """Return text in the warning colour."""
+        """Return text in the warning color."""
         return self._styled(text, "33")
 
     def alert(self, text: str, severity: str) -> str:
-        """Return a headline in the colour of its severity label."""
+        """Return a headline in the color of its severity label."""
         return self._styled(text, self._LEVELS.get(severity, "0"))

@@ -37,7 +37,7 @@ _FIELD_KEYS = _COMMON_KEYS | {"when", "show", "purposes", "resources", "families
 
 @dataclass(slots=True)
 class _Reader:
-    """What the files read so far hold. ids: rule -> its file; calls: (service, call) -> its rule."""
+    """What has been read so far. ids: rule -> its file; calls: (service, call) -> its rule."""
 
     catalogue: Catalogue
     problems: list[Problem]

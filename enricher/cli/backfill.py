@@ -62,13 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--state",
         metavar="FILE",
         type=Path,
-        help="save in FILE how far it is; a later run goes on from there",
+        help="save the progress in FILE; a later run continues from there",
     )
     add_sending_arguments(parser, rate=10, dry_run="count the findings by type and send nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Bring the findings in; return 1 if something was not a finding, 2 if the command could not go on."""
+    """Bring the findings in; return 1 if something was not a finding, 2 if the command could not continue."""
     if arguments.s3 is not None and not arguments.s3.startswith("s3://"):
         print(f"enricher: --s3 is {arguments.s3!r}: expected s3://BUCKET/PREFIX", file=sys.stderr)
         return 2

@@ -40,8 +40,8 @@ def add_sending_arguments(parser: argparse.ArgumentParser, *, rate: int, dry_run
         nargs="?",
         const="",
         metavar="ID",
-        help="deliver also what was delivered before; with the ID that an interrupted run printed, go on "
-        "with that run",
+        help="deliver also what was delivered before; with the ID that an interrupted run printed, continue "
+        "that run",
     )
     parser.add_argument(
         "--rate", type=positive, default=rate, help="messages a second (default: %(default)s)"

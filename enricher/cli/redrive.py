@@ -66,7 +66,7 @@ def _redrive_one(work: Redrive, source: Source) -> int:
         _print_tally(source, tally)
         print(f"{source.name}: not finished; run the command again, nothing is lost", file=sys.stderr)
         if work.resend:
-            print(f"go on with --resend {work.resend}, so that nothing is sent twice", file=sys.stderr)
+            print(f"continue with --resend {work.resend}, so that nothing is sent twice", file=sys.stderr)
         raise
     _print_tally(source, tally)
     return 0 if tally.is_complete else 1

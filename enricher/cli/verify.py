@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--event",
         metavar="FILE",
-        help="put this finding on the routes' queues instead; the rule is not tried",
+        help="put this finding on the routes' queues instead; the rule is not tested",
     )
     parser.add_argument(
         "--wait", type=positive, default=900, metavar="SECONDS", help="longest wait (default: %(default)s)"
@@ -65,7 +65,7 @@ def _verify(arguments: argparse.Namespace, aws: Aws, event: Finding | None) -> i
     stack = read_stack(aws, arguments.stack)
     if event is None:
         return _verify_samples(arguments, aws, stack)
-    print("the event goes to the routes' queues: GuardDuty and the rule are not tried")
+    print("the event goes to the routes' queues: GuardDuty and the rule are not tested")
 
     def make() -> list[Finding]:
         put_event(aws.client("sqs"), stack, event, run_id("", "verify"))

@@ -1,6 +1,6 @@
-"""Serialise log entries so that no finding can make a log line invalid, unreadable or lost.
+"""Serialize log entries so that no finding can make a log line invalid, unreadable or lost.
 
-The standard serialiser of Powertools keeps a lone surrogate, which standard output rejects, writes NaN, which
+The standard serializer of Powertools keeps a lone surrogate, which standard output rejects, writes NaN, which
 is not JSON, and has no limit, while CloudWatch Logs rejects an event above 1 MB.
 """
 

@@ -138,7 +138,7 @@ def build_request(region: str, deliveries: tuple[Delivery, ...]) -> ImportReques
     subject = Subject(deliveries[0].enriched.finding.arn or deliveries[0].id, "", region, deliveries)
     try:
         finding = to_asff(deliveries[0].enriched)
-        size = len(json.dumps(finding))  # as botocore serialises it: ASCII escapes, never smaller than UTF-8
+        size = len(json.dumps(finding))  # as botocore serializes it: ASCII escapes, never smaller than UTF-8
     except Incomplete as error:
         return subject.fail(Failure(str(error), Remedy.DEAD_LETTER))
     except Exception as error:

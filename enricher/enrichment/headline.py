@@ -15,7 +15,7 @@ from enricher.finding.safe_text import defang, single_line
 #: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_LIMIT = 99
 #: Maximum characters of a name in a subject; the next one is tried if the subject is too long.
-_NAME_LIMITS = (48, 32, 24, 16)
+_NAME_LIMITS = (48, 32, 24, 16, 12, 8)
 _ADDRESS = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3})\[\.\](\d{1,3})\b", re.ASCII)
 
 
@@ -24,10 +24,12 @@ def headline(finding: Finding, context: Context, attack: Attack, severity: str, 
 
     known: whether the mapping has a record of the type.
     """
-    place = "/".join(filter(None, map(single_line, (finding.account, finding.region))))
+    account, region = single_line(finding.account), single_line(finding.region)
+    place = f"{account}/{region}" if account and region else account or region
     # Truncated part by part, not as a whole: a long name must not displace the account.
     statement = single_line(statement_of(finding, context), 240)
-    return " · ".join(filter(None, (severity, statement, attack_phrase(attack, known=known), place)))
+    line = f"{severity} · {statement} · {attack_phrase(attack, known=known)}"
+    return f"{line} · {place}" if place else line
 
 
 def attack_phrase(attack: Attack, *, known: bool) -> str:

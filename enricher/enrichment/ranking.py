@@ -99,7 +99,8 @@ def _merge(entries: list[Entry]) -> tuple[Entry, ...]:
 def _with_all_ruled_out(entries: list[Entry]) -> list[Entry]:
     """Return the entries, each with what any of them rules out: the limit on the entries must not lose it.
 
-    The surest evidence for a pair decides what it rules out: one public bucket outweighs a closed one.
+    For a pair the evidence with the highest confidence decides what it rules out: one public bucket outweighs
+    a closed one.
     """
     if not any(entry.rules_out for entry in entries):
         return entries

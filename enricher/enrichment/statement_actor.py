@@ -6,7 +6,7 @@ import re
 
 from enricher.enrichment.statement_facts import StatementFacts
 from enricher.finding.api_calls import Call, failure_of, is_denied
-from enricher.finding.fields import text_at
+from enricher.finding.fields import text_at, value_at
 from enricher.finding.sequence import read_signals
 
 _ACCESS_KEY = "AWS::IAM::AccessKey"
@@ -14,7 +14,7 @@ _ACCESS_KEY = "AWS::IAM::AccessKey"
 
 def attack_sequence(facts: StatementFacts) -> str:
     """Return what an attack sequence or a custom detection rule saw; "" for any other finding."""
-    signals = facts.finding.at("service.detection.sequence.signals")
+    signals = value_at(facts.finding.service.get("detection"), "sequence.signals")
     if not isinstance(signals, list) or not signals:
         return ""
     actors = [facts.name(it.name or it.uid) for it in facts.context.principals]
@@ -58,7 +58,7 @@ def _from(address: str) -> str:
 #: What the address of a caller is, by the family of the type: in a sentence, and in a subject.
 _ADDRESS_KINDS = (
     ("TorIPCaller", "Tor exit node ", "Tor "),
-    ("MaliciousIPCaller", "listed address ", "listed "),
+    ("MaliciousIPCaller", "threat-listed address ", "listed "),
     ("KaliLinux", "Kali Linux at ", "Kali "),
     ("ParrotLinux", "Parrot Linux at ", "Parrot "),
     ("PentooLinux", "Pentoo Linux at ", "Pentoo "),
@@ -72,10 +72,13 @@ def _from_caller(facts: StatementFacts) -> str:
     """Return where a caller is: the address and what the type says of it."""
     if not facts.address:
         return ""
-    finding_type = facts.finding.type
-    kinds = (it for it in _ADDRESS_KINDS if it[0] in finding_type)
+    return f" from {_named_address(facts)}{_with_credentials(facts.finding.type, facts.short)}"
+
+
+def _named_address(facts: StatementFacts) -> str:
+    kinds = (it for it in _ADDRESS_KINDS if it[0] in facts.finding.type)
     kind = next((brief if facts.short else full for _, full, brief in kinds), "")
-    return f" from {kind}{facts.address}{_with_credentials(finding_type, facts.short)}"
+    return f"{kind}{facts.address}"
 
 
 def _with_credentials(finding_type: str, short: int) -> str:
@@ -168,7 +171,7 @@ def _on(facts: StatementFacts) -> str:
 
 def _affected(facts: StatementFacts) -> str:
     """Return the name of the only resource that the reported call affected, or ""."""
-    affected = facts.finding.at("service.action.awsApiCallAction.affectedResources")
+    affected = value_at(facts.finding.action, "awsApiCallAction.affectedResources")
     texts = [it for it in affected.values() if isinstance(it, str)] if isinstance(affected, dict) else []
     if len(texts) != 1:
         return ""
@@ -180,7 +183,7 @@ def login(facts: StatementFacts) -> str:
     logins = facts.context.logins
     if logins is None:
         return ""
-    who = facts.address or "an unnamed client"
+    who = _named_address(facts) if facts.address else "an unnamed client"
     user, more = facts.name(next(iter(logins.users), "")), len(logins.users) - 1
     user = f" as {user}{f' and {more} more' if more > 0 else ''}" if user and not facts.short else ""
     if logins.successful or (logins.successful is None and "Successful" in facts.finding.type):

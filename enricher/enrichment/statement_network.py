@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enricher.enrichment.statement_facts import StatementFacts
-from enricher.finding.fields import whole_at
+from enricher.finding.fields import value_at, whole_at
 
 #: What kind of domain or address it is, by the family of the type.
 _REMOTE_KINDS = (
@@ -16,6 +16,7 @@ _REMOTE_KINDS = (
     ("DriveBySource", "drive-by"),
     ("PhishingDomain", "phishing"),
     ("AbusedDomain", "abused"),
+    ("MaliciousDomainRequest.Custom", "threat-listed"),
     ("MaliciousDomain", "malicious"),
     ("SuspiciousDomain", "suspicious"),
     ("MetadataDNSRebind", "rebinding"),
@@ -57,13 +58,16 @@ _ATTEMPTS = (
     ("Spambot", "sent mail to"),
     ("NetworkPortUnusual", "connected on an unusual port to"),
     ("TrafficVolumeUnusual", "sent an unusual volume of data to"),
+    ("TorRelay", "relayed Tor traffic with"),
+    ("UnusualDNSResolver", "sent DNS queries to unusual resolver"),
+    ("UnusualDoHActivity", "sent DNS over HTTPS to"),
+    ("UnusualDoTActivity", "sent DNS over TLS to"),
 )
 
 
 def network_connection(facts: StatementFacts) -> str:
     """Return who connected to whom; "" without a connection."""
-    peer = facts.peer
-    if peer is None or facts.finding.at("service.action.networkConnectionAction") is None:
+    if facts.finding.action.get("networkConnectionAction") is None or (peer := facts.peer) is None:
         return ""
     family = facts.finding.type.casefold()
     verb = next((verb for name, verb in _ATTEMPTS if name.casefold() in family), "")
@@ -78,7 +82,7 @@ def network_connection(facts: StatementFacts) -> str:
 
 def port_probe(facts: StatementFacts) -> str:
     """Return who probed which ports of the resource; "" without a probe."""
-    rows = facts.finding.at("service.action.portProbeAction.portProbeDetails")
+    rows = value_at(facts.finding.action, "portProbeAction.portProbeDetails")
     if not isinstance(rows, list) or not facts.address:
         return ""
     ports = dict.fromkeys(whole_at(row, "localPortDetails.port") for row in rows)

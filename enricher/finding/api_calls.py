@@ -154,13 +154,13 @@ def _read_anomaly(anomaly: object) -> Iterator[Call]:
         yield from _read_names(item, ["observations", "text", "[]"], path)
     for path, items in _named_maps(anomaly.get("profiles"), f"{ANOMALY}.profiles"):
         for number, item in enumerate(items[:MOST_ITEMS] if isinstance(items, list) else ()):
-            # A profile also lists usual behaviour; only rare or unseen behaviour counts.
+            # A profile also lists usual behavior; only rare or unseen behavior counts.
             if isinstance(item, dict) and _text(item.get("profileSubtype")) in _RARE:
                 yield from _read_names(item, ["observations", "text", "[]"], f"{path}[{number}]")
 
 
 def _named_maps(value: object, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield path and value of the API-call entries in a map of maps (outer key: whose behaviour it is)."""
+    """Yield path and value of the API-call entries in a map of maps (outer key: whose behavior it is)."""
     for outer, inner in list(value.items())[:MOST_ITEMS] if isinstance(value, dict) else ():
         for key, item in list(inner.items())[:MOST_ITEMS] if isinstance(inner, dict) else ():
             if isinstance(key, str) and key.lower() in _CALL_NAMES:

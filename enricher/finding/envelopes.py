@@ -53,7 +53,7 @@ def _content(value: JsonValue) -> object:
 def findings_in(value: object) -> Iterator[tuple[str, Finding | MalformedEvent]]:
     """Yield each finding in a JSON value with its place in it ("item 2", "" for the value itself).
 
-    What is not a finding is yielded as the error that says why, so that it costs none of its neighbours.
+    What is not a finding is yielded as the error that says why, so that its neighbors are still read.
     """
     for place, item in _unwrap(value, "", 0):
         yield place, item if isinstance(item, MalformedEvent) else _parsed(item)

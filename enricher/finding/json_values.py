@@ -2,7 +2,7 @@
 
 Values may stand one on a line, one after the other without a delimiter (Firehose), over several lines, in an
 array, or in the list of a GetFindings, SQS or CloudTrail response. A value that is damaged loses itself only:
-reading goes on at the next line that begins one.
+reading continues at the next line that begins one.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class _Splitter:
                 self.skips_line = True
 
     def _skip_line(self) -> bool:
-        """Go on behind the next line's end; tell whether it has arrived."""
+        """Skip to the next line; return whether it has arrived."""
         end = self.buffer.find("\n", self.done)
         self.done = self.at = len(self.buffer) if end < 0 else end + 1
         self.line += end >= 0

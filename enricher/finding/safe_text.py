@@ -41,6 +41,8 @@ _IPV4 = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){2})\.(\d{1,3})(?![\w.]*\w)"
 
 def plain(text: str, limit: int = 200) -> str:
     """Return text on one line of at most `limit` characters, without hidden or reordering characters."""
+    if len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # nearly every name of a finding
     seen = text[: 4 * limit]
     if not seen.isprintable():
         seen = "".join(char if char.isprintable() else " " for char in seen)

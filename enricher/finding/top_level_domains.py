@@ -1,4 +1,4 @@
-"""The top-level domains by which mail and chat programs recognise a bare host name.
+"""The top-level domains by which mail and chat programs recognize a bare host name.
 
 The country codes of https://data.iana.org/TLD/tlds-alpha-by-domain.txt, and the generic domains with many
 hosts. The names of brands are left out: m.weber is a user name more often than a host.

@@ -1,4 +1,4 @@
-"""Serialise compact JSON without characters that SQS and SNS reject."""
+"""Serialize compact JSON without characters that SQS and SNS reject."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dump_json(value: object) -> str:
         if not _is_accepted(text):
             text = _ASCII_ENCODER.encode(value)
     except RecursionError:
-        raise TooLarge("nested too deeply to serialise as JSON") from None
+        raise TooLarge("nested too deeply to serialize as JSON") from None
     except ValueError:
         raise TooLarge("contains a number that JSON cannot represent") from None
     return text

@@ -1,4 +1,4 @@
-"""Summarise a finding for people as labelled rows; the formats escape the values themselves."""
+"""Summarize a finding for people as labelled rows; the formats escape the values themselves."""
 
 from __future__ import annotations
 

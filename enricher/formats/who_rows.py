@@ -1,4 +1,4 @@
-"""Summarise who, where and on what: the rows of actors, addresses, resources and processes."""
+"""Summarize who, where and on what: the rows of actors, addresses, resources and processes."""
 
 from __future__ import annotations
 

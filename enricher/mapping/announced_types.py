@@ -27,7 +27,7 @@ def types_in(text: str) -> list[str]:
 
 
 def without_record(types: Iterable[str], mapping: AttackMapping) -> list[str]:
-    """Return the finding types that the mapping has no record for, also not by an alias."""
+    """Return the finding types that the mapping has no record for, not even by an alias."""
     return [name for name in types if mapping.record_for(name) is None]
 
 

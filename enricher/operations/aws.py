@@ -33,7 +33,7 @@ _ATTEMPTS = 8
 
 
 class OperationFailed(RuntimeError):
-    """An operation cannot go on; the message is one line that names thing, place and remedy."""
+    """An operation cannot continue; the message is one line that names thing, place and remedy."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Read past findings, from GuardDuty or its S3 export, and put them on a queue as EventBridge would have.
 
-One page is held at a time. A page's position is where a later run goes on, and is saved only after the queue
+One page is held at a time. A page's position is where a later run continues; it is saved only after the queue
 has confirmed the page: an interruption sends at most one page twice, which the deduplication suppresses.
 """
 
@@ -70,7 +70,7 @@ class Filters:
 class Page:
     """Up to 50 findings.
 
-    source, position: where a later run goes on, "" if not after this page; rejected: place and reason.
+    source, position: where a later run continues, "" if not after this page; rejected: place and reason.
     """
 
     source: str

@@ -63,7 +63,7 @@ def _policy(queue: str, topics: Sequence[str]) -> dict[str, Any]:
 
 
 def _remove(what: str, call: Any) -> None:
-    """Remove a resource; report one that stays, and go on with the others."""
+    """Remove a resource; report one that stays, and continue with the others."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -31,7 +31,7 @@ def text(value: str | float) -> Markup:
 
 
 def join(*parts: Markup) -> Markup:
-    """Return HTML after HTML."""
+    """Return parts of HTML, one after another."""
     return Markup("".join(parts))
 
 

@@ -21,9 +21,9 @@ from enricher.pages.coverage import Cell, Cells, Key, kinds
 from enricher.pages.observed import Observed, Tally
 
 #: Score gradient, lowest to highest.
-COLOURS = ("#fde9c9", "#f28c28", "#a61c00")
-#: Colour of a cell that rests on evidence rules alone, and of one that rests on retired types alone.
-RULE_COLOUR, RETIRED_COLOUR = "#cfe0f5", "#dcdcdc"
+COLORS = ("#fde9c9", "#f28c28", "#a61c00")
+#: Color of a cell that rests on evidence rules alone, and of one that rests on retired types alone.
+RULE_COLOR, RETIRED_COLOR = "#cfe0f5", "#dcdcdc"
 #: Lowest `maxValue` of the gradient: mitreattack-python cannot read lower ones, and with them two findings
 #: would already be dark red.
 MIN_MAX_VALUE = 10
@@ -40,7 +40,7 @@ def coverage_layer(
 ) -> Object:
     """Return the layer of the mapping; the score of a cell is its number of finding types.
 
-    A cell that rests on evidence rules alone has no score and another colour. retired: show retired types.
+    A cell that rests on evidence rules alone has no score and another color. retired: show retired types.
     """
     release = mapping.catalogue.release(version)
     shown = {key: cell for key, cell in cells.items() if retired or cell.kind != "retired"}
@@ -52,10 +52,10 @@ def coverage_layer(
         f"type; {counts['rule']} only by an evidence rule, so they are seen only if a finding shows the "
         f"evidence. Score: number of finding types. Mapping {mapping.version}, ATT&CK {release.version}."
     )
-    legend = [*_legend(top, ("type", "types")), {"label": "rule only", "color": RULE_COLOUR}]
+    legend = [*_legend(top, ("type", "types")), {"label": "rule only", "color": RULE_COLOR}]
     if retired:
         description += f" {counts['retired']} by retired types only."
-        legend.append({"label": "retired", "color": RETIRED_COLOUR})
+        legend.append({"label": "retired", "color": RETIRED_COLOR})
     return _layer(_Head("coverage", description, legend, top), objects, mapping, release)
 
 
@@ -87,7 +87,7 @@ def _observed_summary(observed: Observed) -> str:
     text = f"{', '.join(parts)}{f' ({span})' if span else ''}."
     if observed.cells:
         return text
-    return f"Nothing is coloured: {_reason_for_nothing(observed)}. {text}"
+    return f"Nothing is colored: {_reason_for_nothing(observed)}. {text}"
 
 
 def _reason_for_nothing(observed: Observed) -> str:
@@ -125,7 +125,7 @@ def _layer(head: _Head, objects: Mapping[Key, Object], mapping: AttackMapping, r
         },
         "hideDisabled": True,
         "techniques": list(_technique_objects(objects, release)),
-        "gradient": {"colors": list(COLOURS), "minValue": 0, "maxValue": max(MIN_MAX_VALUE, head.top)},
+        "gradient": {"colors": list(COLORS), "minValue": 0, "maxValue": max(MIN_MAX_VALUE, head.top)},
         "legendItems": head.legend,
         "metadata": [
             {"name": "mapping", "value": mapping.version},
@@ -191,7 +191,7 @@ def _coverage_object(cell: Cell, notes: _Notes, *, retired: bool) -> Object:
     if number := len(cell.active) + (len(old) if cell.active or not cell.rules else 0):
         item["score"] = number
     if cell.kind != "type":
-        item["color"] = RULE_COLOUR if cell.kind == "rule" else RETIRED_COLOUR
+        item["color"] = RULE_COLOR if cell.kind == "rule" else RETIRED_COLOR
     return item
 
 
@@ -215,20 +215,20 @@ def _observed_object(tally: Tally, heat: str) -> Object:
 def _legend(top: int, words: tuple[str, str]) -> list[Object]:
     """Return the legend of the gradient: the lowest score, and the highest one that a cell has."""
     one, many = words
-    items = [{"label": f"1 {one}", "color": colour_of(1, max(MIN_MAX_VALUE, top))}]
+    items = [{"label": f"1 {one}", "color": color_of(1, max(MIN_MAX_VALUE, top))}]
     if top > 1:
-        items.append({"label": f"{_short(top)} {many}", "color": colour_of(top, max(MIN_MAX_VALUE, top))})
+        items.append({"label": f"{_short(top)} {many}", "color": color_of(top, max(MIN_MAX_VALUE, top))})
     return items if top else []
 
 
-def colour_of(score: int, maximum: int) -> str:
-    """Return the colour that the Navigator gives a score: linear in RGB between the gradient's colours."""
-    place = min(score / maximum, 1) * (len(COLOURS) - 1)
-    low = min(int(place), len(COLOURS) - 2)
+def color_of(score: int, maximum: int) -> str:
+    """Return the color that the Navigator gives a score: linear in RGB between the gradient's colors."""
+    place = min(score / maximum, 1) * (len(COLORS) - 1)
+    low = min(int(place), len(COLORS) - 2)
     channels = (
         round(int(a, 16) + (int(b, 16) - int(a, 16)) * (place - low))
         for a, b in (
-            (COLOURS[low][at : at + 2], COLOURS[low + 1][at : at + 2]) for at in range(1, len(COLOURS[0]), 2)
+            (COLORS[low][at : at + 2], COLORS[low + 1][at : at + 2]) for at in range(1, len(COLORS[0]), 2)
         )
     )
     return "#" + "".join(f"{channel:02x}" for channel in channels)

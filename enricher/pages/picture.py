@@ -60,7 +60,7 @@ text { font-family: Helvetica, Arial, "Liberation Sans", sans-serif; fill: #161b
 
 
 class _Chip(NamedTuple):
-    """A technique: its text, the class of its colours, the number in it, and what was observed of it."""
+    """A technique: its text, the class of its colors, the number in it, and what was observed of it."""
 
     text: str
     shade: str

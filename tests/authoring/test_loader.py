@@ -44,7 +44,7 @@ FIELD_PROBLEMS = {
     "retired": ("2021", "`retired` must be a date (YYYY-MM-DD)"),
     "successor": ("[]", "`successor` must be a string"),
     "atlas": ('[{ id = "T1", name = "x" }]', "`atlas` must be a list of"),
-    "colour": ('"red"', "unknown key 'colour'"),
+    "color": ('"red"', "unknown key 'color'"),
 }
 ENTRY_PROBLEMS = {
     '{ technique = "T1046" }': "None is not a tactic of ATT&CK 19.2",
@@ -155,7 +155,7 @@ _ODD: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*KEYS, "colour"]), _ODD))
+@given(st.dictionaries(st.sampled_from([*KEYS, "color"]), _ODD))
 def test_any_record_is_read_or_reported(item: dict[str, Any]) -> None:
     """A record of any shape must be read or get an error message; the validator must not raise."""
     found, messages = read_record(item, "x", CATALOGUE)

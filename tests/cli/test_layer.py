@@ -13,7 +13,7 @@ from enricher.attack.catalog import Release
 from enricher.authoring.loader import ROOT
 from enricher.cli import main
 from enricher.mapping.model import AttackMapping
-from enricher.pages.navigator import COLOURS, MIN_MAX_VALUE, RULE_COLOUR, colour_of, shortname
+from enricher.pages.navigator import COLORS, MIN_MAX_VALUE, RULE_COLOR, color_of, shortname
 from tests import examples
 from tests.pages import hostile
 from tests.tiny_mapping import record
@@ -94,13 +94,13 @@ def test_score_counts_the_active_types_of_a_pair(
 def test_pair_of_evidence_rules_alone_looks_different(
     mapping: AttackMapping, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A pair that only a rule gives must have no score and a colour that the legend explains."""
+    """A pair that only a rule gives must have no score and a color that the legend explains."""
     layer = _layer(capsys)
     cells = _keyed(layer, mapping.catalogue.pinned)
     expected = _rule_pairs() - _pairs(mapping, retired=False).keys()
-    assert expected == {key for key, cell in cells.items() if cell.get("color") == RULE_COLOUR}
+    assert expected == {key for key, cell in cells.items() if cell.get("color") == RULE_COLOR}
     assert not [key for key in expected if "score" in cells[key] or not cells[key]["comment"]]
-    assert {"label": "rule only", "color": RULE_COLOUR} in layer["legendItems"]
+    assert {"label": "rule only", "color": RULE_COLOR} in layer["legendItems"]
     named = len(_pairs(mapping, retired=False))
     assert layer["description"].startswith(f"{named} of {named + len(expected)} ")
     assert f"{len(expected)} only by an evidence rule" in layer["description"]
@@ -155,10 +155,10 @@ def test_uncovered_techniques_are_disabled_and_hidden(
 
 
 @pytest.mark.parametrize("options", [[], ["--retired"], ["--observed"], ["--observed", "--heat", "accounts"]])
-def test_legend_states_the_colours_of_the_cells(
+def test_legend_states_the_colors_of_the_cells(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A legend label must have at most ten characters, and the colour that its score has in the layer."""
+    """A legend label must have at most ten characters, and the color that its score has in the layer."""
     files = (
         [str(path) for path in sorted(examples.EVENTS.glob("ec2-*.json"))] if "--observed" in options else []
     )
@@ -169,12 +169,12 @@ def test_legend_states_the_colours_of_the_cells(
     scores = {1, top}
     maximum = layer["gradient"]["maxValue"]
     assert maximum == max(MIN_MAX_VALUE, top)
-    assert {colour_of(score, maximum) for score in scores} <= {item["color"] for item in layer["legendItems"]}
+    assert {color_of(score, maximum) for score in scores} <= {item["color"] for item in layer["legendItems"]}
 
 
-def test_colour_of_a_score_is_on_the_gradient() -> None:
-    """The lowest, middle and highest score must have the gradient's colours."""
-    assert [colour_of(score, 10) for score in (0, 5, 10)] == list(COLOURS)
+def test_color_of_a_score_is_on_the_gradient() -> None:
+    """The lowest, middle and highest score must have the gradient's colors."""
+    assert [color_of(score, 10) for score in (0, 5, 10)] == list(COLORS)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -219,7 +219,7 @@ def test_sample_findings_are_not_counted(capsys: pytest.CaptureFixture[str]) -> 
     sample = str(examples.EVENTS / "awkward-sample-finding.json")
     layer = _layer(capsys, "--observed", sample)
     assert [item for item in layer["techniques"] if "score" in item] == []
-    assert layer["description"].startswith("Nothing is coloured: every finding is a sample.")
+    assert layer["description"].startswith("Nothing is colored: every finding is a sample.")
     assert "1 samples left out" in layer["description"]
     counted = _layer(capsys, "--observed", sample, "--samples")
     assert [item for item in counted["techniques"] if "score" in item]

@@ -54,7 +54,7 @@ def test_value_is_logged_as_far_as_json_and_the_limit_allow(value: object, expec
 
 
 def test_logger_writes_lone_surrogates_to_standard_output() -> None:
-    """With the handler's serialiser a lone surrogate must reach a UTF-8 stream, as standard output is."""
+    """With the handler's serializer a lone surrogate must reach a UTF-8 stream, as standard output is."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     logger = Logger(service="surrogate", stream=stream, json_serializer=log_line)
     logger.info("forwarded", extra={"finding_arn": "a\ud800b"})

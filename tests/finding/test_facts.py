@@ -172,14 +172,14 @@ def test_tags_that_name_the_owner_are_read() -> None:
         ({"unusual": {"cities": ["Lyon", "Oslo"], "asns": ["64509"]}}, ("Cities: Lyon, Oslo", "ASNs: 64509")),
     ],
 )
-def test_unusual_behaviour_says_what_and_for_whom(
+def test_unusual_behavior_says_what_and_for_whom(
     extra: dict[str, Any], texts: tuple[str, ...] | None
 ) -> None:
-    """What is unusual must be said with whose behaviour it is compared with, and nothing that is usual."""
+    """What is unusual must be said with whose behavior it is compared with, and nothing that is usual."""
     assert texts == facts(service={"additionalInfo": extra}).get("Unusual")
 
 
-def test_unusual_behaviour_of_a_detection_is_read() -> None:
+def test_unusual_behavior_of_a_detection_is_read() -> None:
     """The structured form of what is unusual must be read as well."""
     behavior = {"USER_IDENTITY": {"eventName": {"observations": {"text": ["CreateUser"]}}}}
     found = facts(service={"detection": {"anomaly": {"unusual": {"behavior": behavior}}}})

@@ -47,17 +47,17 @@ def with_keys(mapping: AttackMapping, keys: int, value: str = "x" * 20) -> Enric
 def test_work_does_not_grow_with_the_number_of_keys(
     module: Any, mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A finding of 24,800 unknown keys must be fitted with a few dozen serialisations, not one a key."""
+    """A finding of 24,800 unknown keys must be fitted with a few dozen serializations, not one a key."""
     texts = [0]
     monkeypatch.setattr(module, "dump_json", counted(module.dump_json, texts))
     text = module.render(with_keys(mapping, 24_800), LIMIT)
     assert utf8_size(text) <= LIMIT
-    # Two serialisations a step: of the truncated finding, and of the document that contains it.
+    # Two serializations a step: of the truncated finding, and of the document that contains it.
     assert texts[0] <= 2 * 20
 
 
 @pytest.mark.parametrize("module", FORMATS, ids=lambda module: module.__name__.rpartition(".")[2])
-def test_a_finding_that_fits_is_serialised_once(
+def test_a_finding_that_fits_is_serialized_once(
     module: Any, mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Truncation must cost nothing if the finding fits: no removal may be prepared."""

@@ -135,7 +135,7 @@ def test_message_whose_copy_is_not_confirmed_stays(
 
 
 def test_message_that_comes_back_stays(stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message that fails again while the command runs must not be moved in a circle."""
+    """A message that fails again while the command runs must not be moved again in the same run."""
     stack.put("SiemDeadLetterQueueUrl", finding(1))
     monkeypatch.setattr(redrive, "VISIBILITY", 0)
     monkeypatch.setattr(redrive, "_milliseconds", lambda _: 1.0)

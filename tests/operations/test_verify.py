@@ -188,7 +188,7 @@ def test_own_event_goes_to_the_queues_and_not_through_the_rule(
     account.stack.after["SendMessageBatch"] = lambda: account.publish(own) if not account.done else None
     assert 0 == main(["verify", "--wait", "20", "--event", str(path)])
     output = capsys.readouterr().out
-    assert "the rule are not tried" in output
+    assert "the rule are not tested" in output
     assert "security-hub: Recon:EC2/Portscan cannot arrive: annotate needs" in output
     assert "siem: Recon:EC2/Portscan arrived" in output
     [message] = account.stack.take("SiemQueueUrl")

@@ -79,7 +79,7 @@ def test_call_of_the_action_comes_first_and_once() -> None:
             f"{SIGNALS}[0].activities[0].api.service": "iam.amazonaws.com",
         },
     ],
-    ids=["counted", "unusual behaviour", "unseen in the profile", "activity of a signal"],
+    ids=["counted", "unusual behavior", "unseen in the profile", "activity of a signal"],
 )
 def test_call_is_read_from_each_object(fields: dict[str, Any], mapping: AttackMapping) -> None:
     """A call must be read from each object that names it, even if only its name identifies the service."""
@@ -89,7 +89,7 @@ def test_call_is_read_from_each_object(fields: dict[str, Any], mapping: AttackMa
     assert fields.items() >= {shown.field: shown.value for shown in entry.evidence}.items()
 
 
-def test_usual_behaviour_is_not_evidence() -> None:
+def test_usual_behavior_is_not_evidence() -> None:
     """A call that the profile lists as frequent must not be read."""
     profile = f"{ANOMALY}.profiles.account.eventName[0]"
     fields = {f"{profile}.profileSubtype": "FREQUENT", f"{profile}.observations.text[0]": "CreateUser"}
