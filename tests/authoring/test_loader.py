@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 
 from enricher.attack.catalog import Pair
+from enricher.authoring.bundle import bundle_of, record_to_json
 from enricher.authoring.known_types import DATA_SOURCES
-from enricher.authoring.loader import ROOT, bundle_of, read_catalogue, read_mapping
+from enricher.authoring.loader import ROOT, read_catalogue, read_mapping
 from enricher.mapping.entries import PAIR_KEYS
-from enricher.mapping.model import OVERRIDE, AttackMapping, record_from_json, record_to_json
+from enricher.mapping.model import OVERRIDE, AttackMapping, record_from_json
 from enricher.mapping.problems import InvalidMapping, Problem
 from enricher.mapping.records import KEYS, read_overrides, read_record
 from tests.tiny_mapping import FACTS, record, write_mapping

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from enricher.authoring.bundle import response_to_json
 from enricher.authoring.loader import read_mapping
 from enricher.authoring.responses import check_text
-from enricher.mapping.model import AttackMapping, response_from_json, response_to_json
+from enricher.mapping.model import AttackMapping, response_from_json
 from enricher.mapping.problems import InvalidMapping
 from enricher.mapping.records import read_overrides
 from tests.tiny_mapping import RESPONSES, record, write_mapping
