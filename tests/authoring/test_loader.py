@@ -271,6 +271,16 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
             ),
         ),
         (
+            "finding-types.csv",
+            f"{HEAD}\nRecon:EC2/One,active,ec2,Recon:EC2/Two,{FACTS}\n",
+            Problem(
+                "finding-types.csv",
+                "Recon:EC2/One",
+                "`replaced_by` is 'Recon:EC2/Two': only an alias or a retired type has one",
+                2,
+            ),
+        ),
+        (
             "ec2.toml",
             record("Recon:EC2/One", successor='"Recon:EC2/Next"'),
             Problem("ec2.toml", "Recon:EC2/One", "successor 'Recon:EC2/Next' is not listed", 10),

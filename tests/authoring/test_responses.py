@@ -73,6 +73,8 @@ def test_record_must_name_a_group(changes: dict[str, str], message: str, tmp_pat
         (("host-scan", "Host Scan"), "invalid value for `group`: expected lower-case words"),
         (('["*"]', '"*"'), "`kinds` must be a list"),
         (("[[response]]", "[[response"), "not TOML"),
+        (("[[response]]", "[response]"), "`response` must be an array of tables"),
+        (("[[response]]", "[[respons]]"), "unknown key 'respons': expected response"),
     ],
 )
 def test_invalid_groups_are_reported(change: tuple[str, str], message: str, tmp_path: Path) -> None:
