@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test faults check lint types mapping template build release readers readers-write splunk-addon
-.PHONY: golden browser matrix site spark bench lock
+.PHONY: golden mutation browser matrix site spark bench lock
 
 PYTHON = $(or $(shell build_tools/find-python),$(error No Python to work with, see above))
 VENV := .venv/bin
@@ -21,6 +21,9 @@ test: .venv/ready ## Run the tests
 
 faults: .venv/ready ## Run 640 schedules of injected faults, other than those of the tests
 	$(VENV)/python -m tests.fault_injection --first 1000 --schedules 640 --events 2000
+
+mutation: .venv-mutation/ready ## Change the product in 400 places, one at a time, and see whether a test fails
+	.venv-mutation/bin/python -m build_tools.mutation
 
 check: lint types mapping template build readers test ## Run everything that CI runs, the tests last
 
@@ -99,6 +102,11 @@ lock: .venv-sam/ready ## Lock the dependencies listed in pyproject.toml, with ha
 	$(PYTHON) -m venv --clear .venv-browser
 	.venv-browser/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.venv-mutation/ready: requirements-mutation.txt
+	$(PYTHON) -m venv --clear .venv-mutation
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 .venv-spark4/ready .venv-spark3/ready: .venv-spark%/ready: requirements-spark%.txt

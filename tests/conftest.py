@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,12 @@ os.environ.update(
     AWS_DEFAULT_REGION="eu-west-1",
     POWERTOOLS_METRICS_DISABLED="true",
 )
+
+# The environment of tests/browser has no botocore.
+if find_spec("botocore"):
+    from tests import botocore_models
+
+    botocore_models.share()
 
 # No deadline per example: a busy machine must not fail a test.
 settings.register_profile("enricher", deadline=None)

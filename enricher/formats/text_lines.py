@@ -87,5 +87,8 @@ def why_lines(summary: Summary, room: int) -> list[str]:
 
 def _first_sentence(text: str) -> str:
     head = f"{IF_SUCCESSFUL} " if text.startswith(IF_SUCCESSFUL) else ""
-    sentence = re.split(r"(?<=[.:;]) ", text.removeprefix(head), maxsplit=1)[0].rstrip(":;")
+    first, *rest = re.split(r"(?<=[.:;]) ", text.removeprefix(head), maxsplit=2)
+    # "Rule VPCFlowLogsDeleted:" is no sentence yet.
+    sentence = f"{first} {rest[0]}" if rest and first.endswith(":") and len(first.split()) < 4 else first
+    sentence = sentence.rstrip(":;")
     return f"{head}{sentence}." if sentence and not sentence.endswith(".") else head + sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import time
@@ -392,6 +393,19 @@ def test_items_outlive_every_redelivery(client: DynamoDBClient) -> None:
     assert open_table(plenty).write([Write({"arn": "b"}, {})])
     items = client.scan(TableName="deduplication")["Items"]
     assert 2 == sum(abs(int(item["expiration"]["N"]) - time.time() - TTL_SECONDS) < 60 for item in items)
+
+
+def test_items_keep_their_keys(client: DynamoDBClient) -> None:
+    """The keys of the items must stay as they are: with others a deployment forgets all that was sent."""
+    send(deduplicating(client, Recorder()), delivery("m1", arn="arn:aws:guardduty:eu-west-1:1:detector/d"))
+    ids = {item["id"]["S"] for item in client.scan(TableName="deduplication")["Items"]}
+    assert {
+        f"siem#{hashlib.sha256(key.encode()).hexdigest()}"
+        for key in (
+            '{"arn": "arn:aws:guardduty:eu-west-1:1:detector/d"}',
+            '{"arn": "arn:aws:guardduty:eu-west-1:1:detector/d", "updatedAt": "2026-11-01T10:00:00.000Z"}',
+        )
+    } == ids
 
 
 def test_idempotency_of_powertools_is_not_imported() -> None:

@@ -14,7 +14,6 @@ from moto import mock_aws
 from enricher.destinations.base import Delivery, Failure, Remedy
 from enricher.destinations.security_hub import RegionalClients
 from enricher.destinations.security_hub_annotate import (
-    RETRY_DELAYS,
     AnnotateDestination,
     build,
     merge_fields,
@@ -134,14 +133,14 @@ def test_full_user_defined_fields_are_dead_lettered(hub: HubClient) -> None:
     assert Failure("UserDefinedFields is full (50 of 50)", Remedy.DEAD_LETTER) == failure
 
 
-@pytest.mark.parametrize("attempt", range(1, 6))
-def test_absent_finding_is_looked_up_again(hub: HubClient, attempt: int) -> None:
+@pytest.mark.parametrize(("attempt", "wait"), [(1, 60), (2, 120), (3, 240), (4, 480), (5, 900)])
+def test_absent_finding_is_looked_up_again(hub: HubClient, attempt: int, wait: int) -> None:
     """A finding that is not found yet must be retried after the delay of its attempt."""
     failure = destination(hub).deliver([delivery(1, attempt)], plenty)["m1"]
     assert (
         Failure(
             "not found in Security Hub yet",
-            wait=RETRY_DELAYS[attempt - 1],
+            wait=wait,
             metric="SecurityHubFindingPending",
         )
         == failure
@@ -150,15 +149,15 @@ def test_absent_finding_is_looked_up_again(hub: HubClient, attempt: int) -> None
 
 def test_absent_finding_is_discarded_after_all_retries(hub: HubClient) -> None:
     """A finding that is still not found after all retries must be discarded and counted."""
-    failure = destination(hub).deliver([delivery(1, 6, sum(RETRY_DELAYS))], plenty)["m1"]
+    failure = destination(hub).deliver([delivery(1, 6, 1800)], plenty)["m1"]
     assert (Remedy.DISCARD, "SecurityHubFindingNotFound") == (failure.remedy, failure.metric)
     assert "not found in Security Hub after 6 attempts" in failure.reason
 
 
 def test_absent_finding_is_not_discarded_before_half_an_hour(hub: HubClient) -> None:
     """Attempts used up by copies or throttling must not shorten the half hour of retries."""
-    failure = destination(hub).deliver([delivery(1, 9, sum(RETRY_DELAYS) - 1)], plenty)["m1"]
-    assert (Remedy.RETRY, RETRY_DELAYS[-1]) == (failure.remedy, failure.wait)
+    failure = destination(hub).deliver([delivery(1, 9, 1799)], plenty)["m1"]
+    assert (Remedy.RETRY, 900) == (failure.remedy, failure.wait)
 
 
 def test_finding_of_another_product_is_not_annotated(hub: HubClient) -> None:

@@ -84,7 +84,8 @@ def test_older_update_does_not_unarchive() -> None:
 
 def test_archiving_is_stored_for_a_suppressed_update() -> None:
     """Archiving must be stored so that unarchiving is detected; the rest of the state stays."""
-    noted = note_archived(BEFORE, later(archived=True, severity="LOW", addresses=()))
+    told = replace(BEFORE, told="severity LOW to HIGH")
+    noted = note_archived(told, later(archived=True, severity="LOW", addresses=()))
     assert replace(BEFORE, archived=True, updated_at=LATE, severity_at=BEFORE.updated_at) == noted
     assert ["unarchived"] == material_changes(noted, replace(BEFORE, updated_at="2026-11-02T00:00:00Z"))
 

@@ -213,6 +213,16 @@ def test_description_is_read_if_the_sequence_is_missing(mapping: AttackMapping) 
     assert (Shown("description", description[:256]),) == find_native(finding, mapping)[0].evidence
 
 
+def test_tactics_of_a_description_are_read(mapping: AttackMapping) -> None:
+    """The tactics in a description must choose a technique's tactic, and stand alone if no technique fits."""
+    description = (
+        "  - 2 MITRE ATT&CK tactics observed: Persistence, Exfiltration\n"
+        "  - 1 MITRE ATT&CK techniques observed: T1078.004 - Valid Accounts: Cloud Accounts\n"
+    )
+    finding = finding_of("AttackSequence:IAM/CompromisedCredentials", {"description": description})
+    assert [Pair("TA0003", "T1078.004"), Pair("TA0010", None)] == pairs(finding, mapping)
+
+
 def test_description_of_another_type_is_not_read(mapping: AttackMapping) -> None:
     """Other descriptions contain attacker-controlled names and must not be read."""
     text = "MITRE ATT&CK techniques observed: T1485"

@@ -76,7 +76,8 @@ class GuardDutyResponse(guardduty_responses.GuardDutyResponse):
         if not 1 <= page_size <= MAX_FINDINGS:
             raise JsonRESTError("BadRequestException", "maxResults: 1 to 50")
         own = [item for item in self._store if item["service"]["detectorId"] == detector]
-        ids = [item["id"] for item in _sorted(own, body.get("sortCriteria")) if _matches(item, criteria)]
+        ordered = _sorted([item for item in own if _matches(item, criteria)], body.get("sortCriteria"))
+        ids = [item["id"] for item in ordered]
         token = str(start + page_size) if start + page_size < len(ids) else ""
         return json.dumps({"findingIds": ids[start : start + page_size], "nextToken": token})
 

@@ -62,6 +62,8 @@ def test_resource_of_a_sequence_is_as_everywhere(row: dict[str, Any], expected: 
         ({"resourceType": "EBSRecoveryPoint", "recoveryPointDetails": {"backupVaultName": "vault",
             "recoveryPointArn": "arn:aws:backup:eu-west-1:111122223333:recovery-point:1-2"}},
          "recovery-point:1-2"),
+        ({"resourceType": "EC2Image", "ec2ImageDetails":
+            {"imageArn": "arn:aws:ec2:eu-west-1:111122223333:image/ami-0a1"}}, "image/ami-0a1"),
         ({"resourceType": "BedrockGuardrail", "bedrockGuardrailDetails":
             {"guardrailArn": "arn:aws:bedrock:eu-west-1:111122223333:guardrail/g1"}}, "guardrail/g1"),
         ({"resourceType": "Instance", "instanceDetails":
@@ -79,6 +81,29 @@ def test_main_resource_has_a_short_name(resource: dict[str, Any], name: str) -> 
     found = main_resource(finding(resource=resource).view, context(resource=resource).resources)
     assert found is not None
     assert name == found.short_name
+
+
+def test_table_has_every_block_of_a_finding() -> None:
+    """Each block of `resource` that GuardDuty documents must have its row, with its own type."""
+    assert {
+        "instanceDetails": "AWS::EC2::Instance",
+        "accessKeyDetails": "AWS::IAM::AccessKey",
+        "s3BucketDetails": "AWS::S3::Bucket",
+        "eksClusterDetails": "AWS::EKS::Cluster",
+        "kubernetesDetails.kubernetesWorkloadDetails": "Kubernetes workload",
+        "ecsClusterDetails": "AWS::ECS::Cluster",
+        "ecsClusterDetails.taskDetails": "AWS::ECS::Task",
+        "containerDetails": "Container",
+        "lambdaDetails": "AWS::Lambda::Function",
+        "rdsDbInstanceDetails": "AWS::RDS::DBInstance",
+        "rdsLimitlessDbDetails": "AWS::RDS::DBShardGroup",
+        "ebsSnapshotDetails": "AWS::EC2::Snapshot",
+        "ec2ImageDetails": "AWS::EC2::Image",
+        "recoveryPointDetails": "AWS::Backup::RecoveryPoint",
+        "bedrockGuardrailDetails": "AWS::Bedrock::Guardrail",
+        "modelDetails": "Bedrock model",
+        "ebsVolumeDetails.scannedVolumeDetails": "AWS::EC2::Volume",
+    } == {kind.block: kind.name for kind in KINDS if kind.block}
 
 
 def test_asff_has_the_resources_of_the_table(mapping: AttackMapping) -> None:

@@ -132,6 +132,21 @@ def test_direction_determines_source_and_destination(
     assert (source, destination) == (made["source"]["ip"], made.get("destination", {}).get("ip"))
 
 
+@pytest.mark.parametrize(
+    ("role", "source", "destination"),
+    [("ACTOR", "192.0.2.20", "198.51.100.23"), ("TARGET", "198.51.100.23", "192.0.2.20")],
+)
+def test_without_a_direction_the_role_decides(
+    role: str, source: str, destination: str, mapping: AttackMapping
+) -> None:
+    """If GuardDuty gives no direction, the resource must be the source if it was the actor."""
+    service = examples.event("ec2-ssh-brute-force-inbound")["detail"]["service"]
+    del service["action"]["networkConnectionAction"]["connectionDirection"]
+    made = document(mapping, "ec2-ssh-brute-force-inbound", service=service | {"resourceRole": role})
+    assert (source, destination) == (made["source"]["ip"], made["destination"]["ip"])
+    assert "direction" not in made["network"]
+
+
 def test_rule_matches_elastics_own_integration(mapping: AttackMapping) -> None:
     """Name, category and ruleset must be the type and its parts, so that saved searches keep working."""
     rule = document(mapping, "ec2-command-and-control-dns")["rule"]

@@ -213,7 +213,7 @@ def test_rule_without_signals_has_the_description(mapping: AttackMapping) -> Non
     ("family", "said"),
     [
         ("Recon:IAMUser/TorIPCaller", "from Tor exit node 203.0.113[.]214"),
-        ("Impact:Kubernetes/MaliciousIPCaller", "from listed address 203.0.113[.]214"),
+        ("Impact:Kubernetes/MaliciousIPCaller", "from threat-listed address 203.0.113[.]214"),
         ("PenTest:S3/ParrotLinux", "from Parrot Linux at 203.0.113[.]214"),
         (
             "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS",
@@ -380,3 +380,12 @@ def test_each_threat_is_shown_before_its_further_files(mapping: AttackMapping) -
     text = render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT)
     malware = [line for line in text.splitlines() if line.startswith("MALWARE ")]
     assert ["CoinMiner.12,", "Downloader.7,"] == [line.split()[1].partition("inux.")[2] for line in malware]
+
+
+def test_reason_of_a_custom_rule_is_a_sentence(mapping: AttackMapping) -> None:
+    """Where only the beginning of a rationale fits, the name of AWS's rule alone must not stand for it."""
+    finding_type = "Exfiltration:RDS/TransferDataToCloudAccount"
+    event = examples.event("custom-detection-rule-login-profile", type=finding_type, description="")
+    del event["detail"]["service"]["detection"]
+    text = " ".join(render(enrich(Finding.from_event(event), mapping), LIMIT).split())
+    assert "WHY Rule RDSSnapshotPubliclyShared: a database snapshot is opened to all" in text

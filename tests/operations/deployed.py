@@ -29,20 +29,16 @@ _Call = tuple[str, dict[str, Any]]
 class Deployed:
     """A stack in moto.
 
-    calls: every call of a client, in order; faults: an error or an answer for the next calls of an operation;
-    after: what happens in AWS after a call of an operation.
+    sqs: a client of the tests' own; calls: every call of a client, in order; faults: an error or an answer
+    for the next calls of an operation; after: what happens in AWS after a call of an operation.
     """
 
+    sqs: Any
     outputs: dict[str, str]
     parameters: dict[str, str]
     calls: list[_Call]
     faults: dict[str, list[Any]]
     after: dict[str, Callable[[], None]]
-
-    @property
-    def sqs(self) -> Any:
-        """A client of the tests' own."""
-        return boto3.client("sqs", region_name=REGION)
 
     def put(self, queue: str, body: object, **attributes: str) -> None:
         """Send a message to the queue of an output name, with message attributes."""
@@ -96,7 +92,7 @@ def deployed(**parameters: str) -> Iterator[Deployed]:
         for name in ("SiemTopicArn", "NotificationTopicArn"):
             outputs[name] = sns.create_topic(Name=name)["TopicArn"]
         defaults = {"SiemRoute": "on", "SecurityHubRoute": "annotate", "NotificationRoute": "text"}
-        stack = Deployed(outputs, {**defaults, **parameters}, [], {}, {})
+        stack = Deployed(sqs, outputs, {**defaults, **parameters}, [], {}, {})
         real = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
