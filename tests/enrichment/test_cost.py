@@ -17,7 +17,7 @@ from enricher.mapping.model import Record
 from tests.examples import names, text_of
 
 #: Path reads of one finding, the mean of the example events, with little room above what they are.
-MAX_PATH_READS = 50
+MAX_PATH_READS = 34
 MAPPING = read_mapping()
 
 
