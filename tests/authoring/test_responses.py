@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from enricher.authoring.bundle import response_to_json
 from enricher.authoring.loader import read_mapping
 from enricher.authoring.responses import check_text
-from enricher.mapping.model import AttackMapping, response_from_json, response_to_json
+from enricher.mapping.model import AttackMapping, response_from_json
 from enricher.mapping.problems import InvalidMapping
 from enricher.mapping.records import read_overrides
 from tests.tiny_mapping import RESPONSES, record, write_mapping
@@ -72,6 +73,8 @@ def test_record_must_name_a_group(changes: dict[str, str], message: str, tmp_pat
         (("host-scan", "Host Scan"), "invalid value for `group`: expected lower-case words"),
         (('["*"]', '"*"'), "`kinds` must be a list"),
         (("[[response]]", "[[response"), "not TOML"),
+        (("[[response]]", "[response]"), "`response` must be an array of tables"),
+        (("[[response]]", "[[respons]]"), "unknown key 'respons': expected response"),
     ],
 )
 def test_invalid_groups_are_reported(change: tuple[str, str], message: str, tmp_path: Path) -> None:
@@ -104,3 +107,18 @@ def test_groups_survive_the_bundle(mapping: AttackMapping) -> None:
     """The compiled form of a group must have every text."""
     for name, response in mapping.responses.items():
         assert response == response_from_json(name, response_to_json(response))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"benign": '"a scanner of yours runs here"'},
+        {"rules": '[{ name = "One", response = "host-scan", benign = "a scanner of yours runs here" }]'},
+    ],
+)
+def test_text_that_repeats_its_group_is_reported(changes: dict[str, str], tmp_path: Path) -> None:
+    """A record or rule must not repeat what its group says: the two would go their own ways."""
+    responses = f'{RESPONSES}benign = "a scanner of yours runs here"\n'
+    problems = _problems(tmp_path, responses, **changes)
+    message = "`benign` repeats the text of the group host-scan: remove it"
+    assert [True] == [problem.startswith("ec2.toml:") for problem in problems if message in problem]
