@@ -37,9 +37,13 @@ def mapping() -> AttackMapping:
     return read_mapping()
 
 
+#: Folders and modules whose tests share an artifact, an embedded AWS, a wheel, the calls of AWS, or a page.
+_SHARING = ("artifact", "demo", "test_wheel", "test_call_coverage", "test_matrix")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that share an artifact or an embedded AWS in one process of pytest-xdist."""
+    """Run the tests that share what takes a second or more to make in one process of pytest-xdist."""
     for item in items:
-        for folder in ("artifact", "demo"):
-            if item.path.parent.name == folder:
-                item.add_marker(pytest.mark.xdist_group(folder))
+        name = item.path.stem if item.path.stem in _SHARING else item.path.parent.name
+        if name in _SHARING:
+            item.add_marker(pytest.mark.xdist_group(name))
