@@ -20,7 +20,9 @@ class BuildWithMapping(build_py):
         if self.editable_mode:
             return  # the clone's own mapping is read
         sys.path.insert(0, str(ROOT))
-        from enricher.authoring.loader import bundle_of, read_mapping  # noqa: PLC0415 - of the clone being built
+        # Of the clone that is being built.
+        from enricher.authoring.bundle import bundle_of  # noqa: PLC0415
+        from enricher.authoring.loader import read_mapping  # noqa: PLC0415
 
         package = Path(self.build_lib) / "enricher"
         source = ROOT / "mapping"

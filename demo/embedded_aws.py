@@ -112,7 +112,8 @@ class EmbeddedAws:
         ]
 
     def _start_function(self) -> ModuleType:
-        from enricher.authoring.loader import bundle_of, read_mapping
+        from enricher.authoring.bundle import bundle_of
+        from enricher.authoring.loader import read_mapping
         from enricher.mapping import model as mapping
 
         os.environ.update(

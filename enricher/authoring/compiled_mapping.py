@@ -9,7 +9,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from enricher.authoring.loader import ROOT, bundle_of, read_mapping
+from enricher.authoring.bundle import bundle_of
+from enricher.authoring.loader import ROOT, read_mapping
 from enricher.mapping.model import BUNDLE, AttackMapping
 
 _PACKAGE = Path(__file__).resolve().parent.parent

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from enricher.mapping.problems import InvalidMapping, Problem
+from enricher.mapping.problems import InvalidMapping, Problem, Violation
 from enricher.mapping.toml_source import TomlSource
 
 KNOWN_TYPES, RESPONSES = "finding-types.csv", "responses.toml"
@@ -38,6 +38,13 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     rows = csv.DictReader((line for _, line in lines), restval="")
     for row in rows:
         yield lines[rows.line_num - 1][0], row
+
+
+def unknown_keys(source: TomlSource, known: set[str]) -> Iterator[Problem]:
+    """Yield a problem for each key at the top of a file that is not in `known`."""
+    for key in sorted(source.data.keys() - known):
+        message = f"unknown key {key!r}: expected {', '.join(sorted(known))}"
+        yield source.problem("", Violation(message, (key,)))
 
 
 def read_toml(folder: Path, problems: list[Problem], prefix: str = "") -> Iterator[TomlSource]:

@@ -73,10 +73,17 @@ def check_known_types(known: Iterable[KnownType]) -> Iterator[Problem]:
         if row.status != "alias":
             yield from map(row.problem, _check_facts(row))
     for row in rows.values():
-        target = rows.get(row.replaced_by)
-        if row.status == "alias" and (target is None or target.status != "active"):
-            expected = "is not listed" if target is None else f"is {target.status}"
-            yield row.problem(f"alias of {row.replaced_by!r}, which {expected}: name an active type")
+        yield from map(row.problem, _check_replacement(row, rows.get(row.replaced_by)))
+
+
+def _check_replacement(row: KnownType, target: KnownType | None) -> Iterator[str]:
+    if row.status == "alias" and (target is None or target.status != "active"):
+        found = "is not listed" if target is None else f"is {target.status}"
+        yield f"alias of {row.replaced_by!r}, which {found}: name an active type"
+    elif row.status == "retired" and row.replaced_by and target is None:
+        yield f"replaced by {row.replaced_by!r}, which is not listed"
+    elif row.status == "active" and row.replaced_by:
+        yield f"`replaced_by` is {row.replaced_by!r}: only an alias or a retired type has one"
 
 
 def _check_facts(row: KnownType) -> Iterator[str]:

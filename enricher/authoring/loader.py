@@ -18,7 +18,7 @@ from enricher.authoring.kept_choices import check_kept_choices
 from enricher.authoring.known_types import check_known_types, read_known_types
 from enricher.authoring.record_rules import check_records
 from enricher.authoring.rule_compiler import read_evidence
-from enricher.mapping.model import AttackMapping, record_to_json, response_to_json
+from enricher.mapping.model import AttackMapping
 from enricher.mapping.problems import InvalidMapping, Problem
 
 _VERSION = re.compile(r"20[0-9]{2}\.(0[1-9]|1[0-2])\.[0-9]+")
@@ -91,15 +91,3 @@ def _read_mapping(root: Path) -> AttackMapping:
     ordered = {row.type: authored[row.type].record for row in known if row.status != "alias"}
     by_name = {name: item.response for name, item in groups.items()}
     return AttackMapping(version, catalogue, ordered, aliases, evidence, by_name)
-
-
-def bundle_of(mapping: AttackMapping, root: Path = ROOT) -> dict[str, Any]:
-    """Return the bundle that `enricher compile` writes and the Lambda function loads."""
-    return {
-        "version": mapping.version,
-        "attack": read_catalogue_json(root),
-        "records": {key: record_to_json(record) for key, record in mapping.records.items()},
-        "aliases": dict(mapping.aliases),
-        "evidence": mapping.evidence,
-        "responses": {key: response_to_json(item) for key, item in mapping.responses.items()},
-    }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from enricher.authoring.authored_records import AuthoredRecord
-from enricher.authoring.files import RESPONSES, read_toml_file
+from enricher.authoring.files import RESPONSES, read_toml_file, unknown_keys
 from enricher.mapping.advice import CLAUSE, check_groups_of, is_clause
 from enricher.mapping.entries import invalid
 from enricher.mapping.model import Response
@@ -44,20 +44,24 @@ def read_responses(root: Path, problems: list[Problem]) -> dict[str, AuthoredRes
 
     Returns {} if the folder has no such file.
     """
-    path = root / RESPONSES
+    path, responses = root / RESPONSES, dict[str, AuthoredResponse]()
     source = read_toml_file(path, problems) if path.exists() else None
-    items = source.data.get("response", []) if source else []
-    responses: dict[str, AuthoredResponse] = {}
-    for place, item in enumerate(items if isinstance(items, list) else []):
-        name = item.get("group") if isinstance(item, dict) else None
+    if source is None:
+        return responses
+    problems += unknown_keys(source, {"response"})
+    items = source.data.get("response", [])
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        message = "`response` must be an array of tables: write one [[response]] per group"
+        problems.append(source.problem("", Violation(message, ("response",))))
+        return responses
+    for place, item in enumerate(items):
+        name = item.get("group")
         subject = name if isinstance(name, str) else f"response {place + 1}"
-        violations = [Violation("must be a table: write [[response]]")]
-        if isinstance(item, dict):
-            violations = list(_check(item))
+        violations = list(_check(item))
         if subject in responses:
             violations.append(Violation("is defined twice: remove one", ("group",)))
-        problems += [source.problem(subject, found, "response", place) for found in violations if source]
-        if not violations and source:
+        problems += [source.problem(subject, found, "response", place) for found in violations]
+        if not violations:
             response = Response(**{**item, "kinds": tuple(item.get("kinds", ()))})
             responses[subject] = AuthoredResponse(response, source, place)
     return responses

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from enricher.attack.catalog import Catalogue
-from enricher.authoring.files import EVIDENCE, read_toml
+from enricher.authoring.files import EVIDENCE, read_toml, unknown_keys
 from enricher.authoring.rule_tables import RuleTables
 from enricher.authoring.rule_validation import (
     check_calls,
@@ -74,9 +74,7 @@ def _texts(source: TomlSource, key: str, what: str, reader: _Reader) -> list[str
 def _read_rules(source: TomlSource, reader: _Reader) -> None:
     file = Path(source.name).name
     known = {"rule", "common_services" if file == CALL_NAMES else "seen_in"}
-    for key in sorted(source.data.keys() - known):
-        message = f"unknown key {key!r}: expected {', '.join(sorted(known))}"
-        reader.problems.append(source.problem("", Violation(message, (key,))))
+    reader.problems += unknown_keys(source, known)
     if file == CALL_NAMES:
         what = "event sources as in CloudTrail"
         reader.tables.common_services = _texts(source, "common_services", what, reader)
@@ -135,7 +133,9 @@ def _check_common(item: dict[str, Any], file: str, reader: _Reader) -> Iterator[
 
 
 def _read_purposes(source: TomlSource, reader: _Reader) -> None:
-    for key in ("caller_families", "act_families"):
+    families = ("caller_families", "act_families")
+    reader.problems += unknown_keys(source, {*families, "purpose"})
+    for key in families:
         reader.tables.families[key] = _texts(source, key, "families as in finding types", reader)
     rows = source.data.get("purpose", [])
     for place, row in enumerate(rows if isinstance(rows, list) else [rows]):

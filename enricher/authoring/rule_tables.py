@@ -1,4 +1,4 @@
-"""Compile valid evidence rules to the look-up tables that `enricher.enrichment.evidence` describes."""
+"""Compile valid evidence rules to the look-up tables that `enricher.enrichment.rules` describes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from enricher.authoring.loader import ROOT, bundle_of, read_mapping
+from enricher.authoring.bundle import bundle_of
+from enricher.authoring.loader import ROOT, read_mapping
 from enricher.mapping.model import BUNDLE
 
 

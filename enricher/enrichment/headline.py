@@ -15,7 +15,7 @@ from enricher.finding.safe_text import defang, single_line
 #: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_LIMIT = 99
 #: Maximum characters of a name in a subject; the next one is tried if the subject is too long.
-_NAME_LIMITS = (48, 32, 24, 16)
+_NAME_LIMITS = (48, 32, 24, 16, 12, 8)
 _ADDRESS = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3})\[\.\](\d{1,3})\b", re.ASCII)
 
 

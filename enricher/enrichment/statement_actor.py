@@ -58,7 +58,7 @@ def _from(address: str) -> str:
 #: What the address of a caller is, by the family of the type: in a sentence, and in a subject.
 _ADDRESS_KINDS = (
     ("TorIPCaller", "Tor exit node ", "Tor "),
-    ("MaliciousIPCaller", "listed address ", "listed "),
+    ("MaliciousIPCaller", "threat-listed address ", "listed "),
     ("KaliLinux", "Kali Linux at ", "Kali "),
     ("ParrotLinux", "Parrot Linux at ", "Parrot "),
     ("PentooLinux", "Pentoo Linux at ", "Pentoo "),
@@ -72,10 +72,13 @@ def _from_caller(facts: StatementFacts) -> str:
     """Return where a caller is: the address and what the type says of it."""
     if not facts.address:
         return ""
-    finding_type = facts.finding.type
-    kinds = (it for it in _ADDRESS_KINDS if it[0] in finding_type)
+    return f" from {_named_address(facts)}{_with_credentials(facts.finding.type, facts.short)}"
+
+
+def _named_address(facts: StatementFacts) -> str:
+    kinds = (it for it in _ADDRESS_KINDS if it[0] in facts.finding.type)
     kind = next((brief if facts.short else full for _, full, brief in kinds), "")
-    return f" from {kind}{facts.address}{_with_credentials(finding_type, facts.short)}"
+    return f"{kind}{facts.address}"
 
 
 def _with_credentials(finding_type: str, short: int) -> str:
@@ -180,7 +183,7 @@ def login(facts: StatementFacts) -> str:
     logins = facts.context.logins
     if logins is None:
         return ""
-    who = facts.address or "an unnamed client"
+    who = _named_address(facts) if facts.address else "an unnamed client"
     user, more = facts.name(next(iter(logins.users), "")), len(logins.users) - 1
     user = f" as {user}{f' and {more} more' if more > 0 else ''}" if user and not facts.short else ""
     if logins.successful or (logins.successful is None and "Successful" in facts.finding.type):

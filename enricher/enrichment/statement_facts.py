@@ -50,14 +50,17 @@ class StatementFacts:
     def actor(self) -> str:
         """Return the first principal."""
         principal = next(iter(self.context.principals), None)
-        return self.name(principal.name or principal.uid) if principal else ""
+        name = (principal.name or principal.uid) if principal else ""
+        return self.name(name.removeprefix("system:serviceaccount:") if self.short else name)
 
     @cached_property
     def address(self) -> str:
         """Return the first remote address or domain, and how many others there are."""
         addresses = dict.fromkeys(it.remote.ip or it.remote.domain for it in self.context.connections)
         first, *others = addresses or [""]
-        address = self.name(first) if first else ""
+        # An analyst copies an IP address, also from a subject: it is never cut.
+        is_ip = any(it.remote.ip == first for it in self.context.connections)
+        address = single_line(first) if is_ip else self.name(first)
         return f"{address} and {len(others)} more" if others else address
 
     @cached_property

@@ -49,9 +49,12 @@ def malware(facts: StatementFacts) -> str:
     threat = next(iter(facts.context.threats), None)
     if threat is None:
         return ""
-    path = facts.name(threat.path.rpartition("/")[2] if facts.short else threat.path)
+    path = facts.name(threat.path)
     others = len(facts.context.threats) - 1
-    what = f"malware {facts.name(threat.name)}" if threat.name else "malware"
-    where = f" in {path}" if path and not facts.short else ""
+    kind = "suspicious file" if "SuspiciousFile" in facts.finding.type else "malware"
+    what = f"{kind} {facts.name(threat.name)}" if threat.name else kind
+    if facts.short:
+        return f"{what} found{f' in {others + 1} files' if others else ''} on {facts.resource}"
+    where = f" in {path}" if path else ""
     more = f" and {others} more file{'s' * (others > 1)}" if others else ""
     return f"{what} found{where}{more} on {facts.resource}"

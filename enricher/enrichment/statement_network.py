@@ -16,6 +16,7 @@ _REMOTE_KINDS = (
     ("DriveBySource", "drive-by"),
     ("PhishingDomain", "phishing"),
     ("AbusedDomain", "abused"),
+    ("MaliciousDomainRequest.Custom", "threat-listed"),
     ("MaliciousDomain", "malicious"),
     ("SuspiciousDomain", "suspicious"),
     ("MetadataDNSRebind", "rebinding"),
@@ -57,6 +58,10 @@ _ATTEMPTS = (
     ("Spambot", "sent mail to"),
     ("NetworkPortUnusual", "connected on an unusual port to"),
     ("TrafficVolumeUnusual", "sent an unusual volume of data to"),
+    ("TorRelay", "relayed Tor traffic with"),
+    ("UnusualDNSResolver", "sent DNS queries to unusual resolver"),
+    ("UnusualDoHActivity", "sent DNS over HTTPS to"),
+    ("UnusualDoTActivity", "sent DNS over TLS to"),
 )
 
 

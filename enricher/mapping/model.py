@@ -217,45 +217,6 @@ def record_from_json(finding_type: str, item: Mapping[str, Any]) -> Record:
     )
 
 
-def record_to_json(record: Record) -> dict[str, Any]:
-    """Return the compact form of a record for the bundle, without empty fields."""
-    full = {
-        "pairs": [_pair_to_json(pair) for pair in record.pairs],
-        "confidence": record.confidence,
-        "rationale": record.rationale,
-        "provenance": record.provenance,
-        "file": record.file,
-    }
-    optional = {
-        "caveats": record.caveats,
-        "references": list(record.references),
-        "reviewed": record.reviewed,
-        "atlas": [list(entry) for entry in record.atlas],
-        "retired": record.retired,
-        "successor": record.successor,
-        "response": record.response,
-        "entry_confidences": list(record.entry_confidences),
-        "benign": record.benign,
-        "benign_target": record.benign_target,
-        "shows": [list(field) for field in record.shows],
-        "rules": [list(rule) for rule in record.rules],
-    }
-    return full | {key: value for key, value in optional.items() if value}
-
-
-def _pair_to_json(pair: Pair) -> list[str | None]:
-    full = [pair.tactic, pair.technique, pair.former, pair.former_tactic]
-    while len(full) > 2 and full[-1] is None:
-        full.pop()
-    return full
-
-
 def response_from_json(group: str, item: Mapping[str, Any]) -> Response:
     """Build a response group from its compact form in the bundle."""
     return Response(group, **{**item, "kinds": tuple(item.get("kinds", ()))})
-
-
-def response_to_json(response: Response) -> dict[str, Any]:
-    """Return the compact form of a response group for the bundle, without empty fields."""
-    values = response._asdict() | {"kinds": list(response.kinds)}
-    return {key: value for key, value in values.items() if value and key != "group"}

@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import cycle, islice
 from pathlib import Path
 
 import pyspark
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import input_file_name
 
 ROOT = Path(__file__).resolve().parents[2]
 DAMAGED = ("not a finding", '{"type": "Notification"}', '{"type": ')
@@ -102,6 +103,14 @@ def joins_as_the_table(spark: SparkSession, rows: DataFrame, folder: Path) -> bo
     return found == expected and any(technique for _, _, technique, _ in found)
 
 
+def is_ordered(rows: DataFrame) -> bool:
+    """Return whether the rows of each file are sorted by account and day."""
+    by_file = defaultdict[str, list[tuple[str, str]]](list)
+    for row in rows.select(input_file_name().alias("file"), "account", "day").collect():
+        by_file[row["file"]].append((row["account"], row["day"]))
+    return all(found == sorted(found) for found in by_file.values())
+
+
 def main(wheel: str) -> int:
     """Submit the job and print the counts; return 0 if nothing was lost or changed."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,6 +129,7 @@ def main(wheel: str) -> int:
         bodies = {row["body"] for row in rows.where("status = 'ok'").select("body").distinct().collect()}
         reasons = rows.where("status = 'rejected' and length(error) > 0 and length(input) > 0").count()
         joins = joins_as_the_table(spark, rows, folder)
+        ordered = is_ordered(rows)
         spark.stop()
     # Not splitlines: a body may hold U+2028.
     expected = set(command_line("enrich", "-", text="\n".join(sorted(set(good)))).rstrip("\n").split("\n"))
@@ -127,10 +137,11 @@ def main(wheel: str) -> int:
     print(
         f"pyspark {pyspark.__version__}, Python {sys.version.split()[0]}: {len(good) + len(DAMAGED)} lines "
         f"in = {counts.get('ok', 0)} ok + {counts.get('rejected', 0)} rejected, {seconds:.1f} s, "
-        f"{len(bodies)} distinct bodies, {equal} the command's; lookup_join.sql {same} the look-up table"
+        f"{len(bodies)} distinct bodies, {equal} the command's; lookup_join.sql {same} the look-up table, "
+        f"files {'sorted' if ordered else 'NOT sorted'}"
     )
     complete = counts == {"ok": len(good), "rejected": len(DAMAGED)} and reasons == len(DAMAGED)
-    return 0 if complete and bodies == expected and joins else 1
+    return 0 if complete and bodies == expected and joins and ordered else 1
 
 
 if __name__ == "__main__":

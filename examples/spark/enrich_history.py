@@ -28,7 +28,8 @@ COLUMNS = [
     "error",
     "input",
 ]
-SCHEMA = ", ".join(f"{name} string" for name in COLUMNS)
+#: Not null: else Spark sorts once more by the columns of the partitions, in which an empty text is null.
+SCHEMA = ", ".join(f"{name} string not null" for name in COLUMNS)
 #: Lines and rows that pass between Spark and Python at once, each of some kilobytes: a tenth of the default.
 BATCH = 1_000
 
@@ -64,7 +65,7 @@ def enrich_history(spark: SparkSession, source: str, target: str) -> None:
     # In SQL, since the Python API of 3.5 cannot pass columns to a hint.
     enrich_lines_of(lines).createOrReplaceTempView("enriched")
     rebalanced = spark.sql("SELECT /*+ REBALANCE(month, status) */ * FROM enriched")
-    ordered = rebalanced.sortWithinPartitions("account", "day")
+    ordered = rebalanced.sortWithinPartitions("status", "month", "account", "day")
     ordered.write.partitionBy("status", "month").option("compression", "zstd").parquet(target)
 
 

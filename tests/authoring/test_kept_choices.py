@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from enricher.authoring.kept_choices import CHOICES_2020, check_rule_names, read_choices
+from enricher.authoring.kept_choices import CHOICES_2020, check_rule_names
 from enricher.authoring.loader import ROOT, read_mapping
 from enricher.mapping.model import AttackMapping
 from enricher.mapping.problems import InvalidMapping
@@ -119,9 +119,3 @@ def test_rule_whose_name_gives_another_entry_is_reported(mapping: AttackMapping)
     assert {problem.file for problem in found} == {"aws-custom-detection-rules.csv"}
     assert all("first, got finding-type" in problem.message for problem in found)
     assert all(problem.line > 1 for problem in found)
-
-
-def test_bundled_list_of_2020_is_complete() -> None:
-    """The published mapping had 71 types: a row that is lost would free its record."""
-    catalogue = read_mapping().catalogue
-    assert 71 == len(read_choices(ROOT, CHOICES_2020, catalogue))

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 
 from enricher.attack.catalog import Pair
+from enricher.authoring.bundle import bundle_of, record_to_json
 from enricher.authoring.known_types import DATA_SOURCES
-from enricher.authoring.loader import ROOT, bundle_of, read_catalogue, read_mapping
+from enricher.authoring.loader import ROOT, read_catalogue, read_mapping
 from enricher.mapping.entries import PAIR_KEYS
-from enricher.mapping.model import OVERRIDE, AttackMapping, record_from_json, record_to_json
+from enricher.mapping.model import OVERRIDE, AttackMapping, record_from_json
 from enricher.mapping.problems import InvalidMapping, Problem
 from enricher.mapping.records import KEYS, read_overrides, read_record
 from tests.tiny_mapping import FACTS, record, write_mapping
@@ -267,6 +268,16 @@ def test_record_in_the_wrong_file_is_reported(tmp_path: Path) -> None:
                 "Recon:EC2/1",
                 "alias of 'Recon:EC2/Two', which is not listed: name an active type",
                 3,
+            ),
+        ),
+        (
+            "finding-types.csv",
+            f"{HEAD}\nRecon:EC2/One,active,ec2,Recon:EC2/Two,{FACTS}\n",
+            Problem(
+                "finding-types.csv",
+                "Recon:EC2/One",
+                "`replaced_by` is 'Recon:EC2/Two': only an alias or a retired type has one",
+                2,
             ),
         ),
         (

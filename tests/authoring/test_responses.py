@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from enricher.authoring.bundle import response_to_json
 from enricher.authoring.loader import read_mapping
 from enricher.authoring.responses import check_text
-from enricher.mapping.model import AttackMapping, response_from_json, response_to_json
+from enricher.mapping.model import AttackMapping, response_from_json
 from enricher.mapping.problems import InvalidMapping
 from enricher.mapping.records import read_overrides
 from tests.tiny_mapping import RESPONSES, record, write_mapping
@@ -72,6 +73,8 @@ def test_record_must_name_a_group(changes: dict[str, str], message: str, tmp_pat
         (("host-scan", "Host Scan"), "invalid value for `group`: expected lower-case words"),
         (('["*"]', '"*"'), "`kinds` must be a list"),
         (("[[response]]", "[[response"), "not TOML"),
+        (("[[response]]", "[response]"), "`response` must be an array of tables"),
+        (("[[response]]", "[[respons]]"), "unknown key 'respons': expected response"),
     ],
 )
 def test_invalid_groups_are_reported(change: tuple[str, str], message: str, tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ def test_every_problem_is_collected(tmp_path: Path, mapping: AttackMapping) -> N
         ('[[purpose]]\nname = "A"\nwhy = "b"', "expected a list of tactic ids"),
         ('[[purpose]]\nname = "A"\ntactics = []', "must have `name`, `tactics` and `why`"),
         ("[[purpose]]\nname = 3", "must have `name`, `tactics` and `why`"),
+        ("[[purposes]]\nname = 3", "unknown key 'purposes': expected act_families, caller_families, purpose"),
         ("purpose = 3", "must have `name`, `tactics` and `why`"),
         ('caller_families = "X"', "`caller_families` must be a list"),
         ('act_families = "X"', "`act_families` must be a list"),

@@ -43,7 +43,7 @@ from tests.formats.malformed_events import events
         ),
         (
             "rds-failed-login-malicious-ip",
-            "203.0.113.88 failed to log in to orders-prod as postgres, 37 times",
+            "threat-listed address 203.0.113.88 failed to log in to orders-prod as postgres, 37 times",
         ),
         ("runtime-reverse-shell", "checkout on web opened a reverse shell (/usr/bin/bash)"),
         (
@@ -290,3 +290,33 @@ def test_sequence_without_readable_signals_has_a_statement(signals: list[object]
     finding = Finding.from_detail({"type": "AttackSequence:EKS/CompromisedCluster", "service": service})
     said = statement_of(finding, Context(finding))
     assert said.startswith("attack sequence on unnamed resource: 2 signals")
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("kubernetes-secrets-accessed", "list secrets in payments, ci:runner from listed 198.51.100.201"),
+        ("rds-failed-login-malicious-ip", "listed 203.0.113.88 failed to log in to orders-prod, 37 times"),
+    ],
+)
+def test_address_in_a_subject_is_whole(name: str, end: str, mapping: AttackMapping) -> None:
+    """An address must never be cut in a subject; a service account is named without its prefix."""
+    resource = name.partition("-")[0].replace("kubernetes", "Kubernetes").replace("rds", "RDS")
+    event = examples.event(name, type=f"CredentialAccess:{resource}/MaliciousIPCaller")
+    enriched = enrich(Finding.from_event(event), mapping)
+    assert subject_line(enriched.finding, enriched.context, enriched.alert).endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("finding_type", "kind"),
+    [("Execution:EC2/MaliciousFile", "malware"), ("Execution:EC2/SuspiciousFile", "suspicious file")],
+)
+def test_scan_says_how_bad_the_file_is(finding_type: str, kind: str, mapping: AttackMapping) -> None:
+    """A file that is only suspicious must not be called malware."""
+    enriched = enrich(
+        Finding.from_event(examples.event("malware-ec2-volume-scan", type=finding_type)), mapping
+    )
+    assert statement_of(enriched.finding, enriched.context).startswith(f"{kind} Gen:Application")
+    subject = subject_line(enriched.finding, enriched.context, enriched.alert)
+    assert f": {kind} " in subject
+    assert subject.endswith(" found in 3 files on ci-runner-03")

@@ -213,7 +213,7 @@ def test_rule_without_signals_has_the_description(mapping: AttackMapping) -> Non
     ("family", "said"),
     [
         ("Recon:IAMUser/TorIPCaller", "from Tor exit node 203.0.113[.]214"),
-        ("Impact:Kubernetes/MaliciousIPCaller", "from listed address 203.0.113[.]214"),
+        ("Impact:Kubernetes/MaliciousIPCaller", "from threat-listed address 203.0.113[.]214"),
         ("PenTest:S3/ParrotLinux", "from Parrot Linux at 203.0.113[.]214"),
         (
             "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS",
