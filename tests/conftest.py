@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import settings
 
-from enricher.authoring.loader import read_mapping
 from enricher.mapping.model import AttackMapping
+from tests.bundled import bundled_mapping
 
 # moto answers every call, but botocore needs credentials and a Region before it sends one.
 os.environ.update(
@@ -34,7 +34,7 @@ settings.load_profile("enricher")
 @pytest.fixture(scope="session")
 def mapping() -> AttackMapping:
     """Return the bundled mapping, compiled in memory."""
-    return read_mapping()
+    return bundled_mapping()
 
 
 #: Folders and modules whose tests share an artifact, an embedded AWS, a wheel, the calls of AWS, or a page.

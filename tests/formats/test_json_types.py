@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding
 from enricher.formats import load_format
@@ -21,6 +20,7 @@ from enricher.formats.asff import Incomplete, to_asff
 from enricher.mapping.model import AttackMapping
 from enricher.settings import MOST_LIMIT, OCSF_VERSIONS
 from tests import examples
+from tests.bundled import bundled_mapping
 from tests.formats import malformed_events
 from tests.json_paths import types, types_of_all
 
@@ -44,7 +44,7 @@ def bodies(enriched: EnrichedFinding, name: str) -> list[dict[str, Any]]:
 @cache
 def enriched_examples() -> tuple[EnrichedFinding, ...]:
     """Return every example in both ATT&CK releases."""
-    mapping = read_mapping()
+    mapping = bundled_mapping()
     releases = (None, mapping.catalogue.former.version)
     return tuple(
         enrich(Finding.from_event(examples.event(name)), mapping, release)
