@@ -6,7 +6,8 @@ import argparse
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from enricher.cli.progress import counting
 from enricher.cli.saved_findings import Rejected
@@ -14,6 +15,9 @@ from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapp
 from enricher.cli.tagging import Printed, Result, Tagger
 from enricher.formats import load_format
 from enricher.settings import FORMATS, OCSF_VERSIONS
+
+#: Characters written at once.
+_AT_ONCE = 1 << 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,11 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
     mapping, code = load_mapping(arguments)
     render = load_format(arguments.format, arguments.ocsf_version)
     tagger = Tagger(mapping, chosen_release(arguments, mapping), render, arguments.why)
-    flushes = not all(map(_is_regular, arguments.files))
-    with counting("findings") as count:
+    with counting("findings") as count, _printing(arguments.files) as print_finding:
         for result in _results(tagger, arguments.files, arguments.jobs):
             if isinstance(result, str):
-                sys.stdout.write(f"{result}\n")
+                print_finding(result)
                 count(1)
             elif isinstance(result, Printed):
                 sys.stdout.buffer.write(result.data)
@@ -74,9 +77,39 @@ def run(arguments: argparse.Namespace) -> int:
                 code = max(code, report(result))
             else:
                 print(result.text, file=sys.stderr)
-            if flushes:
-                sys.stdout.flush()
     return code
+
+
+@contextmanager
+def _printing(files: list[str]) -> Iterator[Callable[[str], None]]:
+    """Yield a function that prints a finding: at once where input arrives bit by bit or a person looks on.
+
+    From whole files many are written at once, which spares the reader of a pipe to wake up for each.
+    """
+    if sys.stdout.isatty() or not all(map(_is_regular, files)):
+        yield lambda text: print(text, flush=True)
+        return
+    held: list[str] = []
+    size = 0
+
+    def write() -> None:
+        nonlocal size
+        sys.stdout.write("\n".join((*held, "")))
+        held.clear()
+        size = 0
+
+    def add(text: str) -> None:
+        nonlocal size
+        held.append(text)
+        size += len(text)
+        if size >= _AT_ONCE:
+            write()
+
+    try:
+        yield add
+    finally:
+        if held:
+            write()
 
 
 def _results(tagger: Tagger, files: list[str], jobs: int) -> Iterator[Result | Printed]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enricher.destinations.batching import require
 from enricher.destinations.timeouts import Timeouts
@@ -23,8 +22,7 @@ MAX_VISIBILITY_TIMEOUT = 43_200
 TIMEOUTS = Timeouts(connect=1, read=1)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceQueue:
+class SourceQueue(NamedTuple):
     """The SQS queue that a route's records come from; dead_letter_url: URL of its dead-letter queue."""
 
     client: SQSClient

@@ -17,7 +17,6 @@ caller_families, act_families: families that say who called, and those that say 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -116,8 +115,7 @@ class Node(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTables:
+class RuleTables(NamedTuple):
     """The tables of one mapping as matching reads them; verbs and names as in the module's description."""
 
     rules: Rules

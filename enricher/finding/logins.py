@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from enricher.finding.event import Finding
 from enricher.finding.fields import Block, rows_at, text_at, whole_at
@@ -13,8 +13,7 @@ _ROWS_ALSO = "service.action.rdsLoginAttemptAction.loginAttributes"
 _MAX_ROWS = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Logins:
+class Logins(NamedTuple):
     """The log-in attempts of a finding, all rows added up; failed, successful: None if no row states it."""
 
     users: tuple[str, ...]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at
 
@@ -13,8 +13,7 @@ _MAX_SIGNALS, _MAX_PARTS = 100, 400
 _TACTIC = "ATTACK_TACTIC"
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """One signal; started: None if not stated; name: the finding type or the calls; the rest may be empty."""
 
     started: datetime | None

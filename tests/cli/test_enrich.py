@@ -161,6 +161,33 @@ def test_finding_is_printed_before_the_next_one_arrives() -> None:
         assert 0 == process.wait(30)
 
 
+class CountingOutput(io.StringIO):
+    """A text stream that counts what is written to it."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        """Count and write."""
+        self.writes += 1
+        return super().write(text)
+
+
+@pytest.mark.parametrize(("is_terminal", "most"), [(False, 20), (True, 1000)])
+def test_findings_of_a_whole_file_are_written_together(
+    is_terminal: bool, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file many findings must be written at once, the last ones too; on a terminal each by itself."""
+    path = tmp_path / "lines"
+    path.write_text((json.dumps(examples.event("ec2-portscan")) + "\n") * 100, encoding="utf-8")
+    output = CountingOutput()
+    monkeypatch.setattr(output, "isatty", lambda: is_terminal)
+    monkeypatch.setattr("sys.stdout", output)
+    assert 0 == main(["enrich", str(path)])
+    assert 100 == output.getvalue().count("\n")
+    assert (output.writes >= 100) == is_terminal
+    assert output.writes <= most
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four times as many findings, on lines or in one array, must not need more memory."""
     event = examples.event("ec2-portscan", description="x" * 30_000)
