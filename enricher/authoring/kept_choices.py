@@ -44,7 +44,7 @@ def read_choices(root: Path, name: str, catalogue: Catalogue) -> list[Choice]:
             ids.get(row["tactic"], row["tactic"]),
             row["technique"],
         )
-        for line, row in read_csv(root / name)
+        for line, row in read_csv(root / name, "finding_type", "tactic", "technique")
     ]
 
 
@@ -97,7 +97,8 @@ def _check_rules(record: Record, rules: list[Choice]) -> Iterator[Violation]:
         if (rule.tactic, rule.technique) not in pairs:
             message = f"must have {rule.tactic} {rule.technique} of AWS's rule {rule.rule}"
             yield Violation(f"{message}: {AWS_RULES}, line {rule.line}", ("attack",))
-    stated = {rule.name: rule.benign for rule in record.rules}
+    # A group of its own says what is benign as well.
+    stated = {rule.name: rule.benign or rule.response for rule in record.rules}
     names = {rule.rule for rule in rules} if len(rules) > 1 else set()
     for name in sorted(names):
         if not stated.get(name):

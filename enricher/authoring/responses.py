@@ -11,8 +11,8 @@ from enricher.authoring.authored_records import AuthoredRecord
 from enricher.authoring.files import RESPONSES, read_toml_file, unknown_keys
 from enricher.mapping.advice import CLAUSE, check_groups_of, is_clause
 from enricher.mapping.entries import invalid
-from enricher.mapping.model import Response
-from enricher.mapping.problems import Problem, Violation
+from enricher.mapping.model import Record, Response
+from enricher.mapping.problems import KeyPath, Problem, Violation
 from enricher.mapping.toml_source import TomlSource
 
 MIN_WORDS, MAX_WORDS = 10, 30
@@ -120,6 +120,7 @@ def check_groups(
         if not item.record.response:
             yield item.problem(Violation(f"`response` is missing: name a group of {RESPONSES}"))
         yield from map(item.problem, check_groups_of(item.record, responses))
+        yield from map(item.problem, _repeated(item.record, responses))
     used = {group for item in records.values() for group in item.record.groups}
     for name, (response, source, place) in responses.items():
         if name not in used and not response.kinds:
@@ -128,3 +129,14 @@ def check_groups(
     if not any(ANY_KIND in item.response.kinds for item in responses.values()):
         message = f'needs a group with kinds = ["{ANY_KIND}"], for types without a record'
         yield Problem(RESPONSES, "", message)
+
+
+def _repeated(record: Record, responses: Mapping[str, AuthoredResponse]) -> Iterator[Violation]:
+    """Yield what is wrong with texts that only repeat those of the group: they would go their own ways."""
+    stated: list[tuple[str, str, KeyPath]] = [(record.response, record.benign, ("benign",))]
+    stated += [
+        (rule.response, rule.benign, ("rules", place, "benign")) for place, rule in enumerate(record.rules)
+    ]
+    for group, benign, path in stated:
+        if benign and group in responses and responses[group].response.benign == benign:
+            yield Violation(f"`benign` repeats the text of the group {group}: remove it", path)

@@ -107,3 +107,18 @@ def test_groups_survive_the_bundle(mapping: AttackMapping) -> None:
     """The compiled form of a group must have every text."""
     for name, response in mapping.responses.items():
         assert response == response_from_json(name, response_to_json(response))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"benign": '"a scanner of yours runs here"'},
+        {"rules": '[{ name = "One", response = "host-scan", benign = "a scanner of yours runs here" }]'},
+    ],
+)
+def test_text_that_repeats_its_group_is_reported(changes: dict[str, str], tmp_path: Path) -> None:
+    """A record or rule must not repeat what its group says: the two would go their own ways."""
+    responses = f'{RESPONSES}benign = "a scanner of yours runs here"\n'
+    problems = _problems(tmp_path, responses, **changes)
+    message = "`benign` repeats the text of the group host-scan: remove it"
+    assert [True] == [problem.startswith("ec2.toml:") for problem in problems if message in problem]
