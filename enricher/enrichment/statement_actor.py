@@ -34,13 +34,16 @@ def attack_sequence(facts: StatementFacts) -> str:
 def _custom_rule(facts: StatementFacts, rule: str, actors: list[str]) -> str:
     """Return what a custom detection rule saw: its signals name the calls, but not their parameters."""
     rule = rule or "one signal"
+    error = failure_of(facts.finding)
     if facts.short:
-        return f"{rule}{_by(actors)}{_from(facts.address)}"
+        outcome = f" {'DENIED' if is_denied(error) else 'FAILED'}" if error else ""
+        return f"{rule}{outcome}{_by(actors)}{_from(facts.address)}"
     calls = [facts.name(it.name) for it in facts.context.calls]
     if not calls:
         return f"rule {rule} matched activity{_by(actors)}{_on(facts)}{_from(facts.address)}"
     who = actors[0] if actors else "an unnamed caller"
-    return f"{who} called {calls[0]}{_on(facts)}{_others(len(calls) - 1)}{_from(facts.address)} (rule {rule})"
+    verb = ("was denied" if is_denied(error) else "failed to call") if error else "called"
+    return f"{who} {verb} {calls[0]}{_on(facts)}{_others(len(calls) - 1)}{_from(facts.address)} (rule {rule})"
 
 
 def _by(actors: list[str]) -> str:

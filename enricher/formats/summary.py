@@ -63,15 +63,17 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     statement = statement_of(finding, context)
     printed = " ".join((statement, *(value for _, value in who)))
     facts, outcome = _fact_rows(enriched.facts, printed, resources), _outcome(finding, context)
-    if (text := finding.text("description")) and finding.text("customDetectionRuleName"):
+    if failed := bool(failure_of(finding)):
+        # GuardDuty's texts describe a denied call as made.
+        facts = [row for row in facts if row[0] != "Signal"]
+    elif (text := finding.text("description")) and finding.text("customDetectionRuleName"):
         # A rule's signals name what was changed; where they say nothing, GuardDuty's description may.
         facts = facts if any(label == "Signal" for label, _ in facts) else [("Description", text), *facts]
     printed = " ".join((printed, outcome, *(value for _, value in facts)))
     return Summary(
         when=_when(finding),
         is_generic=statement.startswith(NO_ACTIVITY),
-        # GuardDuty's title describes a denied call as made.
-        title="" if failure_of(finding) else _sentence(finding.text("title")),
+        title="" if failed else _sentence(finding.text("title")),
         outcome=outcome,
         who=who,
         signals=_signal_rows(signals) if is_sequence else [],

@@ -389,3 +389,19 @@ def test_reason_of_a_custom_rule_is_a_sentence(mapping: AttackMapping) -> None:
     del event["detail"]["service"]["detection"]
     text = " ".join(render(enrich(Finding.from_event(event), mapping), LIMIT).split())
     assert "WHY Rule RDSSnapshotPubliclyShared: a database snapshot is opened to all" in text
+
+
+def test_denied_call_of_a_custom_rule_reads_as_denied(mapping: AttackMapping) -> None:
+    """The rule's signal says that a profile was created: it must not be printed where the call was denied."""
+    event = examples.event("custom-detection-rule-login-profile")
+    call = {"api": "CreateLoginProfile", "serviceName": "iam.amazonaws.com", "errorCode": "AccessDenied"}
+    event["detail"]["service"]["action"] = {"awsApiCallAction": call}
+    for signal in event["detail"]["service"]["detection"]["sequence"]["signals"]:
+        signal.pop("activities")
+    finding = enrich(Finding.from_event(event), mapping)
+    text = render(finding, LIMIT)
+    assert "] hr-sync was denied CreateLoginProfile from " in text
+    assert " was created" not in text
+    assert " DENIED by hr-sync from 198.51.100.140" in subject_line(
+        finding.finding, finding.context, finding.alert
+    )
