@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import settings
 
-from enricher.authoring.loader import read_mapping
 from enricher.mapping.model import AttackMapping
+from tests.bundled import bundled_mapping
 
 # moto answers every call, but botocore needs credentials and a Region before it sends one.
 os.environ.update(
@@ -34,12 +34,16 @@ settings.load_profile("enricher")
 @pytest.fixture(scope="session")
 def mapping() -> AttackMapping:
     """Return the bundled mapping, compiled in memory."""
-    return read_mapping()
+    return bundled_mapping()
+
+
+#: Folders and modules whose tests share an artifact, an embedded AWS, a wheel, the calls of AWS, or a page.
+_SHARING = ("artifact", "demo", "test_wheel", "test_call_coverage", "test_matrix")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that share an artifact or an embedded AWS in one process of pytest-xdist."""
+    """Run the tests that share what takes a second or more to make in one process of pytest-xdist."""
     for item in items:
-        for folder in ("artifact", "demo"):
-            if item.path.parent.name == folder:
-                item.add_marker(pytest.mark.xdist_group(folder))
+        name = item.path.stem if item.path.stem in _SHARING else item.path.parent.name
+        if name in _SHARING:
+            item.add_marker(pytest.mark.xdist_group(name))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from enricher.authoring.loader import read_mapping
 from enricher.cli import main
 from enricher.cli.golden import ALERTS, golden_files, with_mails
 from enricher.settings import FORMATS
 from tests import examples
+from tests.bundled import bundled_mapping
 
 CHOSEN = ("ec2-portscan", "iam-cloudtrail-logging-disabled", examples.NOT_A_FINDING)
 
@@ -59,7 +59,7 @@ def test_golden_file_is_what_the_command_enrich_prints(
     main(["golden", "--events", str(events)])
     capsys.readouterr()
     main(["enrich", "--format", format_name, str(events / "ec2-portscan.json")])
-    printed = capsys.readouterr().out.replace(read_mapping().version, "0000.00.0")
+    printed = capsys.readouterr().out.replace(bundled_mapping().version, "0000.00.0")
     (path,) = (events / "enriched" / format_name).glob("ec2-portscan.*")
     golden = path.read_text(encoding="utf-8")
     if format_name == "text":
@@ -70,7 +70,7 @@ def test_golden_file_is_what_the_command_enrich_prints(
 
 def test_new_version_of_the_mapping_changes_no_golden_file(events: Path) -> None:
     """The golden files must not depend on the version of the mapping, so that their diff shows changes."""
-    mapping = read_mapping()
+    mapping = bundled_mapping()
     assert dict(golden_files(events, mapping)) == dict(
         golden_files(events, replace(mapping, version="2031.12.7"))
     )
@@ -122,12 +122,12 @@ def test_page_shows_the_e_mails_as_they_are() -> None:
     name = "iam-anomalous-impact-denied"
     table = f"| {name} | at once | 7 |\n| other | 7 |\n"
     page = f"Intro.\n\n<!-- mail {name} -->\n\nstale\n\n<!-- end -->\n\n{table}"
-    written = with_mails(page, read_mapping())
+    written = with_mails(page, bundled_mapping())
     body = (examples.EVENTS / "enriched" / "text" / f"{name}.txt").read_text(encoding="utf-8")
     words = len(body.partition("\nOPEN ")[0].split())
     assert written.startswith(f"Intro.\n\n<!-- mail {name} -->\n\n```text\nSubject: [HIGH] 111122223333 ")
     assert f"\n\n{body}```\n\n<!-- end -->\n\n| {name} | at once | {words} |\n| other | 7 |\n" in written
-    assert with_mails(written, read_mapping()) == written
+    assert with_mails(written, bundled_mapping()) == written
     assert f"<!-- mail {name} -->\n\n```text\n" in ALERTS.read_text(encoding="utf-8")
 
 

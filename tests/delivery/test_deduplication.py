@@ -408,6 +408,27 @@ def test_items_keep_their_keys(client: DynamoDBClient) -> None:
     } == ids
 
 
+def test_state_of_another_version_is_as_none(client: DynamoDBClient) -> None:
+    """A completed item without data, or with data of another shape, must not count as a state forwarded."""
+    for number, data in enumerate(({}, {"data": {"S": "[1]"}}, {"data": {"S": '{"told": 1}'}})):
+        arn = f"arn:aws:guardduty:eu-west-1:1:detector/d{number}"
+        key = hashlib.sha256(f'{{"arn": "{arn}"}}'.encode()).hexdigest()
+        client.put_item(
+            TableName="deduplication",
+            Item={
+                "id": {"S": f"siem#{key}"},
+                "status": {"S": "COMPLETED"},
+                "expiration": {"N": "9999999999"},
+                **data,
+            },
+        )
+        recorder = Recorder()
+        wrapped = deduplicating(client, recorder)
+        assert {} == send(wrapped, delivery("m1", arn=arn))
+        assert ["m1"] == recorder.delivered
+        assert "DeduplicationUnavailable" not in wrapped.metrics.counted  # type: ignore[attr-defined]
+
+
 def test_idempotency_of_powertools_is_not_imported() -> None:
     """The function must not import Powertools Idempotency: it would make init slower and is not used."""
     code = (

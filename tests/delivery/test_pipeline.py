@@ -15,6 +15,7 @@ from enricher.delivery.pipeline import Route, Undelivered
 from enricher.destinations.base import Delivery, Failure, Remedy, TimeLeft
 from enricher.finding.event import MalformedEvent
 from enricher.mapping.model import AttackMapping
+from enricher.settings import Settings
 from tests import examples
 
 INVALID = "{not json"
@@ -254,6 +255,56 @@ def test_unknown_finding_type_is_named_in_the_log(mapping: AttackMapping) -> Non
     assert [json.loads(bodies[0])["detail"]["type"]] == [
         line["finding_type"] for line in lines if line["message"] == "unknown finding type"
     ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "level"),
+    [
+        (Failure("archived in GuardDuty", Remedy.SKIP), "INFO"),
+        (Failure("not found yet", wait=60), "INFO"),
+        (Failure("throttled"), "WARNING"),
+        (Failure("not found", Remedy.DISCARD), "WARNING"),
+        (Failure("rejected", Remedy.DEAD_LETTER), "ERROR"),
+    ],
+)
+def test_level_of_the_log_is_that_of_the_remedy(mapping: AttackMapping, failure: Failure, level: str) -> None:
+    """What is expected must be logged as information, what is retried or lost as more."""
+    log = io.StringIO()
+    target = replace(
+        route(mapping, FakeDestination({"m1": failure}), FakeQueue()),
+        logger=Logger(service=f"level {failure.reason}", stream=log),
+    )
+    target.run([record("m1")], plenty)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [level] == [line["level"] for line in lines if line["message"] == "not forwarded"]
+
+
+def test_route_has_the_parts_of_its_settings(mapping: AttackMapping) -> None:
+    """Destination, queues, deduplication and ATT&CK version must be those of the settings."""
+    settings = Settings(
+        topic_arn="arn:aws:sns:eu-west-1:111122223333:siem",
+        queue_url="https://sqs.eu-west-1.amazonaws.com/111122223333/siem",
+        dead_letter_queue_url="https://sqs.eu-west-1.amazonaws.com/111122223333/siem-dlq",
+        deduplication_table="deduplication",
+        updates="first",
+        attack_version="18.1",
+    )
+    logger, metrics = Logger(service="parts"), Metrics(namespace="test", service="test")
+    made: Any = Route.build(settings, mapping, logger, metrics)
+    assert (mapping, "18.1", logger, metrics) == (
+        made.mapping, made.attack_version, made.logger, made.metrics
+    )  # fmt: skip
+    assert (None, None) == (made.overrides, made.account_names)
+    assert (settings.queue_url, settings.dead_letter_queue_url) == (
+        made.queue.url,
+        made.queue.dead_letter_url,
+    )
+    assert (settings.topic_arn, "first") == (made.destination.destination.topic_arn, made.destination.mode)
+    assert (logger, metrics) == (made.destination.logger, made.destination.metrics)
+    plain: Any = Route.build(
+        settings._replace(deduplication_table="", attack_version=""), mapping, logger, metrics
+    )
+    assert (settings.topic_arn, None) == (plain.destination.topic_arn, plain.attack_version)
 
 
 @pytest.mark.parametrize(

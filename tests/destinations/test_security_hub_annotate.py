@@ -291,6 +291,20 @@ def _text(request: dict[str, Any]) -> str:
     return json.dumps(request)
 
 
+def test_answer_for_another_finding_is_ignored(hub: HubClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding that was not asked for, in the answer, must cost those that were nothing."""
+    put(hub, 1)
+    real = hub.batch_update_findings
+
+    def update(**request: Any) -> dict[str, Any]:
+        identifier = {"Id": "another", "ProductArn": PRODUCT}
+        row = {"FindingIdentifier": identifier, "ErrorCode": "FindingNotFound", "ErrorMessage": ""}
+        return {**real(**request), "UnprocessedFindings": [row]}
+
+    monkeypatch.setattr(HubClient, "batch_update_findings", lambda _, **request: update(**request))
+    assert {} == destination(hub).deliver([delivery(1)], plenty)
+
+
 def test_finding_missing_in_the_response_is_retried(hub: HubClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A finding that the response lists neither as processed nor as failed must be retried."""
     put(hub, 1)

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.rules import Rule
 from enricher.finding import fields
 from enricher.finding.event import Finding
 from enricher.mapping.model import Record
+from tests.bundled import bundled_mapping
 from tests.examples import names, text_of
 
 #: Path reads of one finding, the mean of the example events, with little room above what they are.
 MAX_PATH_READS = 34
-MAPPING = read_mapping()
+MAPPING = bundled_mapping()
 
 
 class CountingRecords(dict[str, Record]):

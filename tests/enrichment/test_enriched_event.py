@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -20,6 +19,7 @@ from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
 from tests import examples
 from tests.formats.malformed_events import events
+from tests.json_paths import types_of_all
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/enriched-event.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -63,24 +63,12 @@ def test_malformed_findings_become_valid_events(mapping: AttackMapping, event: d
     assert [] == [error.message for error in VALIDATOR.iter_errors(enriched.as_event())]
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    yield path, type(value).__name__
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item, f"{path}[]")
-
-
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_path_has_one_type_and_is_never_null(release: str | None, mapping: AttackMapping) -> None:
     """Readers that infer types must find one JSON type per path, no null, and no list of texts."""
-    types: dict[str, set[str]] = defaultdict(set)
-    for event in _enriched_events(mapping, release):
-        for block in ("attack", "alert"):
-            for path, kind in _leaves(event[block], block):
-                types[path].add(kind)
+    types = types_of_all(
+        {"attack": event["attack"], "alert": event["alert"]} for event in _enriched_events(mapping, release)
+    )
     assert {} == {path: kinds for path, kinds in types.items() if len(kinds) > 1}
     assert [] == [path for path, kinds in types.items() if "NoneType" in kinds]
     assert [] == [path for path, kinds in types.items() if path.endswith("[]") and kinds != {"dict"}]

@@ -221,6 +221,7 @@ def test_tactics_of_a_description_are_read(mapping: AttackMapping) -> None:
     )
     finding = finding_of("AttackSequence:IAM/CompromisedCredentials", {"description": description})
     assert [Pair("TA0003", "T1078.004"), Pair("TA0010", None)] == pairs(finding, mapping)
+    assert "for the sequence" in find_native(finding, mapping)[0].rationale
 
 
 def test_description_of_another_type_is_not_read(mapping: AttackMapping) -> None:

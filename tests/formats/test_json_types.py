@@ -7,15 +7,12 @@ Elasticsearch refuses the document.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.finding.event import Finding
 from enricher.formats import load_format
@@ -23,7 +20,9 @@ from enricher.formats.asff import Incomplete, to_asff
 from enricher.mapping.model import AttackMapping
 from enricher.settings import MOST_LIMIT, OCSF_VERSIONS
 from tests import examples
+from tests.bundled import bundled_mapping
 from tests.formats import malformed_events
+from tests.json_paths import types, types_of_all
 
 FORMATS = ("guardduty", "finding", "ecs", *(f"ocsf {version}" for version in OCSF_VERSIONS), "asff")
 
@@ -42,29 +41,22 @@ def bodies(enriched: EnrichedFinding, name: str) -> list[dict[str, Any]]:
     return [body]
 
 
-def types(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the JSON type at each path; a whole number and a fraction are different types."""
-    yield path, type(value).__name__
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from types(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for item in value:
-            yield from types(item, f"{path}[]")
+@cache
+def enriched_examples() -> tuple[EnrichedFinding, ...]:
+    """Return every example in both ATT&CK releases."""
+    mapping = bundled_mapping()
+    releases = (None, mapping.catalogue.former.version)
+    return tuple(
+        enrich(Finding.from_event(examples.event(name)), mapping, release)
+        for name in examples.names()
+        for release in releases
+    )
 
 
 @cache
 def types_of_examples(name: str) -> dict[str, set[str]]:
     """Return the JSON types at each path over every example, in both ATT&CK releases."""
-    mapping = read_mapping()
-    found: dict[str, set[str]] = defaultdict(set)
-    for example in examples.names():
-        for release in (None, mapping.catalogue.former.version):
-            enriched = enrich(Finding.from_event(examples.event(example)), mapping, release)
-            for body in bodies(enriched, name):
-                for path, kind in types(body):
-                    found[path].add(kind)
-    return dict(found)
+    return types_of_all(body for enriched in enriched_examples() for body in bodies(enriched, name))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from enricher.attack.catalog import parent_id
 from enricher.authoring.files import read_csv
-from enricher.authoring.loader import ROOT, read_mapping
+from enricher.authoring.loader import ROOT
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
+from tests.bundled import bundled_mapping
 
 DATA = Path(__file__).parents[1] / "data"
 PAGE = Path(__file__).parents[2] / "docs" / "mapping.md"
@@ -125,7 +126,7 @@ def page_with(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print, write or check the table; return 1 if --check finds it out of date."""
-    mapping = read_mapping()
+    mapping = bundled_mapping()
     text = table(mapping)
     if arguments == ["--check"]:
         return int(page_with(text) != PAGE.read_text(encoding="utf-8"))

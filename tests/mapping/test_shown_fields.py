@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from botocore.loaders import Loader
 
-from enricher.authoring.loader import read_mapping
+from tests.bundled import bundled_mapping
 
-PATHS = {path for record in read_mapping().records.values() for _, path in record.shows}
+PATHS = {path for record in bundled_mapping().records.values() for _, path in record.shows}
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))

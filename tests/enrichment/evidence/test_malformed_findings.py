@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.authoring.loader import read_mapping
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.enrichment.ranking import MAX_ENTRIES
 from enricher.enrichment.statement import statement_of
@@ -18,9 +17,10 @@ from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.mapping.model import CONFIDENCES
 from tests import examples
+from tests.bundled import bundled_mapping
 from tests.enrichment.evidence.findings import at_place
 
-MAPPING = read_mapping()
+MAPPING = bundled_mapping()
 EVENTS = [examples.event(name) for name in examples.names()]
 
 SCALARS = (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from functools import cache
 from typing import Any
 
 import pytest
 
-from enricher.authoring.loader import ROOT, read_mapping
+from enricher.authoring.loader import ROOT
 from enricher.authoring.rule_docs import calls_by_rule, rules_of
 from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.evidence import find_evidence
@@ -18,19 +17,14 @@ from enricher.enrichment.rules import Rule
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping
 from enricher.mapping.type_name import parse_type
+from tests.bundled import bundled_mapping
 from tests.enrichment.evidence.findings import at_place
 
 CALL = "service.action.awsApiCallAction"
 
 
-@cache
-def bundled() -> AttackMapping:
-    """Return the mapping, read once when tests are collected."""
-    return read_mapping()
-
-
-RULES = list(rules_of(bundled()))
-CALLS = calls_by_rule(bundled())
+RULES = list(rules_of(bundled_mapping()))
+CALLS = calls_by_rule(bundled_mapping())
 ITEMS = [
     item
     for path in sorted((ROOT / "evidence").glob("*.toml"))
