@@ -138,9 +138,10 @@ def test_client_without_verification_has_a_context_of_its_own(
     server: Server, certificates: tuple[Path, Path]
 ) -> None:
     """A client without verification must not switch it off for the others."""
-    made = httpsession.URLLib3Session(verify=False)._get_ssl_context()
-    assert isinstance(made, ssl.SSLContext)
-    assert made is not httpsession.URLLib3Session()._get_ssl_context()
+    unverified: Any = httpsession.URLLib3Session(verify=False)
+    others: Any = httpsession.URLLib3Session()
+    assert isinstance(unverified._get_ssl_context(), ssl.SSLContext)
+    assert unverified._get_ssl_context() is not others._get_ssl_context()
     send(server, verify=False)
     send(server)
     with pytest.raises(SSLError):
