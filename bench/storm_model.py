@@ -40,12 +40,12 @@ _TABLE_CALLS = frozenset(("batch_get_item", "put_item", "batch_write_item"))
 class Cost:
     """Seconds that a function needs. record, request: on a whole processor; the others as time passes.
 
-    Measured with the SIEM route's handler and deduplication over TLS on a 2.3 GHz Xeon, in batches of 1 and
-    10: 8 ms and 35 ms; the round trips and the init are assumptions on the safe side.
+    Measured with the SIEM route's handler and deduplication over TLS on a 2.3 GHz Xeon: 9 ms for a finding
+    alone, 42 ms for ten (docs/performance.md). The round trips and the init are assumptions on the safe side.
     """
 
-    record: float = 0.0012
-    request: float = 0.0018
+    record: float = 0.0015
+    request: float = 0.002
     init: float = 0.5
     round_trips: tuple[tuple[str, float], ...] = (("dynamodb", 0.01), ("sns", 0.03), ("security_hub", 0.2))
 

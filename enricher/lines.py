@@ -61,7 +61,8 @@ def _mapping() -> AttackMapping:
 
 def _lines(text: str, mapping: AttackMapping, render: Render, version: str | None) -> Iterator[Line]:
     found = False
-    for value in split_values([text]):
+    # A whole line is read at once; without its end each bracket would be looked at, as more could follow.
+    for value in split_values([text if text.endswith("\n") else f"{text}\n"]):
         for place, item in findings_of(value):
             found = True
             yield _line(place, item, mapping, render, version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from enricher import lines
 from enricher.enrichment.enrich import enrich
+from enricher.finding import json_values
 from enricher.finding.event import Finding
 from enricher.formats import load_format
 from enricher.lines import Line, enrich_lines
@@ -46,6 +48,22 @@ def test_file_and_line_give_the_same(mapping: AttackMapping) -> None:
     one_by_one = [line for text in texts for line in enrich_lines(text)]
     assert len(texts) == len(one_by_one)
     assert one_by_one == list(enrich_lines("".join(texts))) == list(enrich_lines("\n".join(texts)))
+
+
+def test_line_costs_the_same_without_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark hands over lines without their end: they must be read whole, not bracket by bracket."""
+    searches, pattern = list[int](), json_values._TOKEN
+
+    def search(text: str, at: int) -> object:
+        searches.append(at)
+        return pattern.search(text, at)
+
+    monkeypatch.setattr(json_values, "_TOKEN", SimpleNamespace(search=search))
+    text = json.dumps(examples.event("ec2-tor-client"))
+    with_end = list(enrich_lines(f"{text}\n"))
+    assert len(searches) <= 2
+    assert with_end == list(enrich_lines(text))
+    assert len(searches) <= 4
 
 
 def test_every_input_is_accounted_for() -> None:

@@ -28,14 +28,20 @@ def read_text(path: Path, name: str = "") -> str:
         raise InvalidMapping([Problem(name or path.name, "", message, line)]) from error
 
 
-def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line and the columns of each row of a CSV file with a header; lines with # are comments."""
+def read_csv(path: Path, *columns: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line and the columns of each row of a CSV file with a header; lines with # are comments.
+
+    Raise InvalidMapping if the header lacks one of `columns`.
+    """
     lines = [
         (number, line)
         for number, line in enumerate(read_text(path).split("\n"), 1)
         if not line.startswith("#")
     ]
     rows = csv.DictReader((line for _, line in lines), restval="")
+    if missing := [name for name in columns if name not in (rows.fieldnames or ())]:
+        message = f"the header has no {', '.join(missing)}: write {','.join(columns)}"
+        raise InvalidMapping([Problem(path.name, "", message, lines[0][0] if lines else 0)])
     for row in rows:
         yield lines[rows.line_num - 1][0], row
 

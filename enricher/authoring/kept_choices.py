@@ -44,7 +44,7 @@ def read_choices(root: Path, name: str, catalogue: Catalogue) -> list[Choice]:
             ids.get(row["tactic"], row["tactic"]),
             row["technique"],
         )
-        for line, row in read_csv(root / name)
+        for line, row in read_csv(root / name, "finding_type", "tactic", "technique")
     ]
 
 

@@ -55,8 +55,8 @@ class KnownType:
 def read_known_types(root: Path) -> list[KnownType]:
     """Read the list in a mapping folder."""
     columns = ("type", "status", "file", "replaced_by", "severity", "data_source", "plan", "read")
-    rows = read_csv(root / KNOWN_TYPES)
-    return [KnownType(line, *(row.get(name, "") for name in columns)) for line, row in rows]
+    rows = read_csv(root / KNOWN_TYPES, *columns)
+    return [KnownType(line, *(row[name] for name in columns)) for line, row in rows]
 
 
 def check_known_types(known: Iterable[KnownType]) -> Iterator[Problem]:

@@ -145,6 +145,8 @@ def _read_purposes(source: TomlSource, reader: _Reader) -> None:
             violation = Violation("must have `name`, `tactics` and `why`")
         elif not is_texts(tactics) or not set(tactics) <= reader.catalogue.pinned.tactics.keys():
             violation = invalid("tactics", "a list of tactic ids", tactics)
+        elif unknown := sorted(row.keys() - {"name", "tactics", "why"}):
+            violation = Violation(f"unknown key {unknown[0]!r}: expected name, tactics, why", (unknown[0],))
         elif name in reader.tables.purposes:
             violation = Violation("is listed twice: remove one", ("name",))
         else:

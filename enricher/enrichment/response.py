@@ -40,10 +40,13 @@ def _rule_of(finding: Finding, record: Record | None) -> RuleAdvice | None:
 def benign_of(
     record: Record | None, response: Response, rule: RuleAdvice | None = None, *, is_target: bool = False
 ) -> str:
-    """Return the rule's text, else that for the direction, the record's before the group's, else for both."""
+    """Return the rule's text, else that for the direction, the record's before the group's, else for both.
+
+    response: the rule's group if it names one; then the record's text is about another step.
+    """
     if rule and rule.benign:
         return rule.benign
-    stated = (record, response) if record else (response,)
+    stated = (record, response) if record and not (rule and rule.response) else (response,)
     texts = [it.benign for it in stated]
     if is_target:
         texts = [*(it.benign_target for it in stated), *texts]

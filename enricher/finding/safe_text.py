@@ -26,6 +26,8 @@ _SLASHES = re.compile(r":?/{2,}")
 _AT = re.compile(r"(?<=\S)@(?=\S)")
 #: What Markdown and HTML read as a link or as another character: [text](…), <scheme:…>, &#46;
 _MARKUP = re.compile(r"(?<=\])(?=\()|(?<=<)(?=[A-Za-z][\w+.-]*:)|(?<=&)(?=#|\w+;)")
+#: Without one of these ASCII text has nothing that the expressions above and below break.
+_LINKABLE = re.compile(r"[.@:<&]|//|\]\(")
 #: A run of characters that a host name may be part of; a mark or symbol in it does not end it.
 _RUN = re.compile(r"[^\s/\\@:=,;()\[\]{}<>\"'|&?#]+")
 _LABEL = re.compile(r"[^\W_]+(?:-+[^\W_]+)*")
@@ -63,15 +65,19 @@ def defang(text: str, limit: int = 200) -> str:
     Broken are URLs, addresses of mail, hosts below a top-level domain and public IPv4 addresses. User names
     (m.weber), file names in a path and package names stay as they are.
     """
-    line = _SCHEME.sub("hxxp", _MARKUP.sub(" ", plain(text, limit)))
+    line = plain(text, limit)
+    if line.isascii() and not _LINKABLE.search(line):
+        return line
+    line = _SCHEME.sub("hxxp", _MARKUP.sub(" ", line))
     line = _SLASHES.sub(r"[\g<0>]", line)
     return _RUN.sub(_defang_run, _AT.sub("[@]", line))
 
 
 def _defang_run(match: re.Match[str]) -> str:
-    run, before = match[0], match.string[: match.start()]
+    run = match[0]
     if not _DOT.search(run):
         return run
+    before = match.string[: match.start()]
     if before.endswith("//]") or _is_host(run, before):
         host = run.rstrip(".")
         return _DOT.sub("[.]", host) + run[len(host) :]

@@ -24,6 +24,8 @@ def row(label: str, text: str) -> list[str]:
     if not text:
         return []
     first = f"{label:<{LABEL}}" if len(label) < LABEL else f"{label} "
+    if len(first) + len(text) <= WIDTH and " ".join(text.split()) == text:
+        return [f"{first}{text}"]
     return textwrap.wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=" " * LABEL,
         break_long_words=False, break_on_hyphens=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,9 @@ from enricher.mapping.problems import KeyPath, Problem, Violation
 #: Dots in one line of a file. tomllib's time grows with the square of the dots in one key: a key of 80 kB
 #: takes 25 seconds, a line within this limit less than a millisecond.
 MAX_DOTS = 100
+#: Longest text, in characters, whose lines are indexed; at this length the index of an array of numbers takes
+#: 15 MB. The largest file of the mapping has less than half of it.
+MAX_INDEXED = 200_000
 _ERROR_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 #: A string in one of four forms, a comment, a sign of the syntax, or a run of other characters.
 _TOKEN = re.compile(
@@ -50,7 +54,9 @@ class TomlSource:
             return None
 
     def line(self, *path: str | int) -> int:
-        """Return the line of a table or value; of what surrounds it if it does not exist."""
+        """Return the line of a table or value, or of what surrounds it; 0 in a text above MAX_INDEXED."""
+        if len(self.text) > MAX_INDEXED:
+            return 0
         if not self._lines:
             self._lines = line_index(self.text)
         steps = range(len(path), 0, -1)
@@ -74,86 +80,91 @@ class _Index:
 
     def __init__(self, text: str) -> None:
         self.lines: dict[KeyPath, int] = {}
-        self._tables: dict[KeyPath, int] = {}
-        self._tokens: list[tuple[str, int]] = []
-        line = 1
-        for match in _TOKEN.finditer(text):
-            token = match[0]
-            if not token.startswith("#"):
-                self._tokens.append((token, line))
-            line += token.count("\n")
-        self._tokens.append(("\n", line))
-        self._at = 0
+        self._items: dict[KeyPath, int] = {}
+        self._tokens = _tokens_of(text)
+        self._part, self._line = "", 0
+        self._advance()
         self._read_document()
 
-    def _peek(self) -> str:
-        return self._tokens[self._at][0]
+    def _advance(self) -> None:
+        self._part, self._line = next(self._tokens, ("", 0))
 
     def _read_document(self) -> None:
         table: KeyPath = ()
-        while self._at < len(self._tokens):
-            sign = self._peek()
-            if sign == "\n":
-                self._at += 1
-            elif sign == "[":
+        while self._part:
+            if self._part == "\n":
+                self._advance()
+            elif self._part == "[":
                 table = self._read_header()
             else:
                 self._read_pair(table)
 
     def _read_header(self) -> KeyPath:
         """Read [a.b] or [[a.b]]; return the path of the table, with the indexes of arrays of tables."""
-        self._at += 1
-        is_item = self._peek() == "["
-        self._at += is_item
-        line = self._tokens[self._at][1]
-        path: KeyPath = ()
+        line, path = self._line, KeyPath()
+        self._advance()
+        is_item = self._part == "["
+        if is_item:
+            self._advance()
         keys = self._read_keys()
         for place, key in enumerate(keys, 1):
             path = (*path, key)
             self.lines.setdefault(path, line)
             if is_item and place == len(keys):
-                self._tables[path] = self._tables.get(path, 0) + 1
-            if path in self._tables:
-                path = (*path, self._tables[path] - 1)
+                self._items[path] = self._items.get(path, 0) + 1
+            if path in self._items:
+                path = (*path, self._items[path] - 1)
                 self.lines.setdefault(path, line)
-        self._at += 1 + is_item
+        self._advance()
+        if is_item:
+            self._advance()
         return path
 
     def _read_keys(self) -> list[str]:
         """Read a dotted key; stop at the = or ] after it."""
         keys = []
-        while (key := self._peek()) not in ("=", "]"):
+        while self._part not in ("=", "]"):
+            key = self._part
             if key != ".":
                 keys.append(tomllib.loads(f"key = {key}")["key"] if key[0] in "\"'" else key)
-            self._at += 1
+            self._advance()
         return keys
 
     def _read_pair(self, path: KeyPath) -> None:
-        line = self._tokens[self._at][1]
+        line = self._line
         for key in self._read_keys():
             path = (*path, key)
             self.lines.setdefault(path, line)
-        self._at += 1
+        self._advance()
         self._read_value(path)
 
     def _read_value(self, path: KeyPath) -> None:
-        opening = self._peek()
+        opening = self._part
         if opening not in ("[", "{"):
             # A date and a time may be two tokens, a number with a fraction three.
-            while self._peek() not in (",", "]", "}", "\n"):
-                self._at += 1
+            while self._part not in (",", "]", "}", "\n", ""):
+                self._advance()
             return
-        self._at += 1
+        self._advance()
         place = 0
-        while (sign := self._peek()) not in ("]", "}"):
-            if sign == ",":
+        while self._part not in ("]", "}"):
+            if self._part == ",":
                 place += 1
-            if sign in (",", "\n"):
-                self._at += 1
+            if self._part in (",", "\n"):
+                self._advance()
             elif opening == "{":
                 self._read_pair(path)
             else:
-                item = (*path, place)
-                self.lines[item] = self._tokens[self._at][1]
-                self._read_value(item)
-        self._at += 1
+                self.lines[*path, place] = self._line
+                self._read_value((*path, place))
+        self._advance()
+
+
+def _tokens_of(text: str) -> Iterator[tuple[str, int]]:
+    """Yield each token with its line, without comments."""
+    line = 1
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if not token.startswith("#"):
+            yield token, line
+        line += token.count("\n")

@@ -143,8 +143,9 @@ def _benign(record: Record, mapping: AttackMapping) -> str:
     response = mapping.responses.get(record.response)
     if response is None:
         return ""
-    texts = (f"{rule.name}: {rule.benign}" for rule in record.rules if rule.benign)
-    return "; ".join(texts) or benign_of(record, response)
+    groups = ((rule, mapping.responses.get(rule.response, response)) for rule in record.rules)
+    texts = (f"{benign_of(record, group, rule)} ({rule.name})" for rule, group in groups)
+    return "; if ".join(texts) or benign_of(record, response)
 
 
 def _observed(observed: Observed) -> Object:

@@ -45,3 +45,15 @@ def test_byte_order_mark_is_ignored(tmp_path: Path) -> None:
         tmp_path / "mapping", {"ec2.toml": "\ufeff" + record("Recon:EC2/One")}, {"Recon:EC2/One": "ec2"}
     )
     assert list(read_mapping(root).records) == ["Recon:EC2/One"]
+
+
+@pytest.mark.parametrize("name", ["finding-types.csv", "choices-2020.csv", "aws-custom-detection-rules.csv"])
+def test_list_without_its_columns_is_reported(name: str, tmp_path: Path) -> None:
+    """A list whose header lacks a column must be reported at its header, after comments."""
+    root = write_mapping(tmp_path / "mapping", {}, {})
+    (root / name).write_text("# a comment\ntype,finding_type,tactic\n", encoding="utf-8")
+    with pytest.raises(InvalidMapping) as caught:
+        read_mapping(root)
+    [problem] = caught.value.problems
+    assert (name, 2) == (problem.file, problem.line)
+    assert problem.message.startswith("the header has no ")

@@ -167,6 +167,7 @@ def test_every_problem_is_collected(tmp_path: Path, mapping: AttackMapping) -> N
         ('[[purpose]]\nname = "A"\ntactics = []', "must have `name`, `tactics` and `why`"),
         ("[[purpose]]\nname = 3", "must have `name`, `tactics` and `why`"),
         ("[[purposes]]\nname = 3", "unknown key 'purposes': expected act_families, caller_families, purpose"),
+        ('[[purpose]]\nname = "A"\nwhy = "b"\ntactics = []\ntactic = 1', "unknown key 'tactic'"),
         ("purpose = 3", "must have `name`, `tactics` and `why`"),
         ('caller_families = "X"', "`caller_families` must be a list"),
         ('act_families = "X"', "`act_families` must be a list"),

@@ -11,7 +11,7 @@ from enricher.authoring.responses import check_text
 from enricher.enrichment.enrich import enrich
 from enricher.finding.api_calls import failure_of, is_denied
 from enricher.finding.event import Finding
-from enricher.mapping.model import AttackMapping, Response
+from enricher.mapping.model import AttackMapping, Response, RuleAdvice
 
 PERSISTENCE, SCAN = "Persistence:IAMUser/AnomalousBehavior", "UnauthorizedAccess:EC2/SSHBruteForce"
 
@@ -88,6 +88,19 @@ def test_custom_detection_rule_has_its_own_step(mapping: AttackMapping) -> None:
             assert (rule.benign or group.benign) == benign_for(mapping, record.type, **detail)
         group = mapping.responses[record.response]
         assert group.check == check_for(mapping, record.type, customDetectionRuleName="Unknown")
+
+
+def test_group_of_a_rule_is_not_explained_by_the_record(mapping: AttackMapping) -> None:
+    """What the record calls benign must not stand beside the step of a rule's own group."""
+    key = "Persistence:IAM/AccountManipulation"
+    record = mapping.records[key]._replace(
+        benign="the record's own",
+        rules=(RuleAdvice("R", "g"), RuleAdvice("S", "", "s")),
+    )
+    groups = {**mapping.responses, "g": Response("g", "Check it.", benign="the group's")}
+    changed = replace(mapping, records={key: record}, responses=groups)
+    said = [benign_for(changed, key, customDetectionRuleName=name) for name in ("R", "S", "other")]
+    assert ["the group's", "s", "the record's own"] == said
 
 
 def test_rule_is_known_by_the_name_of_its_signal(mapping: AttackMapping) -> None:

@@ -11,7 +11,7 @@ from hypothesis import find, given
 from hypothesis import strategies as st
 
 from enricher.mapping.problems import KeyPath, Problem, Violation
-from enricher.mapping.toml_source import MAX_DOTS, TomlSource, line_index
+from enricher.mapping.toml_source import MAX_DOTS, MAX_INDEXED, TomlSource, line_index
 
 #: Text inside strings and comments that looks like TOML.
 HOSTILE = '''# [[finding]] "unclosed
@@ -168,6 +168,14 @@ def test_text_that_is_not_toml_is_reported_at_its_line(text: str, line: int) -> 
     problems: list[Problem] = []
     assert TomlSource.parse("x.toml", text, problems) is None
     assert [("x.toml", line)] == [(problem.file, problem.line) for problem in problems]
+
+
+def test_long_text_has_no_lines() -> None:
+    """An override of 1 MB must not fill a function's memory with an index: its problems have no line."""
+    for length, line in ((MAX_INDEXED, 1), (MAX_INDEXED + 1, 0)):
+        source = TomlSource.parse("x.toml", "a = 1".ljust(length), [])
+        assert source is not None
+        assert line == source.line("a")
 
 
 def test_deep_nesting_is_indexed_or_reported() -> None:

@@ -91,3 +91,13 @@ def test_text_of_findings_is_only_data(mapping: AttackMapping) -> None:
     outside = page.replace(data[1], "")
     assert not [text for text in ATTACKS if len(text) > 8 and text in outside]
     page.encode("utf-8")
+
+
+def test_type_says_what_is_benign(mapping: AttackMapping) -> None:
+    """The details of a type must say what makes it benign, by rule where several rules share it."""
+    types = {row["name"]: row["benign"] for row in matrix_data(mapping)["types"]}
+    portscan, shared = "Recon:EC2/Portscan", "Persistence:IAM/AccountManipulation"
+    assert types[portscan] == mapping.records[portscan].benign
+    assert types[shared].count("; if ") == len(mapping.records[shared].rules) - 1
+    assert "(IAMAccessKeyCreated)" in types[shared]
+    assert types["AttackSequence:IAM/CompromisedCredentials"] == ""
