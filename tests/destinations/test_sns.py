@@ -124,6 +124,8 @@ def test_techniques_attribute_has_parents_and_former_ids(mapping: AttackMapping)
     enriched = delivery(mapping, "iam-anomalous-defense-evasion-stop-logging").enriched
     techniques = json.loads(attributes_of(enriched)["techniques"]["StringValue"])
     assert {"T1685", "T1562"} <= set(techniques)
+    scan = attributes_of(delivery(mapping, "ec2-portscan").enriched)
+    assert ["T1046"] == json.loads(scan["techniques"]["StringValue"])
 
 
 def test_attributes_without_a_value_are_left_out(mapping: AttackMapping) -> None:
