@@ -164,6 +164,7 @@ def _principals(finding: Finding) -> list[Principal]:
 
 def _call_facts(calls: Sequence[Call]) -> Iterator[Fact]:
     """Yield the calls with their outcome as one fact, if the finding has more than the one it reports on."""
+    # As IAM writes an action: a call without a service must not be read as one of the service before it.
     # The list of anomalous calls may repeat the reported call without its service.
     named = {(call.operation, call.error) for call in calls if call.service}
     calls = [call for call in calls if call.service or (call.operation, call.error) not in named]
@@ -171,7 +172,7 @@ def _call_facts(calls: Sequence[Call]) -> Iterator[Fact]:
         outcomes = (f" ({call.error})" if call.error else "" for call in calls)
         services = (call.service.removesuffix(".amazonaws.com") for call in calls)
         texts = (
-            f"{service} {call.operation}{outcome}".strip()
+            f"{service and f'{service}:'}{call.operation}{outcome}"
             for call, service, outcome in zip(calls, services, outcomes, strict=True)
         )
         yield Fact("service.action.calls", "Calls", tuple(texts))
