@@ -98,6 +98,8 @@ def _check_example(
     item: Mapping[str, Any], example: Mapping[str, Any], mapping: AttackMapping
 ) -> Iterator[str]:
     finding_type, fields = example["type"], example["fields"]
+    if mapping.record_for(finding_type) is None:
+        yield f"`type` {finding_type!r} has no record: take a type whose findings have these fields"
     tactic, technique, confidence = (example["gives"][key] for key in _GIVEN)
     entries = _entries(finding_type, fields, mapping)
     given = [entry for entry in entries if (entry.pair.tactic, entry.pair.technique) == (tactic, technique)]

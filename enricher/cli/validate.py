@@ -12,7 +12,7 @@ from enricher.authoring.rule_examples import check_examples
 from enricher.authoring.tense import check_tense
 from enricher.authoring.wording import check_wording
 from enricher.cli.source import load_mapping
-from enricher.mapping.problems import InvalidMapping
+from enricher.mapping.problems import InvalidMapping, Problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,17 +32,23 @@ def run(arguments: argparse.Namespace) -> int:
         if not code:
             print(f"overrides {Path(arguments.overrides).name}: no problems")
         return code
+    root = arguments.root
     try:
-        mapping = read_mapping(arguments.root)
-        root = arguments.root
-        problems = [*check_examples(root, mapping), *check_rule_names(root, mapping)]
-        problems += [*check_tense(root), *check_wording(root)]
-        if problems:
-            raise InvalidMapping(problems, shown_path(arguments.root))
+        mapping = read_mapping(root)
     except InvalidMapping as error:
-        print(error, file=sys.stderr)
-        print(f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}", file=sys.stderr)
-        return 1
+        later = "; the examples of rules and the tense of their texts are checked once these are fixed"
+        return _report([*error.problems, *check_wording(root)], root, later)
+    problems = [*check_examples(root, mapping), *check_rule_names(root, mapping)]
+    problems += [*check_tense(root), *check_wording(root)]
+    if problems:
+        return _report(problems, root)
     release = mapping.catalogue.pinned.version
     print(f"mapping {mapping.version}, ATT&CK {release}: {len(mapping.records)} records, no problems")
     return 0
+
+
+def _report(problems: list[Problem], root: Path, later: str = "") -> int:
+    """Print every problem by file and line, and their number; return 1."""
+    print(InvalidMapping(problems, shown_path(root)), file=sys.stderr)
+    print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}{later}", file=sys.stderr)
+    return 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -153,16 +152,13 @@ class Field(NamedTuple):
         return cls(".".join(steps), tuple(steps), ANY_ITEM in steps)
 
 
-@dataclass(slots=True)
 class Reader:
-    """One finding's fields, read by their index and cached, as rules share fields.
+    """One finding's fields, read by their index and remembered, as rules share fields."""
 
-    view: the finding's detail with camelCase keys; known: the cache.
-    """
-
-    view: Mapping[str, Any]
-    fields: Sequence[Field]
-    known: dict[int | tuple[int, str], list[tuple[str, Scalar]]] = field(default_factory=dict)
+    def __init__(self, view: Mapping[str, Any], fields: Sequence[Field]) -> None:
+        """Read the finding's detail `view`, which has camelCase keys."""
+        self.view, self.fields = view, fields
+        self._known: dict[int | tuple[int, str], list[tuple[str, Scalar]]] = {}
 
     def places(self, number: int, near: str) -> list[tuple[str, Scalar]]:
         """Return (path, value) of every occurrence of a field.
@@ -172,9 +168,9 @@ class Reader:
         it = self.fields[number]
         # Only the list items on the path matter, and only for a field inside a list.
         key = (number, near[: near.rfind("]") + 1]) if it.is_in_list else number
-        if (places := self.known.get(key)) is None:
+        if (places := self._known.get(key)) is None:
             places = list(places_of(self.view, it.steps, near)) if it.is_in_list else self._place(it)
-            self.known[key] = places
+            self._known[key] = places
         return places
 
     def _place(self, it: Field) -> list[tuple[str, Scalar]]:

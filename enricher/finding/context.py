@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from enricher.finding.api_calls import Call, calls_of, reported_call
+from enricher.finding.blocked import is_blocked
 from enricher.finding.event import Finding
 from enricher.finding.facts import Fact, read_facts
 from enricher.finding.fields import Block, block_at, rows_at, text_at, texts_at, time_at
@@ -16,9 +17,6 @@ from enricher.finding.malware import Threat, read_threats
 from enricher.finding.network import Connection, read_connections
 from enricher.finding.resources import Resource, read_resources
 from enricher.finding.runtime import CONTEXT, Process, read_parent, read_process, read_runtime_facts
-
-#: Actions that GuardDuty states as blocked or not.
-_BLOCKED = ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
 
 
 class Principal(NamedTuple):
@@ -124,10 +122,7 @@ class Context:
     @cached_property
     def blocked(self) -> bool:
         """Whether the activity was blocked, where GuardDuty states it."""
-        action = self._finding.action
-        return any(
-            self._finding.flag(f"service.action.{name}.blocked") for name in _BLOCKED if name in action
-        )
+        return is_blocked(self._finding)
 
     @cached_property
     def facts(self) -> tuple[Fact, ...]:
@@ -169,6 +164,7 @@ def _principals(finding: Finding) -> list[Principal]:
 
 def _call_facts(calls: Sequence[Call]) -> Iterator[Fact]:
     """Yield the calls with their outcome as one fact, if the finding has more than the one it reports on."""
+    # As IAM writes an action: a call without a service must not be read as one of the service before it.
     # The list of anomalous calls may repeat the reported call without its service.
     named = {(call.operation, call.error) for call in calls if call.service}
     calls = [call for call in calls if call.service or (call.operation, call.error) not in named]
@@ -176,7 +172,7 @@ def _call_facts(calls: Sequence[Call]) -> Iterator[Fact]:
         outcomes = (f" ({call.error})" if call.error else "" for call in calls)
         services = (call.service.removesuffix(".amazonaws.com") for call in calls)
         texts = (
-            f"{service} {call.operation}{outcome}".strip()
+            f"{service and f'{service}:'}{call.operation}{outcome}"
             for call, service, outcome in zip(calls, services, outcomes, strict=True)
         )
         yield Fact("service.action.calls", "Calls", tuple(texts))

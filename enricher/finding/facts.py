@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from enricher.finding.fields import TEXT_LIMIT, Block, rows_at, text_at, text_of, value_at
-from enricher.finding.network import instance_addresses
+from enricher.finding.network import named_addresses
 from enricher.finding.paths import split_path, walk
 
 #: Tags that say whose resource it is; tag keys are compared without case.
@@ -101,7 +101,10 @@ def read_facts(view: Block) -> list[Fact]:
         Fact(
             "resource.instanceDetails.networkInterfaces",
             "Host addresses",
-            tuple(instance_addresses(value_at(view, "resource.instanceDetails"))),
+            tuple(
+                f"{kind} {address}"
+                for address, kind in named_addresses(value_at(view, "resource.instanceDetails")).items()
+            ),
         ),
         Fact("resource.tags", "Tags", tuple(_tags(view))),
         Fact(

@@ -107,20 +107,27 @@ def _callers(call: Block, found: list[Connection]) -> list[Connection]:
 
 def instance_addresses(instance: object) -> list[str]:
     """List the distinct addresses of an instance: per interface private, secondary, IPv6 and public ones."""
-    return [
-        *dict.fromkeys(
-            address for row in rows_at(instance, "networkInterfaces") for address in _of_interface(row)
-        )
-    ]
+    return [*named_addresses(instance)]
 
 
-def _of_interface(interface: Block) -> Iterator[str]:
-    found = [address_at(interface, "privateIpAddress")]
-    found += [address_at(row, "privateIpAddress") for row in rows_at(interface, "privateIpAddresses")]
+def named_addresses(instance: object) -> dict[str, str]:
+    """Return what each address of an instance is: "private", "IPv6" or "public"."""
+    found: dict[str, str] = {}
+    for interface in rows_at(instance, "networkInterfaces"):
+        for kind, address in _of_interface(interface):
+            if address:
+                found.setdefault(address, kind)
+    return found
+
+
+def _of_interface(interface: Block) -> Iterator[tuple[str, str]]:
+    yield "private", address_at(interface, "privateIpAddress")
+    for row in rows_at(interface, "privateIpAddresses"):
+        yield "private", address_at(row, "privateIpAddress")
     others = value_at(interface, "ipv6Addresses")
-    found += [address_of(item) for item in others[:_MAX_ENDPOINTS]] if isinstance(others, list) else []
-    found.append(address_at(interface, "publicIp"))
-    yield from filter(None, found)
+    for item in others[:_MAX_ENDPOINTS] if isinstance(others, list) else ():
+        yield "IPv6", address_of(item)
+    yield "public", address_at(interface, "publicIp")
 
 
 def _endpoint(block: object, side: str) -> Endpoint:

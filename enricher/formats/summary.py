@@ -172,4 +172,4 @@ def _when(finding: Finding) -> str:
     count = whole_at(finding.view, "service.count") or 0
     separator = "-" if first and last and first.date() == last.date() else " to "
     span = f"{join_filled(seen, separator)} UTC" if seen else ""
-    return join_filled((span, f"{count} times" if count > 1 else ""))
+    return join_filled((span, f"finding seen {count} times" if count > 1 else ""))

@@ -85,11 +85,14 @@ def _threats(context: Context) -> list[Threat]:
 
 
 def _left_out(context: Context, principals: int, resources: int) -> str:
+    shown, rest = _threats(context)[:_MAX_THREATS], _threats(context)[_MAX_THREATS:]
+    others = {it.name for it in rest} - {it.name for it in shown}
     left = {
         "principal": principals - _MAX_PRINCIPALS,
         "address": len(context.connections) - _MAX_REMOTES,
         "resource": resources - _MAX_RESOURCES,
-        "threat": len(context.threats) - _MAX_THREATS,
+        "threat": len(others),
+        "file": sum(it.name not in others for it in rest),
         "container": len(context.containers) - 1,
     }
     return ", ".join(f"{count} more {_plural(name, count)}" for name, count in left.items() if count > 0)

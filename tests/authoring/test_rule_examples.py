@@ -38,6 +38,7 @@ def test_rule_with_its_example_has_no_problem(mapping: AttackMapping) -> None:
     [
         ("gives =", "provides =", "example 1: must have type, fields and gives"),
         ('confidence = "high" }\n[rule', 'confidence = "low" }\n[rule', "example 1: expected TA0006 T1110"),
+        ('type = "UnauthorizedAccess', 'type = "Unknown', "example 1: `type` 'Unknown"),
         ('"TARGET"\n', '"ACTOR"\n', "example 1: another rule gives TA0006 T1110 high"),
     ],
 )

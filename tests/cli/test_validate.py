@@ -29,7 +29,8 @@ def test_every_problem_is_reported_with_file_and_type(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All problems must be reported in one run, one per line, and the exit code be 1."""
-    root = write_mapping(tmp_path / "mapping", INVALID, TYPES)
+    idiom = 'caveats = "It scans for a living."\n'
+    root = write_mapping(tmp_path / "mapping", {"ec2.toml": INVALID["ec2.toml"] + idiom}, TYPES)
     assert main(["validate", str(root)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -38,7 +39,8 @@ def test_every_problem_is_reported_with_file_and_type(
         "expected high, medium, low, got 'sure'",
         f"{root}/ec2.toml:18: Recon:EC2/Two: invalid value for `provenance`: "
         "expected 2020, aws, project, got 'hearsay'",
-        "2 problems",
+        f"{root}/ec2.toml:19: 'for a living' is an idiom: use plain words",
+        "3 problems; the examples of rules and the tense of their texts are checked once these are fixed",
     ]
 
 

@@ -17,7 +17,7 @@ from tests.bundled import bundled_mapping
 from tests.examples import names, text_of
 
 #: Path reads of one finding, the mean of the example events, with little room above what they are.
-MAX_PATH_READS = 50
+MAX_PATH_READS = 34
 MAPPING = bundled_mapping()
 
 

@@ -190,7 +190,7 @@ def test_every_anomalous_call_has_its_outcome() -> None:
     """Each call must be listed with its error, if the finding has more than the one it reports on."""
     listed = "iam.amazonaws.com:[CreateUser:success , DeleteUser:AccessDenied]"
     found = facts(service={"additionalInfo": {"anomalies": {"anomalousAPIs": listed}}})
-    assert ("iam CreateUser", "iam DeleteUser (AccessDenied)") == found["Calls"]
+    assert ("iam:CreateUser", "iam:DeleteUser (AccessDenied)") == found["Calls"]
 
 
 def test_fields_that_decide_come_first() -> None:
@@ -216,3 +216,14 @@ def test_signals_of_a_rule_are_read() -> None:
 def test_time_of_the_runtime_context_is_readable(value: object, text: str) -> None:
     """A time in epoch seconds must be shown as a time, anything else as it is."""
     assert (text,) == facts(service={"runtimeDetails": {"context": {"modifiedAt": value}}})["Modified at"]
+
+
+def test_host_addresses_say_which_is_private() -> None:
+    """Each address of an instance must be named as private, IPv6 or public."""
+    interface = {
+        "privateIpAddress": "192.0.2.10",
+        "ipv6Addresses": ["2001:db8::10"],
+        "publicIp": "198.51.100.10",
+    }
+    found = facts(resource={"instanceDetails": {"networkInterfaces": [interface]}})["Host addresses"]
+    assert ("private 192.0.2.10", "IPv6 2001:db8::10", "public 198.51.100.10") == found

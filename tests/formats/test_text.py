@@ -50,7 +50,10 @@ def _wordiest_types(mapping: AttackMapping, count: int) -> list[str]:
 
     def words(record: Record) -> int:
         group = mapping.responses[record.response]
-        steps, causes = (group.check, group.target, group.denied), (record.benign, group.benign)
+        steps, causes = (
+            (group.check, group.target, group.denied, group.blocked),
+            (record.benign, group.benign),
+        )
         return sum(max(len(text.split()) for text in texts) for texts in (steps, causes))
 
     return [record.type for record in sorted(mapping.records.values(), key=words)[-count:]]
@@ -90,7 +93,7 @@ def test_what_happened_comes_first(mapping: AttackMapping) -> None:
     first, second, *_ = render(enriched(mapping, "ec2-ssh-brute-force-inbound"), LIMIT).splitlines()
     assert "[LOW] 198.51.100[.]23 tried SSH passwords on i-0f950b83847317881 (bastion) port 22" == first
     assert second.startswith("Account 111122223333 us-east-1 | 20")
-    assert second.endswith(" UTC, 6 times")
+    assert second.endswith(" UTC, finding seen 6 times")
 
 
 def test_context_is_on_labelled_lines(mapping: AttackMapping) -> None:
@@ -129,7 +132,7 @@ def test_denied_call_reads_as_denied(mapping: AttackMapping) -> None:
     assert "WHAT Denied (AccessDenied): nothing changed. " in text
     assert 1 == text.count("AccessDenied")
     assert "WHY What it means when it succeeds: A database is deleted." in text
-    assert "TRIED rds DeleteDBInstance, rds DeleteDBSnapshot FROM" in text
+    assert "TRIED rds:DeleteDBInstance, rds:DeleteDBSnapshot FROM" in text
     assert "Nothing was deleted or changed." in text
 
 
@@ -176,9 +179,9 @@ def test_row_is_printed_once(name: str, mapping: AttackMapping) -> None:
 
 
 def test_calls_are_listed_once(mapping: AttackMapping) -> None:
-    """A call that is listed again without its service must be printed once; the credentials are stated."""
+    """A call must have its own service or none, and be printed once; the credentials are stated."""
     text = " ".join(render(enriched(mapping, "iam-instance-credentials-used-outside-aws"), LIMIT).split())
-    assert "CALLED s3 ListBuckets, GetCallerIdentity FROM" in text
+    assert "CALLED s3:ListBuckets, GetCallerIdentity FROM" in text
     assert "outside AWS, with an instance's credentials Account" in text
 
 
@@ -255,10 +258,12 @@ def test_rationale_ends_with_a_full_stop(name: str, mapping: AttackMapping) -> N
 
 
 def test_related_finding_is_printed_once(mapping: AttackMapping) -> None:
-    """The finding that started a malware scan must stand below the link only."""
-    assert 1 == render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT).count(
-        "892695ebafcd77655b7cb809eee6e024"
-    )
+    """The finding that started a malware scan must stand below the link only, with what it is."""
+    text = render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT)
+    assert 1 == text.count("892695ebafcd77655b7cb809eee6e024")
+    assert "\nScan for finding 892695ebafcd77655b7cb809eee6e024\n" in text
+    sequence = render(enriched(mapping, "attack-sequence-compromised-s3-data"), LIMIT)
+    assert "\nFindings in sequence arn:aws:guardduty:eu-west-1:111122223333:detector/" in sequence
 
 
 def test_kind_of_the_resource_is_stated(mapping: AttackMapping) -> None:
@@ -379,6 +384,7 @@ def test_each_threat_is_shown_before_its_further_files(mapping: AttackMapping) -
     """Of three malicious files the two with different threats must be printed: one may decide."""
     text = render(enriched(mapping, "malware-ec2-volume-scan"), LIMIT)
     malware = [line for line in text.splitlines() if line.startswith("MALWARE ")]
+    assert "\nMORE     1 more file\n" in text
     assert ["CoinMiner.12,", "Downloader.7,"] == [line.split()[1].partition("inux.")[2] for line in malware]
 
 

@@ -218,6 +218,21 @@ def test_conditions_apply_to_the_same_list_item(mapping: AttackMapping) -> None:
     assert [("TA0001", "T1078")] == pairs(entries)
 
 
+def test_fields_of_the_matched_list_item_are_shown(mapping: AttackMapping) -> None:
+    """Failures and a success of one user must be combined, and the user of that item listed with them."""
+    login = "service.action.rdsLoginAttemptAction.LoginAttributes"
+    fields = {
+        f"{login}[0].user": "reader",
+        f"{login}[1].user": "billing",
+        f"{login}[1].failedLoginAttempts": 30,
+        f"{login}[1].successfulLoginAttempts": 1,
+    }
+    entries = found("CredentialAccess:RDS/AnomalousBehavior.SuccessfulBruteForce", fields, mapping)
+    (entry,) = (entry for entry in entries if entry.pair.technique == "T1078")
+    shown = {name: value for name, value in fields.items() if name.startswith(f"{login}[1]")}
+    assert shown == {field.field: field.value for field in entry.evidence}
+
+
 @pytest.mark.parametrize("spelling", ["LoginAttributes", "loginAttributes"])
 def test_login_attributes_are_read_in_either_case(spelling: str, mapping: AttackMapping) -> None:
     """`LoginAttributes`, which GuardDuty writes with a capital letter, must be read in camelCase as well."""
