@@ -50,7 +50,10 @@ def _wordiest_types(mapping: AttackMapping, count: int) -> list[str]:
 
     def words(record: Record) -> int:
         group = mapping.responses[record.response]
-        steps, causes = (group.check, group.target, group.denied), (record.benign, group.benign)
+        steps, causes = (
+            (group.check, group.target, group.denied, group.blocked),
+            (record.benign, group.benign),
+        )
         return sum(max(len(text.split()) for text in texts) for texts in (steps, causes))
 
     return [record.type for record in sorted(mapping.records.values(), key=words)[-count:]]
