@@ -18,8 +18,15 @@ reviewed = 2026-11-24
 """
 
 
-#: The only response group of a small mapping.
-RESPONSES = """
+#: The group of sample findings, which every mapping has.
+SAMPLE = """
+[[response]]
+group = "sample"
+check = "Confirm that the alert arrived; it is a sample finding, so nothing happened."
+"""
+
+#: The response groups of a small mapping.
+RESPONSES = f"""{SAMPLE}
 [[response]]
 group = "host-scan"
 kinds = ["*"]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from enricher.authoring.authored_records import AuthoredRecord
 from enricher.authoring.files import RESPONSES, read_toml_file, unknown_keys
+from enricher.enrichment.response import SAMPLE
 from enricher.mapping.advice import CLAUSE, check_groups_of, is_clause
 from enricher.mapping.entries import invalid
 from enricher.mapping.model import Record, Response
@@ -24,7 +25,7 @@ VERBS = frozenset(
     )
 )  # fmt: skip
 QUESTIONS = frozenset(("Is", "Does", "Which"))
-_KEYS = frozenset(("group", "check", "target", "denied", "benign", "benign_target", "kinds"))
+_KEYS = frozenset(("group", "check", "target", "denied", "blocked", "benign", "benign_target", "kinds"))
 _GROUP = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ANY_KIND = "*"
 #: Characters of a place for a value, or of markup.
@@ -78,7 +79,7 @@ def _check(item: Mapping[str, Any]) -> Iterator[Violation]:
         yield Violation("`kinds` must be a list of strings", ("kinds",))
     if "check" not in item:
         yield Violation("`check` is missing: what to check or do first")
-    for key in ("check", "target", "denied"):
+    for key in ("check", "target", "denied", "blocked"):
         if key in item:
             yield from (Violation(f"`{key}` {message}", (key,)) for message in check_text(item[key]))
     for key in ("benign", "benign_target"):
@@ -115,7 +116,7 @@ _FOLLOWING = frozenset(
 def check_groups(
     responses: Mapping[str, AuthoredResponse], records: Mapping[str, AuthoredRecord]
 ) -> Iterator[Problem]:
-    """Yield a problem for each record without a group, each unknown and each unused group, and no default."""
+    """Yield a problem for each record without a group, each unknown, unused or missing group."""
     for item in records.values():
         if not item.record.response:
             yield item.problem(Violation(f"`response` is missing: name a group of {RESPONSES}"))
@@ -123,12 +124,14 @@ def check_groups(
         yield from map(item.problem, _repeated(item.record, responses))
     used = {group for item in records.values() for group in item.record.groups}
     for name, (response, source, place) in responses.items():
-        if name not in used and not response.kinds:
+        if name not in used and not response.kinds and name != SAMPLE:
             violation = Violation("is not used: remove it, or name it in a record")
             yield source.problem(name, violation, "response", place)
     if not any(ANY_KIND in item.response.kinds for item in responses.values()):
         message = f'needs a group with kinds = ["{ANY_KIND}"], for types without a record'
         yield Problem(RESPONSES, "", message)
+    if SAMPLE not in responses:
+        yield Problem(RESPONSES, "", f'needs the group "{SAMPLE}", for sample findings')
 
 
 def _repeated(record: Record, responses: Mapping[str, AuthoredResponse]) -> Iterator[Violation]:

@@ -220,7 +220,8 @@ def build(settings: Settings) -> Callable[[TimeLeft], DeduplicationTable]:
     """Create the table's client; return a function that opens the table for one batch."""
     from enricher.destinations.clients import make_client
 
-    client = make_client("dynamodb", TIMEOUTS.config())
+    # The parameters are texts of a fixed form; what DynamoDB rejects makes the table unavailable, too.
+    client = make_client("dynamodb", TIMEOUTS.config(validate=False))
     return table_opener(client, settings.deduplication_table, settings.route)
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
 from enricher.destinations.batching import batch_by_size, item_failure, make_call, time_check
@@ -179,12 +180,20 @@ def attributes_size(attributes: Attributes) -> int:
     )
 
 
+def encode_once(params: dict[str, Any], **_: Any) -> None:
+    """Encode the fields of a request; botocore would do it twice, to sign the request and to send it."""
+    params["body"] = urlencode(params["body"], doseq=True).encode("ascii")
+
+
 def build(settings: Settings) -> SnsDestination:
     """Create the destination and its client from the settings."""
     from enricher.destinations.clients import make_client
 
+    # What would be invalid, SNS rejects: an entry of its answer, or the call, which is then split.
+    client = make_client("sns", TIMEOUTS.config(validate=False))
+    client.meta.events.register(f"before-call.sns.{_PUBLISH}", encode_once)
     return SnsDestination(
-        client=make_client("sns", TIMEOUTS.config()),
+        client=client,
         topic_arn=settings.topic_arn,
         render=load_format(settings.format, settings.ocsf_version),
         limit=settings.message_limit,

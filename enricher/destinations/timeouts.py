@@ -24,12 +24,16 @@ class Timeouts(NamedTuple):
         """Return the longest time a call can take: all attempts and the waits between them."""
         return self.attempts * (self.connect + self.read) + (self.attempts - 1) * RETRY_WAIT
 
-    def config(self) -> Config:
-        """Return the botocore client configuration with these limits."""
+    def config(self, *, validate: bool = True) -> Config:
+        """Return the botocore client configuration with these limits.
+
+        validate: whether botocore checks the parameters of each call against its model before it sends them.
+        """
         from botocore.config import Config
 
         return Config(
             connect_timeout=self.connect,
             read_timeout=self.read,
             retries={"mode": "standard", "total_max_attempts": self.attempts},
+            parameter_validation=validate,
         )

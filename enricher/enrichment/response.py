@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from enricher.finding.api_calls import failure_of
+from enricher.finding.blocked import is_blocked
 from enricher.finding.event import Finding
 from enricher.finding.fields import rows_at, text_at
 from enricher.mapping.model import AttackMapping, Record, Response, RuleAdvice
+
+#: The group of sample findings, whatever their type: nothing happened.
+SAMPLE = "sample"
 
 
 def advise(finding: Finding, record: Record | None, mapping: AttackMapping) -> tuple[str, str]:
     """Return check and benign: of the record and its group, or without a record of its resource's group.
 
+    A sample finding has the check of the group SAMPLE and no benign cause.
+
     The texts are fixed: they contain no value of the finding. The check is "" only for a mapping without
     groups, what makes the finding benign also where nothing states it.
     """
+    if SAMPLE in mapping.responses and finding.flag("service.additionalInfo.sample"):
+        return mapping.responses[SAMPLE].check, ""
     rule = _rule_of(finding, record)
     group = (rule.response if rule else "") or (record.response if record else "")
     response = mapping.responses.get(group) or _by_resource(finding, mapping)
@@ -25,6 +33,8 @@ def advise(finding: Finding, record: Record | None, mapping: AttackMapping) -> t
     benign = benign_of(record, response, rule, is_target=is_target)
     if response.denied and failure_of(finding):
         return response.denied, benign
+    if response.blocked and is_blocked(finding):
+        return response.blocked, benign
     return (is_target and response.target) or response.check, benign
 
 

@@ -123,10 +123,12 @@ def api_call(facts: StatementFacts) -> str:
         is_apart = facts.finding.type.endswith("/ConsoleLoginSuccess.B") and not facts.short
         apart = " from places far apart, last" if is_apart else ""
         return f"{who} {verb} the console{apart}{_from_caller(facts)}"
+    if "PromptInjection" in facts.finding.type and not error:
+        # The author of the prompt is not known: the caller is mostly the application that passed it on.
+        prompt = "prompt injection" if facts.short else f"suspected prompt injection with {what}"
+        return f"{prompt} through {who}{_from_caller(facts)}{facts.blocked}"
     if facts.short:
         return f"{what}{short}, {who}{_from_caller(facts)}"
-    if "PromptInjection" in facts.finding.type and not error:
-        return f"{who} sent a suspected prompt injection with {what}{_from_caller(facts)}"
     return f"{who} {verb} {what}{_from_caller(facts)}"
 
 

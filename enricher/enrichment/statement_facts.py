@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from enricher.finding.blocked import is_blocked
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.finding.network import Connection
@@ -80,6 +81,11 @@ class StatementFacts:
         if not name or name == self.resource:
             return self.resource
         return self.name(name) if self.short else f"{self.name(name)} on {self.resource}"
+
+    @cached_property
+    def blocked(self) -> str:
+        """Return the end of a sentence about activity that was blocked."""
+        return (" BLOCKED" if self.short else ", blocked") if is_blocked(self.finding) else ""
 
     @property
     def peer(self) -> Connection | None:

@@ -42,9 +42,10 @@ def dns_request(facts: StatementFacts) -> str:
     if not domain:
         return ""
     if "DNSDataExfiltration" in facts.finding.type:
-        return f"{facts.workload} sent data in DNS queries for {domain}"
+        verb = "tried to send" if facts.blocked else "sent"
+        return f"{facts.workload} {verb} data in DNS queries for {domain}{facts.blocked}"
     by = "" if facts.short or not facts.process else f" ({facts.process})"
-    return f"{facts.workload}{by} looked up {_kind(facts)}domain {domain}"
+    return f"{facts.workload}{by} looked up {_kind(facts)}domain {domain}{facts.blocked}"
 
 
 #: What a connection was for, by the family of the type: from the resource outward, and toward it.
@@ -70,14 +71,15 @@ def network_connection(facts: StatementFacts) -> str:
     if facts.finding.action.get("networkConnectionAction") is None or (peer := facts.peer) is None:
         return ""
     family = facts.finding.type.casefold()
+    connected = "tried to connect to" if facts.blocked else "connected to"
     verb = next((verb for name, verb in _ATTEMPTS if name.casefold() in family), "")
     if peer.outbound is False:
         port = f" port {peer.local.port}" if peer.local.port is not None and not facts.short else ""
-        return f"{_remote(facts)}{facts.address} {verb or 'connected to'} {facts.workload}{port}"
+        return f"{_remote(facts)}{facts.address} {verb or connected} {facts.workload}{port}{facts.blocked}"
     port = f" port {peer.remote.port}" if peer.remote.port is not None and not facts.short else ""
     port = "" if verb == "scanned ports of" else port
-    what = f"{verb} " if verb else f"connected to {_remote(facts)}"
-    return f"{facts.workload} {what}{facts.address}{port}"
+    what = f"{verb} " if verb else f"{connected} {_remote(facts)}"
+    return f"{facts.workload} {what}{facts.address}{port}{facts.blocked}"
 
 
 def port_probe(facts: StatementFacts) -> str:
@@ -88,4 +90,4 @@ def port_probe(facts: StatementFacts) -> str:
     ports = dict.fromkeys(whole_at(row, "localPortDetails.port") for row in rows)
     named = [str(port) for port in ports if port is not None]
     port = f"port {named[0]}" if len(named) == 1 else f"{len(named)} ports" if named else "a port"
-    return f"{facts.address} probed {port} of {facts.resource}"
+    return f"{facts.address} probed {port} of {facts.resource}{facts.blocked}"

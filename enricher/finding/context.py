@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from enricher.finding.api_calls import Call, calls_of, reported_call
+from enricher.finding.blocked import is_blocked
 from enricher.finding.event import Finding
 from enricher.finding.facts import Fact, read_facts
 from enricher.finding.fields import Block, block_at, rows_at, text_at, texts_at, time_at
@@ -16,9 +17,6 @@ from enricher.finding.malware import Threat, read_threats
 from enricher.finding.network import Connection, read_connections
 from enricher.finding.resources import Resource, read_resources
 from enricher.finding.runtime import CONTEXT, Process, read_parent, read_process, read_runtime_facts
-
-#: Actions that GuardDuty states as blocked or not.
-_BLOCKED = ("networkConnectionAction", "dnsRequestAction", "portProbeAction")
 
 
 class Principal(NamedTuple):
@@ -124,10 +122,7 @@ class Context:
     @cached_property
     def blocked(self) -> bool:
         """Whether the activity was blocked, where GuardDuty states it."""
-        action = self._finding.action
-        return any(
-            self._finding.flag(f"service.action.{name}.blocked") for name in _BLOCKED if name in action
-        )
+        return is_blocked(self._finding)
 
     @cached_property
     def facts(self) -> tuple[Fact, ...]:

@@ -85,14 +85,15 @@ class Response(NamedTuple):
     """What to check or do first after the findings of one group, and what makes them benign.
 
     target, benign_target: instead of `check` and `benign` where the resource is the target; denied: where
-    every call failed; kinds: the resources for whose findings without a record the group is used, "*" for all
-    others. "" and () if not set.
+    every call failed; blocked: where the finding states that the activity was blocked; kinds: the resources
+    for whose findings without a record the group is used, "*" for all others. "" and () if not set.
     """
 
     group: str
     check: str
     target: str = ""
     denied: str = ""
+    blocked: str = ""
     benign: str = ""
     benign_target: str = ""
     kinds: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from enricher.authoring.responses import check_text
 from enricher.mapping.model import AttackMapping, response_from_json
 from enricher.mapping.problems import InvalidMapping
 from enricher.mapping.records import read_overrides
-from tests.tiny_mapping import RESPONSES, record, write_mapping
+from tests.tiny_mapping import RESPONSES, SAMPLE, record, write_mapping
 
 GOOD = "Ask the owner whether they know it; if not, isolate the host."
 
@@ -68,12 +68,13 @@ def test_record_must_name_a_group(changes: dict[str, str], message: str, tmp_pat
         (("", f'[[response]]\ngroup = "spare"\ncheck = "{GOOD}"\n'), "spare: is not used"),
         (("", f'[[response]]\ngroup = "host-scan"\ncheck = "{GOOD}"\n'), "host-scan: is defined twice"),
         (('kinds = ["*"]', 'kinds = ["Instance"]'), 'needs a group with kinds = ["*"]'),
+        (('group = "sample"', 'group = "samples"'), 'needs the group "sample"'),
         (("check =", "chek ="), "unknown key 'chek'"),
         (("check =", "denied ="), "`check` is missing"),
         (("host-scan", "Host Scan"), "invalid value for `group`: expected lower-case words"),
         (('["*"]', '"*"'), "`kinds` must be a list"),
         (("[[response]]", "[[response"), "not TOML"),
-        (("[[response]]", "[response]"), "`response` must be an array of tables"),
+        ((f"{SAMPLE}\n[[response]]", "[response]"), "`response` must be an array of tables"),
         (("[[response]]", "[[respons]]"), "unknown key 'respons': expected response"),
     ],
 )

@@ -151,6 +151,14 @@ def test_attempt_is_the_receive_count(mapping: AttackMapping) -> None:
     assert [4] == seen
 
 
+def test_record_without_a_receive_count_is_a_first_attempt(mapping: AttackMapping) -> None:
+    """A record that was not made by SQS, as in a test of the console, must be delivered."""
+    destination = FakeDestination()
+    bare = {key: value for key, value in record("m1").items() if key != "attributes"}
+    assert [] == route(mapping, destination).run([bare], plenty)
+    assert ["m1"] == destination.delivered
+
+
 def test_single_event_is_delivered(mapping: AttackMapping) -> None:
     """A single EventBridge event must be delivered under its own id."""
     target, event = FakeDestination(), examples.event("ec2-portscan")
@@ -295,6 +303,8 @@ def test_route_has_the_parts_of_its_settings(mapping: AttackMapping) -> None:
         made.mapping, made.attack_version, made.logger, made.metrics
     )  # fmt: skip
     assert (None, None) == (made.overrides, made.account_names)
+    named: Any = Route.build(settings._replace(account_names=True), mapping, logger, metrics)
+    assert logger is named.account_names.logger
     assert (settings.queue_url, settings.dead_letter_queue_url) == (
         made.queue.url,
         made.queue.dead_letter_url,

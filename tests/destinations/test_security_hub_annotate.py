@@ -156,8 +156,9 @@ def test_absent_finding_is_discarded_after_all_retries(hub: HubClient) -> None:
 
 def test_absent_finding_is_not_discarded_before_half_an_hour(hub: HubClient) -> None:
     """Attempts used up by copies or throttling must not shorten the half hour of retries."""
-    failure = destination(hub).deliver([delivery(1, 9, 1799)], plenty)["m1"]
-    assert (Remedy.RETRY, 900) == (failure.remedy, failure.wait)
+    for attempt, elapsed in ((9, 1799), (5, 1800)):
+        failure = destination(hub).deliver([delivery(1, attempt, elapsed)], plenty)["m1"]
+        assert (Remedy.RETRY, 900) == (failure.remedy, failure.wait)
 
 
 def test_finding_of_another_product_is_not_annotated(hub: HubClient) -> None:
@@ -316,6 +317,7 @@ def test_no_call_is_made_without_enough_time(hub: HubClient) -> None:
     """With less time left than a call can take, no call must be made and every record be retried."""
     failures = destination(hub).deliver([delivery(1), delivery(2)], lambda: 21.9)
     assert (["m1", "m2"], 0) == (sorted(failures), hub.get_calls)
+    assert "not attempted: not enough execution time remaining" == failures["m1"].reason
 
 
 def test_remaining_findings_are_not_attempted_without_enough_time(hub: HubClient) -> None:

@@ -90,13 +90,16 @@ def test_second_import_of_an_update_changes_nothing(hub: HubClient) -> None:
     assert ["later"] == [finding["Title"] for finding in hub.hub.findings.values()]
 
 
-@pytest.mark.parametrize("changes", [{"arn": ""}, {"updatedAt": "never"}])
+@pytest.mark.parametrize(
+    ("changes", "lacking"), [({"arn": ""}, "an Id of 1 to 512"), ({"updatedAt": "never"}, "UpdatedAt")]
+)
 def test_finding_without_required_asff_fields_is_dead_lettered(
-    hub: HubClient, changes: dict[str, Any]
+    hub: HubClient, changes: dict[str, Any], lacking: str
 ) -> None:
     """A finding that lacks required ASFF fields must be dead-lettered, the other imported."""
     failures = destination(hub).deliver([delivery(1, **changes), delivery(2)], plenty)
     assert {"m1": Remedy.DEAD_LETTER} == {key: failure.remedy for key, failure in failures.items()}
+    assert f"ASFF requires {lacking}" in failures["m1"].reason
     assert 1 == len(hub.hub.findings)
 
 

@@ -19,6 +19,7 @@ from enricher.destinations.sns import (
     SnsDestination,
     attributes_of,
     attributes_size,
+    encode_once,
 )
 from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
@@ -26,6 +27,7 @@ from enricher.formats import load_format
 from enricher.mapping.model import AttackMapping
 from tests import examples
 from tests.fault_injection.injector import client_error
+from tests.loopback import Answer, serve
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -122,6 +124,8 @@ def test_techniques_attribute_has_parents_and_former_ids(mapping: AttackMapping)
     enriched = delivery(mapping, "iam-anomalous-defense-evasion-stop-logging").enriched
     techniques = json.loads(attributes_of(enriched)["techniques"]["StringValue"])
     assert {"T1685", "T1562"} <= set(techniques)
+    scan = attributes_of(delivery(mapping, "ec2-portscan").enriched)
+    assert ["T1046"] == json.loads(scan["techniques"]["StringValue"])
 
 
 def test_attributes_without_a_value_are_left_out(mapping: AttackMapping) -> None:
@@ -321,3 +325,24 @@ def test_call_size_includes_attributes(mapping: AttackMapping, spare: int, calls
     target = SnsDestination(client, "arn", load_format("guardduty"), 2 * size + spare, 20)  # type: ignore[arg-type]
     target.deliver(batch, plenty)
     assert calls == [len(call) for call in client.calls]
+
+
+def test_request_is_encoded_once_and_as_botocore_does(mapping: AttackMapping) -> None:
+    """The body must be byte for byte what botocore sends by itself, and be encoded once for a call."""
+    answer = Answer(200, b"<PublishBatchResponse/>", {"Content-Type": "text/xml"})
+    bodies, encoded = [], []
+
+    def encode(params: dict[str, Any], **_: Any) -> None:
+        encode_once(params)
+        encoded.append(params["body"])
+
+    for hook in (False, True):
+        with serve(answer) as server:
+            client = server.client("sns")
+            if hook:
+                client.meta.events.register("before-call.sns.PublishBatch", encode)
+            SnsDestination(
+                client, "arn:aws:sns:eu-west-1:111122223333:t", load_format("guardduty"), 262_144, 1.0
+            ).deliver([delivery(mapping)], plenty)
+            bodies.append(server.requests[0][1])
+    assert bodies[0] == bodies[1] == encoded[0]

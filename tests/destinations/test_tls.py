@@ -138,6 +138,10 @@ def test_client_without_verification_has_a_context_of_its_own(
     server: Server, certificates: tuple[Path, Path]
 ) -> None:
     """A client without verification must not switch it off for the others."""
+    unverified: Any = httpsession.URLLib3Session(verify=False)
+    others: Any = httpsession.URLLib3Session()
+    assert isinstance(unverified._get_ssl_context(), ssl.SSLContext)
+    assert unverified._get_ssl_context() is not others._get_ssl_context()
     send(server, verify=False)
     send(server)
     with pytest.raises(SSLError):

@@ -60,7 +60,7 @@ from tests.formats.malformed_events import events
         ),
         (
             "ai-prompt-injection-direct",
-            "support-chatbot sent a suspected prompt injection with Converse from 198.51.100.201",
+            "suspected prompt injection with Converse through support-chatbot from 198.51.100.201, blocked",
         ),
         ("awkward-no-action", "GuardDuty reported Impact:EC2/PortSweep on Instance"),
         (
@@ -77,6 +77,62 @@ def test_statement_has_a_verb_and_the_point(name: str, statement: str) -> None:
     """Each kind of finding must be told as who did what, where."""
     finding = Finding.from_event(examples.event(name))
     assert statement == statement_of(finding, Context(finding))
+
+
+@pytest.mark.parametrize(
+    ("name", "statement", "brief"),
+    [
+        (
+            "ec2-tor-client",
+            "i-09f522a1e7aeb968b (dev-box) tried to connect to Tor address 203.0.113.42 port 9001, blocked",
+            "dev-box tried to connect to Tor address 203.0.113.42 BLOCKED",
+        ),
+        (
+            "ec2-port-probe",
+            "203.0.113.9 probed port 9200 of i-0388f91ea04d6eaeb (search-node), blocked",
+            "203.0.113.9 probed port 9200 of search-node BLOCKED",
+        ),
+        (
+            "ec2-command-and-control-dns",
+            "i-075379686c9516e8a (shop-web) looked up C&C domain cdn-update.example.net, blocked",
+            "shop-web looked up C&C domain cdn-update.example.net BLOCKED",
+        ),
+    ],
+)
+def test_blocked_activity_is_told_as_blocked(name: str, statement: str, brief: str) -> None:
+    """What GuardDuty states as blocked must not be told as done, in the sentence and in the subject."""
+    event = examples.event(name)
+    for action in event["detail"]["service"]["action"].values():
+        if isinstance(action, dict):
+            action["blocked"] = True
+    finding = Finding.from_event(event)
+    context = Context(finding)
+    assert [statement, brief] == [statement_of(finding, context), statement_of(finding, context, short=48)]
+
+
+@pytest.mark.parametrize(
+    ("action", "filters", "blocked"),
+    [
+        ("GUARDRAIL_INTERVENED", [("PROMPT_ATTACK", "BLOCKED")], True),
+        ("NONE", [("PROMPT_ATTACK", "BLOCKED")], False),
+        ("GUARDRAIL_INTERVENED", [("PROMPT_ATTACK", "NONE"), ("INSULTS", "BLOCKED")], False),
+        ("GUARDRAIL_INTERVENED", [("PROMPT_ATTACK", "BLOCKED"), ("PROMPT_ATTACK", "NONE")], False),
+        ("GUARDRAIL_INTERVENED", [], False),
+    ],
+)
+def test_prompt_is_blocked_only_if_its_filter_says_so(
+    action: str, filters: list[tuple[str, str]], blocked: bool, mapping: AttackMapping
+) -> None:
+    """A guardrail that intervened for another reason must not make the injection a blocked one."""
+    event = examples.event("ai-prompt-injection-direct")
+    event["detail"]["resource"]["bedrockGuardrailDetails"] |= {
+        "guardrailAction": action,
+        "contentPolicyFilters": [{"type": kind, "action": it} for kind, it in filters],
+    }
+    alert = enrich(Finding.from_event(event), mapping).alert
+    group = mapping.responses["prompt-injection"]
+    assert blocked == (", blocked ·" in alert["headline"])
+    assert alert["check"] == (group.blocked if blocked else group.check)
 
 
 def test_name_in_a_statement_is_never_a_placeholder() -> None:

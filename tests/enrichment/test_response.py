@@ -30,6 +30,21 @@ def test_every_type_has_a_first_step(mapping: AttackMapping) -> None:
             assert [] == list(check_text(text)), (finding_type, text)
 
 
+def test_sample_finding_asks_for_nothing(mapping: AttackMapping) -> None:
+    """The check of a sample must not have a host isolated, whatever its type; it needs no benign cause."""
+    for finding_type in (PERSISTENCE, SCAN, "New:Quantum/Thing"):
+        service = {"additionalInfo": {"sample": True}, "resourceRole": "ACTOR"}
+        alert = enrich(Finding.from_detail({"type": finding_type, "service": service}), mapping).alert
+        assert (mapping.responses["sample"].check, "") == (alert["check"], alert["benign"])
+
+
+def test_blocked_probe_has_a_step_of_its_own(mapping: AttackMapping) -> None:
+    """A probe that was blocked must not have a port closed that is closed."""
+    action = {"portProbeAction": {"blocked": True}}
+    text = check_for(mapping, "Recon:EC2/PortProbeUnprotectedPort", service={"action": action})
+    assert text == mapping.responses["host-port-probe"].blocked != ""
+
+
 def test_role_of_the_resource_chooses_the_text(mapping: AttackMapping) -> None:
     """An instance that attacks must be isolated, an attacked one checked for a login."""
     actor, target = (check_for(mapping, SCAN, service={"resourceRole": role}) for role in ("ACTOR", "TARGET"))

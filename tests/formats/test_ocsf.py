@@ -305,6 +305,16 @@ def test_malware_in_1_1_0_declares_the_profile(mapping: AttackMapping) -> None:
     assert [item["files"][0]["path"] for item in newest] == [item["path"] for item in event["malware"]]
 
 
+def test_endpoint_of_a_domain_in_1_1_0_has_its_name(mapping: AttackMapping) -> None:
+    """In 1.1.0 a domain alone does not identify an endpoint, so the domain must also be its name."""
+    name = "attack-sequence-compromised-credentials"
+    service = examples.event(name)["detail"]["service"]
+    service["detection"]["sequence"]["endpoints"] = [{"id": "e1", "domain": "c2.example.com"}]
+    evidences = event_of(mapping, name, "1.1.0", service=service)["evidences"]
+    [endpoint] = [row["src_endpoint"] for row in evidences if "src_endpoint" in row]
+    assert ("c2.example.com", "c2.example.com") == (endpoint["name"], endpoint["domain"])
+
+
 def test_archived_in_1_1_0_is_another_status(mapping: AttackMapping) -> None:
     """1.1.0 has no status Archived, so it must be Other with that name."""
     event = event_of(mapping, "awkward-archived", "1.1.0")

@@ -51,7 +51,10 @@ def _wordiest_types(mapping: AttackMapping, count: int) -> list[str]:
 
     def words(record: Record) -> int:
         group = mapping.responses[record.response]
-        steps, causes = (group.check, group.target, group.denied), (record.benign, group.benign)
+        steps, causes = (
+            (group.check, group.target, group.denied, group.blocked),
+            (record.benign, group.benign),
+        )
         return sum(max(len(text.split()) for text in texts) for texts in (steps, causes))
 
     return [record.type for record in sorted(mapping.records.values(), key=words)[-count:]]
@@ -152,6 +155,23 @@ def test_sequence_without_actors_and_resources_is_written(mapping: AttackMapping
     lines = render(enrich(Finding.from_event(event), mapping), LIMIT).splitlines()
     assert not [line for line in lines if line.startswith(("WHO", "ON"))]
     assert [line for line in lines if line.startswith("01:12 ")]
+
+
+def test_evidence_that_no_other_line_shows_is_seen(mapping: AttackMapping) -> None:
+    """What decided must be printed with its field, if no other line shows it."""
+    detail = {"type": "Persistence:IAM/AccountManipulation", "customDetectionRuleName": "IAMAccessKeyCreated"}
+    lines = render(enrich(Finding.from_detail(detail), mapping), LIMIT).splitlines()
+    assert "SEEN     customDetectionRuleName = IAMAccessKeyCreated" in lines
+
+
+def test_containers_that_are_not_shown_are_counted(mapping: AttackMapping) -> None:
+    """Of several containers one must be shown, and the number of the others be named."""
+    resource = examples.event("runtime-reverse-shell")["detail"]["resource"]
+    del resource["containerDetails"], resource["ecsClusterDetails"]
+    containers = [{"id": f"c{number}", "name": f"name{number}"} for number in range(3)]
+    resource["kubernetesDetails"] = {"kubernetesWorkloadDetails": {"containers": containers}}
+    finding = enriched(mapping, "runtime-reverse-shell", resource=resource)
+    assert "MORE     2 more containers" in render(finding, LIMIT).splitlines()
 
 
 def test_value_is_printed_once(mapping: AttackMapping) -> None:
