@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
@@ -265,6 +266,19 @@ def test_interrupt_ends_in_one_line() -> None:
         process.stdin.flush()
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
+        assert (130, b"enricher: interrupted\n") == (process.wait(30), process.stderr.read())
+
+
+def test_interrupt_of_several_processes_ends_in_one_line() -> None:
+    """Ctrl-C, which every process of the terminal gets, must end all of them with the one line."""
+    line = json.dumps({"type": "Recon:EC2/One", "description": "x" * 20_000})
+    command = [sys.executable, "-m", "enricher", "enrich", "-", "--jobs", "2"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(f"{line}\n".encode() * 100)
+        process.stdin.flush()
+        time.sleep(0.5)  # until both processes have started, and wait for the next block
+        os.killpg(process.pid, signal.SIGINT)
         assert (130, b"enricher: interrupted\n") == (process.wait(30), process.stderr.read())
 
 
