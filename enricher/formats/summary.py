@@ -78,7 +78,8 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
         facts = [row for row in facts if row[0] != "Signal"]
     elif (text := finding.text("description")) and finding.text("customDetectionRuleName"):
         # A rule's signals name what was changed; where they say nothing, GuardDuty's description may.
-        facts = facts if any(label == "Signal" for label, _ in facts) else [("Description", text), *facts]
+        has_signal = any(fact.label == "Signal" for fact in enriched.facts)
+        facts = facts if has_signal else [("Description", text), *facts]
     printed = " ".join((printed, outcome, *(value for _, value in facts)))
     return Summary(
         when=_when(finding),

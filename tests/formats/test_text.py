@@ -15,6 +15,7 @@ from enricher.enrichment.headline import SUBJECT_LIMIT, subject_line
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import render as render_chat
+from enricher.formats.technique_text import attack_rows
 from enricher.formats.text import MAX_SEQUENCE_WORDS, MAX_WORDS, render
 from enricher.formats.text_lines import fact_lines
 from enricher.mapping.model import AttackMapping, Record
@@ -190,6 +191,15 @@ def test_containers_that_are_not_shown_are_counted(mapping: AttackMapping) -> No
     resource["kubernetesDetails"] = {"kubernetesWorkloadDetails": {"containers": containers}}
     finding = enriched(mapping, "runtime-reverse-shell", resource=resource)
     assert "MORE     2 more containers" in render(finding, LIMIT).splitlines()
+
+
+def test_techniques_that_are_not_named_are_counted(mapping: AttackMapping) -> None:
+    """Beyond `most` the other techniques must be counted, whether or not some of them are named."""
+    finding = enriched(mapping, "attack-sequence-compromised-credentials")
+    others = len(finding.attack["techniques"]) - 1
+    assert others > 2
+    assert ("", f"and {others - 2} more") in attack_rows(finding, 2)
+    assert ("also", f"{others} more") in attack_rows(finding, 0)
 
 
 def test_value_is_printed_once(mapping: AttackMapping) -> None:
