@@ -75,6 +75,18 @@ def test_findings_without_an_arn_have_different_dedup_ids() -> None:
     assert 2 == len(ids)
 
 
+def test_order_of_keys_does_not_change_the_dedup_id() -> None:
+    """A finding without an ARN that comes again with its keys in another order must have the same dedupId."""
+    ids = {
+        dedup_id(Finding.from_detail(dict(pairs)))
+        for pairs in (
+            (("type", "x"), ("title", "one")),
+            (("title", "one"), ("type", "x")),
+        )
+    }
+    assert 1 == len(ids)
+
+
 @pytest.mark.parametrize(
     ("partition", "region", "host"),
     [

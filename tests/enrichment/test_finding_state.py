@@ -264,3 +264,11 @@ def test_same_update_is_told_as_before() -> None:
     stored = FindingState.from_json(state.as_json())
     assert stored is not None
     assert "severity LOW to HIGH" == describe_changes(stored, replace(state, told=""))
+
+
+def test_state_has_the_techniques_of_the_finding(mapping: AttackMapping) -> None:
+    """The techniques must be in the state, or a new one would not be a material change."""
+    enriched = enrich(Finding.from_event(examples.event("iam-cloudtrail-logging-disabled")), mapping)
+    expected = tuple(row["id"] for row in enriched.attack["techniques"])
+    assert "T1685.002" in expected
+    assert expected == FindingState.of(enriched).techniques

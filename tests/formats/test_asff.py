@@ -169,6 +169,22 @@ def test_attack_fields_are_product_fields() -> None:
     assert "T1110" == finding["ProductFields"]["attack/technique"]
 
 
+def test_generator_is_the_detector_or_the_whole_arn(mapping: AttackMapping) -> None:
+    """The generator must be the detector in the ARN, or the ARN if it has none."""
+    detector = "arn:aws:guardduty:eu-west-1:111122223333:detector/d0"
+    for arn, generator in ((f"{detector}/finding/f0", detector), ("arn:odd", "arn:odd")):
+        assert generator == to_asff(enriched(mapping, "ec2-portscan", arn=arn))["GeneratorId"]
+
+
+def test_name_of_a_key_is_within_its_limit(mapping: AttackMapping) -> None:
+    """A user name of any length must fit into the details of its access key."""
+    event = examples.event("iam-cloudtrail-logging-disabled")["detail"]["resource"]
+    event["accessKeyDetails"]["userName"] = "x" * 600
+    made = to_asff(enriched(mapping, "iam-cloudtrail-logging-disabled", resource=event))
+    [details] = [row["Details"]["AwsIamAccessKey"] for row in made["Resources"] if "Details" in row]
+    assert 512 == len(details["PrincipalName"])
+
+
 def test_archived_finding_is_imported_as_archived(mapping: AttackMapping) -> None:
     """An archived finding must have RecordState ARCHIVED, any other ACTIVE."""
     names = ("awkward-archived", "ec2-portscan")

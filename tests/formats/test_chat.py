@@ -100,6 +100,13 @@ def test_next_steps_are_check_console_and_technique(mapping: AttackMapping) -> N
     assert expected == [step.rpartition(": ")[2] for step in links]
 
 
+def test_finding_without_a_console_has_no_step_for_it(mapping: AttackMapping) -> None:
+    """Where the console's address is not known, no step may lead to it."""
+    steps = notification(mapping, "ec2-portscan", partition="aws-unknown")["content"]["nextSteps"]
+    assert steps
+    assert not [step for step in steps if "Open the finding" in step]
+
+
 def test_sample_is_marked(mapping: AttackMapping) -> None:
     """A sample finding must be marked in the title and in the first line of the description."""
     content = notification(mapping, "awkward-sample-finding")["content"]

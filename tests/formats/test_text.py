@@ -156,6 +156,23 @@ def test_sequence_without_actors_and_resources_is_written(mapping: AttackMapping
     assert [line for line in lines if line.startswith("01:12 ")]
 
 
+def test_evidence_that_no_other_line_shows_is_seen(mapping: AttackMapping) -> None:
+    """What decided must be printed with its field, if no other line shows it."""
+    detail = {"type": "Persistence:IAM/AccountManipulation", "customDetectionRuleName": "IAMAccessKeyCreated"}
+    lines = render(enrich(Finding.from_detail(detail), mapping), LIMIT).splitlines()
+    assert "SEEN     customDetectionRuleName = IAMAccessKeyCreated" in lines
+
+
+def test_containers_that_are_not_shown_are_counted(mapping: AttackMapping) -> None:
+    """Of several containers one must be shown, and the number of the others be named."""
+    resource = examples.event("runtime-reverse-shell")["detail"]["resource"]
+    del resource["containerDetails"], resource["ecsClusterDetails"]
+    containers = [{"id": f"c{number}", "name": f"name{number}"} for number in range(3)]
+    resource["kubernetesDetails"] = {"kubernetesWorkloadDetails": {"containers": containers}}
+    finding = enriched(mapping, "runtime-reverse-shell", resource=resource)
+    assert "MORE     2 more containers" in render(finding, LIMIT).splitlines()
+
+
 def test_value_is_printed_once(mapping: AttackMapping) -> None:
     """Evidence that another line shows already must not be printed again."""
     for name in ("ec2-command-and-control-dns", "iam-cloudtrail-logging-disabled"):
