@@ -9,12 +9,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from enricher.finding.fields import TEXT_LIMIT, Block, rows_at, text_at, text_of, value_at
+from enricher.finding.fields import TEXT_LIMIT, Block, rows_at, text_at, text_of, texts_at, value_at
 from enricher.finding.network import named_addresses
 from enricher.finding.paths import split_path, walk
 
-#: Tags that say whose resource it is; tag keys are compared without case.
-_TAGS = frozenset(("name", "owner", "environment", "env", "team", "stage"))
+#: Words of the keys of tags that decide most, the first ones most: what data a resource holds, whose it is.
+_TAG_WORDS = (
+    ("data", "classification", "sensitivity", "confidentiality", "pii", "compliance"),
+    ("owner", "team"),
+    ("environment", "env", "stage"),
+    ("name",),
+)
 _MAX_VALUES = 20
 _WORD = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z](?![a-z])|[A-Z]?[a-z0-9]+")
 #: Acronyms that GuardDuty also writes in lower case.
@@ -23,6 +28,8 @@ _ACRONYMS = {"api": "API", "apis": "APIs", "asn": "ASN", "asns": "ASNs"}
 _PROFILED = re.compile(
     r"(?:is)?[uU]nusual(?P<what>\w+?)(?P<whose>UserIdentity|Account|Bucket|Cluster|Database)?(?:Profiling)?"
 )
+#: How GuardDuty writes the network of the anomaly model's findings.
+_ASN = re.compile(r"asnNumber: (\d+) asnOrg: ")
 _DETAILS = ("instanceDetails", "eksClusterDetails", "ecsClusterDetails", "ecsClusterDetails.taskDetails",
             "lambdaDetails", "rdsDbInstanceDetails", "rdsLimitlessDbDetails")  # fmt: skip
 
@@ -74,16 +81,18 @@ def read_facts(view: Block) -> list[Fact]:
             _distinct(_each(rows, "threatListName"), [value_at(view, f"{extra}.threatListName")]),
         ),
         Fact(
-            f"{intelligence}.threatFileSha256",
-            "Threat hash",
-            _distinct(_each(rows, "threatFileSha256"), [value_at(view, f"{extra}.threatFileSha256")]),
-        ),
-        Fact(
             "resource.s3BucketDetails.publicAccess.effectivePermission",
             "Bucket access",
             tuple(_permissions(view)),
         ),
         Fact("service.action.awsApiCallAction.remoteAccountDetails", "Remote account", _remote_account(view)),
+        Fact(f"{extra}.unusualBehavior", "Unusual", tuple(_unusual(view))),
+        Fact("resource.tags", "Tags", tuple(_tags(view))),
+        Fact(
+            f"{intelligence}.threatFileSha256",
+            "Threat hash",
+            _distinct(_each(rows, "threatFileSha256"), [value_at(view, f"{extra}.threatFileSha256")]),
+        ),
         *_members(view),
         Fact("resource.accessKeyDetails.sessionName", "Session", tuple(_sessions(view))),
         Fact(
@@ -91,7 +100,6 @@ def read_facts(view: Block) -> list[Fact]:
             "Impersonates",
             texts_of(value_at(view, f"{user}.impersonatedUser.username")),
         ),
-        Fact(f"{extra}.unusualBehavior", "Unusual", tuple(_unusual(view))),
         Fact(
             "resource.instanceDetails.iamInstanceProfile",
             "Profile",
@@ -106,7 +114,6 @@ def read_facts(view: Block) -> list[Fact]:
                 for address, kind in named_addresses(value_at(view, "resource.instanceDetails")).items()
             ),
         ),
-        Fact("resource.tags", "Tags", tuple(_tags(view))),
         Fact(
             "service.ebsVolumeScanDetails.triggerFindingId",
             "Scan for finding",
@@ -203,20 +210,24 @@ def _sessions(view: Block) -> Iterator[str]:
     yield from texts_of(value_at(view, "resource.kubernetesDetails.kubernetesUserDetails.sessionName"))
 
 
-def _tags(view: Block) -> Iterator[str]:
+def _tags(view: Block) -> list[str]:
+    """Return the tags of the resources as KEY=VALUE, those that decide first, those of AWS services last."""
     resource = value_at(view, "resource")
     blocks = [value_at(resource, path) for path in _DETAILS]
     blocks += [
         *rows_at(view, "resource.s3BucketDetails"),
         *rows_at(view, "service.detection.sequence.resources"),
     ]
-    seen = set()
-    for block in blocks:
-        for tag in rows_at(block, "tags"):
-            key, value = text_at(tag, "key"), text_at(tag, "value")
-            if key.lower() in _TAGS and value and (text := f"{key}={value}") not in seen:
-                seen.add(text)
-                yield text
+    found = [texts_at(tag, ("key", "value")) for block in blocks for tag in rows_at(block, "tags")]
+    ranked = sorted(((key, value) for key, value in found if key), key=lambda tag: _rank_of_tag(tag[0]))
+    return [*dict.fromkeys(f"{key}={value}" if value else key for key, value in ranked)][:_MAX_VALUES]
+
+
+def _rank_of_tag(key: str) -> int:
+    if key.lower().startswith("aws:"):
+        return len(_TAG_WORDS) + 1
+    words = label_of(key).lower().split()
+    return next((rank for rank, group in enumerate(_TAG_WORDS) if any(it in words for it in group)), 4)
 
 
 def _unusual(view: Block) -> Iterator[str]:
@@ -225,6 +236,7 @@ def _unusual(view: Block) -> Iterator[str]:
         stated = value_at(view, f"service.additionalInfo.{block}")
         for key, value in list(stated.items())[:_MAX_VALUES] if isinstance(stated, dict) else ():
             texts = texts_of([*value.values()] if isinstance(value, dict) else value)
+            texts = tuple(_ASN.sub(r"AS\1 ", text).replace(" , ", ", ") for text in texts)
             if texts and texts != ("false",):
                 yield _unusual_text(key, "" if texts == ("true",) else ", ".join(texts))
     behavior = value_at(view, "service.detection.anomaly.unusual.behavior")

@@ -18,12 +18,17 @@ from enricher.finding.fields import time_at, whole_at
 from enricher.finding.sequence import Signal, read_signals
 from enricher.formats.rows import MAX_VALUES, Rows, first_of, join_filled, listed
 from enricher.formats.technique_text import attack_rows
+from enricher.formats.unusual_rows import unusual_rows
 from enricher.formats.who_rows import CALLS, sequence_who_rows, who_rows
 
 #: Maximum number of signals shown; what is left out is counted.
 _MAX_SIGNALS = 10
+#: Labels of the facts that are worth no words of an e-mail.
+RAW = frozenset(("Address family", "Iana protocol number"))
 #: Labels of the facts that rarely decide.
-MINOR = frozenset(("Host addresses", "Session", "Part of sequence", "Scan for finding"))
+MINOR = frozenset(
+    ("Host addresses", "Session", "Part of sequence", "Scan for finding", "Flags", "Process hash", *RAW)
+)
 #: Last steps of evidence fields that the other rows say in words.
 _IMPLIED = frozenset(
     ("api", "serviceName", "resourceRole", "anomalousAPIs", "verb", "resource", "subresource", "process")
@@ -59,8 +64,13 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     is_sequence = len(signals) > 1
     who = sequence_who_rows(context) if is_sequence else who_rows(finding, context)
     first = attack["techniques"][0] if attack["techniques"] else None
-    resources = " ".join(value for label, value in who if label in ("On", "With"))
     statement = statement_of(finding, context)
+    # The statement names first who acted: only what it was on is told, not that a user changed itself.
+    named = [
+        *re.findall(r" on (\S+)", statement),
+        *(value for label, value in who if label in ("On", "With")),
+    ]
+    resources = " ".join(named)
     printed = " ".join((statement, *(value for _, value in who)))
     facts, outcome = _fact_rows(enriched.facts, printed, resources), _outcome(finding, context)
     if failed := bool(failure_of(finding)):
@@ -116,11 +126,19 @@ def _fact_rows(facts: Iterable[Fact], printed: str, resources: str) -> Rows:
     """
     rows = []
     for fact in sorted(facts, key=lambda it: it.label in MINOR):
+        if fact.label == "Unusual":
+            rows += unusual_rows(fact.values, printed)
+            continue
         values = tuple(it for it in fact.values if not it.startswith("uid "))
         if fact.label == "Tags":
             values = tuple(it for it in values if not _is_name_of(it, resources))
+        elif fact.label == "Bucket access" and len(values) == 1:
+            value, _, name = values[0].partition(" (")
+            values = (value,) if _is_told(name.rstrip(")"), resources) else values
         elif fact.label == "Affected":
             values = tuple(it for it in values if not _is_told(re.split(r"[/:]", it)[-1], resources))
+            # An ARN says the type.
+            values = tuple(it.partition(" ")[2] if " arn:" in it else it for it in values)
         if fact.label != CALLS and not all(_is_told(it, printed) for it in values):
             rows.append((fact.label, listed(values)))
     return rows

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.statement import statement_of
 from enricher.finding.safe_text import defang, plain
-from enricher.formats.summary import MINOR, Summary, summarize
+from enricher.formats.summary import MINOR, RAW, Summary, summarize
 from enricher.formats.technique_text import attack_rows
 from enricher.formats.text_lines import (
     COUNT_WORDS,
@@ -80,7 +80,7 @@ def _sections(enriched: EnrichedFinding) -> Sections:
         sections[version[0]] = version[1]
     room -= _words(sections)
     # The related findings stand below the link.
-    facts = [fact for fact in summary.facts if fact[1] not in alert["related"]]
+    facts = [it for it in summary.facts if it[0] not in RAW and it[1] not in alert["related"]]
     # GuardDuty's title repeats the headline, unless that has nothing to say: what decides is worth more. The
     # title's point is at its end: it is whole or missing.
     title, outcome = defang(summary.title, 300), sections["what"]

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from enricher.enrichment.ranking import IF_SUCCESSFUL
 from enricher.finding.safe_text import defang, plain
 from enricher.formats.rows import Rows
-from enricher.formats.summary import Summary
+from enricher.formats.summary import MINOR, Summary
 
 WIDTH = 78
 LABEL = 9
-#: Words of the line that counts the facts left out.
-COUNT_WORDS = 6
+#: Maximum words of the line that names the facts left out.
+COUNT_WORDS = 7
 #: Maximum words of one signal of an attack sequence: its names are finding content.
 _SIGNAL_WORDS = 16
 
@@ -64,16 +64,28 @@ def attack_lines(rows: Rows) -> list[str]:
 
 
 def fact_lines(facts: Rows, room: int) -> list[str]:
-    """Return what else decides, as far as there is room; what is left out is counted."""
+    """Return what else decides, as far as there is room; what is left out is named, if it may decide."""
     lines: list[str] = []
-    left = 0
-    for label, value in facts:
+    left: list[str] = []
+    for place, (label, value) in enumerate(facts, 1):
         more = row("" if lines else "DETAIL", f"{defang(label)}: {defang(value, 160)}")
-        if words_in(lines) + words_in(more) + COUNT_WORDS > room:
-            left += 1
+        reserve = COUNT_WORDS if left or any(it not in MINOR for it, _ in facts[place:]) else 0
+        if words_in(lines) + words_in(more) + reserve > room:
+            left += [label] if label not in MINOR else []
         else:
             lines += more
-    return lines + (row("" if lines else "DETAIL", f"{left} more in the finding") if left else [])
+    note = row("" if lines else "DETAIL", _left_out(left))
+    return lines + (note if words_in(lines) + words_in(note) <= room else [])
+
+
+def _left_out(labels: list[str]) -> str:
+    """Return the labels of the facts left out, in at most COUNT_WORDS with the row's own label."""
+    for shown in range(len(labels), 0, -1):
+        names = [defang(label.partition(" for ")[0], 40).lower() for label in labels[:shown]]
+        names += [f"{len(labels) - shown} more"] if shown < len(labels) else []
+        if len((text := f"not shown: {', '.join(names)}").split()) < COUNT_WORDS:
+            return text
+    return f"{len(labels)} more facts" if labels else ""
 
 
 def why_lines(summary: Summary, room: int) -> list[str]:

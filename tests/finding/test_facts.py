@@ -147,13 +147,17 @@ def test_session_names_the_person() -> None:
     assert "Session" not in facts(resource={"accessKeyDetails": {"principalId": "AIDAEXAMPLE"}})
 
 
-def test_tags_that_name_the_owner_are_read() -> None:
-    """Owner, environment and name must be read, other tags not."""
-    tags = [{"key": key, "value": "x"} for key in ("Owner", "environment", "Name", "CostCode")]
-    assert ("Owner=x", "environment=x", "Name=x") == facts(resource={"instanceDetails": {"tags": tags}})[
-        "Tags"
-    ]
-    assert ("Owner=x",) == facts(resource={"s3BucketDetails": [{"tags": tags[:1]}]})["Tags"]
+def test_tags_that_decide_come_first() -> None:
+    """What data a resource holds must be read first, then its owner and environment, AWS's own tags last."""
+    keys = ("aws:cloudformation:stack-name", "CostCode", "Name", "environment", "Owner", "DataClassification")
+    tags = [{"key": key, "value": "x"} for key in keys]
+    found = facts(resource={"instanceDetails": {"tags": [*tags, {"key": "pii", "value": ""}]}})["Tags"]
+    assert found == (
+        "DataClassification=x",
+        "pii",
+        *("Owner=x", "environment=x", "Name=x", "CostCode=x", "aws:cloudformation:stack-name=x"),
+    )
+    assert ("Owner=x",) == facts(resource={"s3BucketDetails": [{"tags": tags[4:5]}]})["Tags"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,11 @@ def test_tags_that_name_the_owner_are_read() -> None:
     [
         (
             {"unusualBehavior": {"unusualAPIsUserIdentityProfiling": "CreateUser , DeleteUser"}},
-            ("APIs for the user identity: CreateUser , DeleteUser",),
+            ("APIs for the user identity: CreateUser, DeleteUser",),
+        ),
+        (
+            {"unusualBehavior": {"unusualASNsUserIdentityProfiling": "asnNumber: 64505 asnOrg: EXAMPLE"}},
+            ("ASNs for the user identity: AS64505 EXAMPLE",),
         ),
         (
             {"unusualBehavior": {"unusualUserTypesAccountProfiling": "", "isUnusualUserIdentity": "false"}},

@@ -16,6 +16,7 @@ from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import render as render_chat
 from enricher.formats.text import MAX_SEQUENCE_WORDS, MAX_WORDS, render
+from enricher.formats.text_lines import fact_lines
 from enricher.mapping.model import AttackMapping, Record
 from tests import examples
 from tests.finding.test_safe_text import links_in
@@ -209,7 +210,7 @@ def test_calls_are_listed_once(mapping: AttackMapping) -> None:
         ("kubernetes-role-binding-cluster-admin", "roleRefName cluster-admin"),
         ("ai-prompt-injection-direct", "Filter action: BLOCKED"),
         ("custom-detection-rule-login-profile", "Signal: A login profile was created for svc-metrics."),
-        ("s3-bucket-anonymous-access-granted", "Bucket access: PUBLIC (press-kit)"),
+        ("s3-bucket-anonymous-access-granted", "Bucket access: PUBLIC"),
     ],
 )
 @pytest.mark.parametrize("title", ["", "GuardDuty has a long title for this kind of finding. " * 9])
@@ -264,6 +265,30 @@ def test_resource_is_not_told_again_by_tag_or_call(mapping: AttackMapping) -> No
     bucket = render(enriched(mapping, "s3-bucket-anonymous-access-granted"), LIMIT)
     assert "ON       S3 Bucket press-kit" in bucket
     assert "Affected" not in bucket
+
+
+def test_what_decides_comes_before_raw_types(mapping: AttackMapping) -> None:
+    """What is unusual and what data a bucket holds must be printed, and no address family."""
+    text = " ".join(render(enriched(mapping, "s3-anomalous-delete"), LIMIT).split())
+    assert "Unusual for user: this call, AS64505 Tags: data=customer" in text
+    denied = " ".join(render(enriched(mapping, "iam-anomalous-impact-denied"), LIMIT).split())
+    assert "DETAIL Unusual for user: these 2 calls, AS64503 ATT&CK" in denied
+    assert "Address family" not in render(enriched(mapping, "runtime-reverse-shell"), LIMIT)
+
+
+def test_what_is_left_out_is_named(mapping: AttackMapping) -> None:
+    """The facts without room must be named by kind, those that rarely decide not at all."""
+    text = render(enriched(mapping, "kubernetes-privileged-container-host-root"), LIMIT)
+    assert "\n         not shown: unusual, tags\n" in text
+    assert ["DETAIL   not shown: tags"] == fact_lines([("Tags", "a " * 40), ("Session", "b " * 40)], 20)
+    assert ["DETAIL   not shown: bucket access, 2 more"] == fact_lines([("Bucket access", "a " * 40)] * 3, 20)
+    assert [] == fact_lines([("Session", "b " * 40)], 20)
+
+
+def test_affected_resource_that_is_the_caller_is_kept(mapping: AttackMapping) -> None:
+    """A user that changed itself must be printed as affected, though the row of the caller names it."""
+    text = render(enriched(mapping, "iam-anomalous-privilege-escalation-attach-user-policy"), LIMIT)
+    assert "Affected: arn:aws:iam::111122223333:user/support-sync," in text
 
 
 @pytest.mark.parametrize("name", examples.names())
