@@ -15,6 +15,7 @@ from enricher.enrichment.headline import SUBJECT_LIMIT, subject_line
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import render as render_chat
+from enricher.formats.technique_text import attack_rows
 from enricher.formats.text import MAX_SEQUENCE_WORDS, MAX_WORDS, render
 from enricher.formats.text_lines import fact_lines
 from enricher.mapping.model import AttackMapping, Record
@@ -138,12 +139,30 @@ def test_denied_call_reads_as_denied(mapping: AttackMapping) -> None:
 
 
 def test_sequence_tells_its_signals_in_order(mapping: AttackMapping) -> None:
-    """Each signal must be a line with time, tactic, actor, call or type and address."""
+    """Each signal must be a line with time, tactic, actor, call or type, address and count."""
     text = render(enriched(mapping, "attack-sequence-compromised-credentials"), LIMIT)
     lines = [line for line in text.splitlines() if re.match(r"\d\d:\d\d ", line)]
     assert ["01:12", "01:15", "01:48", "02:40"] == [line[:5] for line in lines]
-    assert "01:12    Initial Access: legacy-deploy TorIPCaller from 203.0.113[.]42" == lines[0]
-    assert "WHO      IAMUser legacy-deploy, key AKIAWLNWBFD5JEXAMPLE" in text.splitlines()
+    assert "01:12    Initial Access: legacy-deploy UnauthorizedAccess:IAMUser/TorIPCaller" == lines[0]
+    assert "01:15    Discovery: legacy-deploy iam:ListUsers from 203.0.113[.]42, 4 times" == lines[1]
+    assert "WHO      IAMUser legacy-deploy, key AKIAWLNWBFD5JEXAMPLE, MFA disabled" in text.splitlines()
+
+
+def test_sequence_says_what_it_was_on(mapping: AttackMapping) -> None:
+    """The only resource of a sequence must be named once; MFA must be printed only where it is stated."""
+    event = examples.event("attack-sequence-compromised-s3-data")
+    del event["detail"]["service"]["detection"]["sequence"]["actors"][0]["session"]["mfaStatus"]
+    text = render(enrich(Finding.from_event(event), mapping), LIMIT)
+    assert "\nON       S3 Bucket claims-archive\n22:04 " in text
+    assert "(claims-archive)" not in text
+    assert "MFA" not in text
+    assert "\n23:10    Impact: analytics s3:DeleteObject from 203.0.113[.]9, 640 times\n" in text
+
+
+def test_type_of_a_signal_is_not_told_by_its_tactic_again(mapping: AttackMapping) -> None:
+    """A signal's finding type begins with the purpose: the tactic of the same name must be left out."""
+    text = render(enriched(mapping, "awkward-severity-9-0"), LIMIT)
+    assert "\n04:01    Impact:Runtime/CryptoMinerExecuted" in text
 
 
 def test_sequence_without_actors_and_resources_is_written(mapping: AttackMapping) -> None:
@@ -172,6 +191,15 @@ def test_containers_that_are_not_shown_are_counted(mapping: AttackMapping) -> No
     resource["kubernetesDetails"] = {"kubernetesWorkloadDetails": {"containers": containers}}
     finding = enriched(mapping, "runtime-reverse-shell", resource=resource)
     assert "MORE     2 more containers" in render(finding, LIMIT).splitlines()
+
+
+def test_techniques_that_are_not_named_are_counted(mapping: AttackMapping) -> None:
+    """Beyond `most` the other techniques must be counted, whether or not some of them are named."""
+    finding = enriched(mapping, "attack-sequence-compromised-credentials")
+    others = len(finding.attack["techniques"]) - 1
+    assert others > 2
+    assert ("", f"and {others - 2} more") in attack_rows(finding, 2)
+    assert ("also", f"{others} more") in attack_rows(finding, 0)
 
 
 def test_value_is_printed_once(mapping: AttackMapping) -> None:
