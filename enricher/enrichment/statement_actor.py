@@ -6,7 +6,8 @@ import re
 
 from enricher.enrichment.statement_facts import StatementFacts
 from enricher.finding.api_calls import Call, failure_of, is_denied
-from enricher.finding.fields import text_at, value_at
+from enricher.finding.fields import rows_at, text_at, value_at
+from enricher.finding.safe_text import single_line
 from enricher.finding.sequence import read_signals
 
 _ACCESS_KEY = "AWS::IAM::AccessKey"
@@ -27,7 +28,7 @@ def attack_sequence(facts: StatementFacts) -> str:
         others = f" and {len(actors) - 1} more" if len(actors) > 1 else ""
         end = f": {last.rpartition(':')[2]}" if last else ""
         return f"attack sequence{f', {actors[0]}{others}' if actors else where}{end}"
-    end = f" up to {last}" if last else ""
+    end = f", the last {last}" if last else ""
     return f"attack sequence{_by(actors)}{where}{_from(facts.address)}: {len(signals)} signals{end}"
 
 
@@ -41,9 +42,15 @@ def _custom_rule(facts: StatementFacts, rule: str, actors: list[str]) -> str:
     calls = [facts.name(it.name) for it in facts.context.calls]
     if not calls:
         return f"rule {rule} matched activity{_by(actors)}{_on(facts)}{_from(facts.address)}"
-    who = actors[0] if actors else "an unnamed caller"
-    verb = ("was denied" if is_denied(error) else "failed to call") if error else "called"
-    return f"{who} {verb} {calls[0]}{_on(facts)}{_others(len(calls) - 1)}{_from(facts.address)} (rule {rule})"
+    called = _told(facts, actors[0] if actors else "", calls[0], len(calls) - 1, error)
+    return f"{called}{_from(facts.address)} (rule {rule}{'' if error else _change(facts)})"
+
+
+def _change(facts: StatementFacts) -> str:
+    """Return what the only signal says of itself: it names what was changed, which its calls do not."""
+    signals = rows_at(facts.finding.view, "service.detection.sequence.signals")
+    text = single_line(text_at(signals[0], "description"), 120) if len(signals) == 1 else ""
+    return f": {text.rstrip('.')}" if text else ""
 
 
 def _by(actors: list[str]) -> str:
@@ -112,12 +119,9 @@ def api_call(facts: StatementFacts) -> str:
         return ""
     if call.service == "kubernetes" and not facts.short:
         return _kubernetes_request(facts, call)
-    who, what = facts.actor or "an unnamed caller", _called(facts, call)
-    error = failure_of(facts.finding)
-    short, verb = ("", "called")
-    if error:
-        short, verb = (" DENIED", "was denied") if is_denied(error) else (" FAILED", "failed to call")
+    who, error = facts.actor, failure_of(facts.finding)
     if call.operation == "ConsoleLogin":
+        who = who or "an unnamed user"
         verb = "failed to log in to" if error else "logged in to"
         # The point of this type: no one person can have been in both places.
         is_apart = facts.finding.type.endswith("/ConsoleLoginSuccess.B") and not facts.short
@@ -125,15 +129,29 @@ def api_call(facts: StatementFacts) -> str:
         return f"{who} {verb} the console{apart}{_from_caller(facts)}"
     if "PromptInjection" in facts.finding.type and not error:
         # The author of the prompt is not known: the caller is mostly the application that passed it on.
-        prompt = "prompt injection" if facts.short else f"suspected prompt injection with {what}"
-        return f"{prompt} through {who}{_from_caller(facts)}{facts.blocked}"
+        with_call = "" if facts.short else f" with {facts.name(call.operation)}{_on(facts)}"
+        prompt = f"{'' if facts.short else 'suspected '}prompt injection{with_call}"
+        return f"{prompt}{f' through {who}' if who else ''}{_from_caller(facts)}{facts.blocked}"
     if facts.short:
-        return f"{what}{short}, {who}{_from_caller(facts)}"
-    return f"{who} {verb} {what}{_from_caller(facts)}"
+        outcome = (" DENIED" if is_denied(error) else " FAILED") if error else ""
+        return f"{_brief(facts, call)}{outcome}{f', {who}' if who else ''}{_from_caller(facts)}"
+    others = {it.name for it in facts.context.calls} - {call.operation}
+    return f"{_told(facts, who, facts.name(call.operation), len(others), error)}{_from_caller(facts)}"
+
+
+def _told(facts: StatementFacts, who: str, call: str, others: int, error: str) -> str:
+    """Return who called what on which resource with what outcome; without a caller, that it was called."""
+    denied = bool(error) and is_denied(error)
+    if who:
+        verb = ("was denied" if denied else "failed to call") if error else "called"
+        return f"{who} {verb} {call}{_on(facts)}{_others(others, 'call' if denied else 'API')}"
+    be = "were" if others else "was"
+    verb = (f"{be} denied" if denied else "failed") if error else f"{be} called"
+    return f"{call}{_others(others, 'API')} {verb}{_on(facts)}"
 
 
 def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
-    who, request = facts.actor or "an unnamed caller", facts.name(call.operation)
+    who, request = facts.actor or "an unnamed user", facts.name(call.operation)
     verb, _, resource = request.partition(" ")
     if error := failure_of(facts.finding):
         what = f"was denied {request}" if is_denied(error) else f"failed to {request}"
@@ -149,18 +167,13 @@ def _kubernetes_request(facts: StatementFacts, call: Call) -> str:
     return f"{who} {what}{namespace}{cluster}{_from_caller(facts)}"
 
 
-def _called(facts: StatementFacts, call: Call) -> str:
-    what = facts.name(call.operation)
-    if call.service == "kubernetes":
-        return what + (f" in {facts.name(call.namespace)}" if call.namespace else "")
-    others = {it.name for it in facts.context.calls} - {call.operation}
-    if facts.short:
-        return what
-    return f"{what}{_on(facts)}{_others(len(others))}"
+def _brief(facts: StatementFacts, call: Call) -> str:
+    is_named = call.service == "kubernetes" and call.namespace
+    return facts.name(call.operation) + (f" in {facts.name(call.namespace)}" if is_named else "")
 
 
-def _others(count: int) -> str:
-    return f" and {count} other call{'s' * (count > 1)}" if count else ""
+def _others(count: int, noun: str) -> str:
+    return f" and {count} other {noun}{'s' * (count > 1)}" if count else ""
 
 
 def _on(facts: StatementFacts) -> str:

@@ -69,6 +69,8 @@ class StatementFacts:
         """Return the path of the process, in a short sentence its file name."""
         process = self.context.process
         path = (process.path or process.name) if process else ""
+        # The kernel appends it to the path of a file that was removed, or was in memory only.
+        path = path.removesuffix(" (deleted)")
         if not path:
             return ""
         return self.name(path.rpartition("/")[2] or path if self.short else path)

@@ -129,7 +129,7 @@ def test_alert_on_a_denied_call_claims_nothing(item: dict[str, Any], mapping: At
     text = render(enriched, 262_144)
     assert "Denied (" in text
     assert "nothing changed." in text
-    assert re.search(r" was denied | failed to log in to ", text)
+    assert re.search(r" was denied\b| failed to log in to ", text)
     why = text.partition("\nWHY ")[2].partition("\n\n")[0]
     reasons = [row["rationale"].removeprefix(DENIED_CALL) for row in enriched.attack["techniques"]]
     assert [] == [claim for reason in (*reasons, why) for claim in claims_of(reason)]

@@ -56,7 +56,8 @@ from tests.formats.malformed_events import events
         ),
         (
             "custom-detection-rule-login-profile",
-            "hr-sync called CreateLoginProfile from 198.51.100.140 (rule IAMUserLoginProfileCreated)",
+            "hr-sync called CreateLoginProfile from 198.51.100.140 "
+            "(rule IAMUserLoginProfileCreated: A login profile was created for svc-metrics)",
         ),
         (
             "ai-prompt-injection-direct",
@@ -69,7 +70,7 @@ from tests.formats.malformed_events import events
         ),
         (
             "attack-sequence-compromised-s3-data",
-            "attack sequence by analytics from 203.0.113.9: 3 signals up to s3:DeleteObject",
+            "attack sequence by analytics from 203.0.113.9: 3 signals, the last s3:DeleteObject",
         ),
     ],
 )  # fmt: skip
@@ -307,7 +308,7 @@ BUCKET = {"resources": [{"resourceType": "S3_BUCKET", "uid": "arn:aws:s3:::claim
         ([signal("PutBucketPolicy")], BUCKET,
          "dev called PutBucketPolicy on claims (rule S3BucketPolicyExternalAccess)"),
         ([signal("PutBucketPolicy"), signal("PutBucketAcl")], {},
-         "dev called PutBucketPolicy and 1 other call (rule S3BucketPolicyExternalAccess)"),
+         "dev called PutBucketPolicy and 1 other API (rule S3BucketPolicyExternalAccess)"),
     ],
 )  # fmt: skip
 def test_custom_detection_rule_says_what_was_called(
@@ -336,7 +337,52 @@ def test_resource_of_an_unknown_kind_is_named(
     call = {"awsApiCallAction": {"api": "ShareThing", "affectedResources": affected}}
     finding = Finding.from_detail({"type": "New:Thing/X", "service": {"action": call}, "resource": resource})
     said = statement_of(finding, Context(finding))
-    assert f"an unnamed caller called ShareThing{target}" == said
+    assert f"ShareThing was called{target}" == said
+
+
+@pytest.mark.parametrize(
+    ("error", "statement", "brief"),
+    [
+        ("", "ShareThing was called on ledger", "ShareThing"),
+        ("AccessDenied", "ShareThing was denied on ledger", "ShareThing DENIED"),
+        ("NoSuchThing", "ShareThing failed on ledger", "ShareThing FAILED"),
+    ],
+)
+def test_call_without_a_caller_names_none(error: str, statement: str, brief: str) -> None:
+    """Where the finding has no caller, the sentence must have none, with the outcome as it is."""
+    affected = {"AWS::New::Thing": "arn:aws:new:::thing/ledger"}
+    call = {"awsApiCallAction": {"api": "ShareThing", "errorCode": error, "affectedResources": affected}}
+    finding = Finding.from_detail({"type": "New:Thing/X", "service": {"action": call}})
+    context = Context(finding)
+    assert [statement, brief] == [statement_of(finding, context), statement_of(finding, context, short=48)]
+
+
+def test_several_calls_without_a_caller_are_told_in_the_plural() -> None:
+    """Further calls must be part of the subject: they were not made on the first one's resource."""
+    anomalies = {"anomalousAPIs": "new.amazonaws.com:[ShareThing:success , ListThings:success]"}
+    service = {
+        "action": {"awsApiCallAction": {"api": "ShareThing", "serviceName": "new.amazonaws.com"}},
+        "additionalInfo": {"anomalies": anomalies},
+    }
+    finding = Finding.from_detail({"type": "New:Thing/X", "service": service})
+    assert statement_of(finding, Context(finding)) == "ShareThing and 1 other API were called"
+
+
+def test_denied_rule_says_nothing_of_a_change() -> None:
+    """The signal's sentence tells the change as made: under a denied call it must not stand."""
+    event = examples.event("custom-detection-rule-login-profile")
+    call = {"api": "CreateLoginProfile", "serviceName": "iam.amazonaws.com", "errorCode": "AccessDenied"}
+    event["detail"]["service"]["action"] = {"awsApiCallAction": call}
+    finding = Finding.from_event(event)
+    said = statement_of(finding, Context(finding))
+    assert "hr-sync was denied CreateLoginProfile" in said
+    assert "was created" not in said
+
+
+def test_memory_file_is_named_without_the_kernels_note() -> None:
+    """The kernel's "(deleted)" must not read as part of the program's name."""
+    finding = Finding.from_event(examples.event("runtime-fileless-execution"))
+    assert statement_of(finding, Context(finding)) == "memfd:kthread ran from memory in api on shop"
 
 
 @pytest.mark.parametrize("signals", [["a", "b"], [{}, None], [{"name": 5}, {}]])
