@@ -6,8 +6,7 @@ import argparse
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 from enricher.cli.progress import counting
 from enricher.cli.saved_findings import Rejected
@@ -15,9 +14,6 @@ from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapp
 from enricher.cli.tagging import Printed, Result, Tagger
 from enricher.formats import load_format
 from enricher.settings import FORMATS, OCSF_VERSIONS
-
-#: Characters written at once.
-_AT_ONCE = 1 << 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_number_of_jobs,
         default=1,
-        help="processes to use (default: 1); the output keeps the order of the input",
+        help="processes to use (default: 1); input is then read in blocks, and the output keeps its order",
     )
     add_mapping_arguments(parser)
 
@@ -65,10 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     mapping, code = load_mapping(arguments)
     render = load_format(arguments.format, arguments.ocsf_version)
     tagger = Tagger(mapping, chosen_release(arguments, mapping), render, arguments.why)
-    with counting("findings") as count, _printing(arguments.files) as print_finding:
+    flushes = _flushes(arguments.files)
+    with counting("findings") as count:
         for result in _results(tagger, arguments.files, arguments.jobs):
             if isinstance(result, str):
-                print_finding(result)
+                sys.stdout.write(f"{result}\n")
                 count(1)
             elif isinstance(result, Printed):
                 sys.stdout.buffer.write(result.data)
@@ -77,39 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
                 code = max(code, report(result))
             else:
                 print(result.text, file=sys.stderr)
+            if flushes:
+                sys.stdout.flush()
     return code
-
-
-@contextmanager
-def _printing(files: list[str]) -> Iterator[Callable[[str], None]]:
-    """Yield a function that prints a finding: at once where input arrives bit by bit or a person looks on.
-
-    From whole files many are written at once, which spares the reader of a pipe to wake up for each.
-    """
-    if sys.stdout.isatty() or not all(map(_is_regular, files)):
-        yield lambda text: print(text, flush=True)
-        return
-    held: list[str] = []
-    size = 0
-
-    def write() -> None:
-        nonlocal size
-        sys.stdout.write("\n".join((*held, "")))
-        held.clear()
-        size = 0
-
-    def add(text: str) -> None:
-        nonlocal size
-        held.append(text)
-        size += len(text)
-        if size >= _AT_ONCE:
-            write()
-
-    try:
-        yield add
-    finally:
-        if held:
-            write()
 
 
 def _results(tagger: Tagger, files: list[str], jobs: int) -> Iterator[Result | Printed]:
@@ -122,9 +89,11 @@ def _results(tagger: Tagger, files: list[str], jobs: int) -> Iterator[Result | P
         yield from tagger.file_results(name)
 
 
-def _is_regular(name: str) -> bool:
-    """Return whether a file is there as a whole: from a pipe or terminal, each line is written at once."""
+def _flushes(files: list[str]) -> bool:
+    """Return whether each finding is written at once: unless all of input and output are regular files."""
     try:
-        return stat.S_ISREG(os.stat(sys.stdin.fileno() if name == "-" else name).st_mode)  # noqa: PTH116
+        streams = [sys.stdin.fileno() if name == "-" else name for name in files]
+        modes = [os.stat(stream).st_mode for stream in (*streams, sys.stdout.fileno())]  # noqa: PTH116
     except (OSError, ValueError, AttributeError):
-        return name != "-"
+        return True
+    return not all(map(stat.S_ISREG, modes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at
+from enricher.finding.fields import Block, rows_at, text_at, time_at, value_at, whole_at
 
 _SEQUENCE = "service.detection.sequence"
 #: Maximum number of signals, and of actors, endpoints and resources, that are read; GuardDuty's own limits.
@@ -14,10 +14,16 @@ _TACTIC = "ATTACK_TACTIC"
 
 
 class Signal(NamedTuple):
-    """One signal; started: None if not stated; name: the finding type or the calls; the rest may be empty."""
+    """One signal of an attack sequence.
+
+    started: None if not stated; name: its calls, else the last part of its finding type; type: the finding
+    type, "" where the calls are named; count: how often it was observed, 0 if not stated.
+    """
 
     started: datetime | None
     name: str
+    type: str
+    times: int
     tactics: tuple[str, ...]
     actors: tuple[str, ...]
     addresses: tuple[str, ...]
@@ -42,6 +48,8 @@ def read_signals(view: Block) -> list[Signal]:
         Signal(
             started=time_at(row, "firstSeenAt") or time_at(row, "createdAt"),
             name=_name(row),
+            type="" if _calls(row) else text_at(row, "name"),
+            times=whole_at(row, "count") or 0,
             tactics=_indicator(row, _TACTIC),
             actors=_named(row, "actorIds", actors),
             addresses=_named(row, "endpointIds", endpoints),
@@ -56,15 +64,20 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def _name(row: Block) -> str:
-    calls = [value_at(item, "api") for item in rows_at(row, "activities")]
-    names = [text_at(call, "operation") for call in calls if text_at(call, "operation")]
-    if not names:
+    calls = _calls(row)
+    if not calls:
         return text_at(row, "name").rpartition("/")[2]
     service = text_at(calls[0], "service").removesuffix(".amazonaws.com")
-    text = ", ".join(dict.fromkeys(names))
+    text = ", ".join(dict.fromkeys(text_at(call, "operation") for call in calls))
     errors = {text_at(call, "error") for call in calls}
     failed = "" in errors or not errors
     return f"{service}:{text}" + ("" if failed else f" ({', '.join(sorted(errors))})")
+
+
+def _calls(row: Block) -> list[object]:
+    """Return the calls of a signal that have a name."""
+    calls = (value_at(item, "api") for item in rows_at(row, "activities"))
+    return [call for call in calls if text_at(call, "operation")]
 
 
 def _actor(row: Block) -> str:

@@ -87,7 +87,7 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
         title="" if failed else _sentence(finding.text("title")),
         outcome=outcome,
         who=who,
-        signals=_signal_rows(signals) if is_sequence else [],
+        signals=_signal_rows(signals, resources) if is_sequence else [],
         facts=facts,
         attack=attack_rows(enriched),
         why=_why(first["rationale"] if first else "", outcome),
@@ -160,21 +160,29 @@ def _is_name_of(tag: str, resources: str) -> bool:
     return key.lower() == "name" and _is_told(value, resources)
 
 
-def _signal_rows(signals: list[Signal]) -> Rows:
-    """Return (time, what happened) of each signal; of many the first ones and the last one."""
+def _signal_rows(signals: list[Signal], on: str) -> Rows:
+    """Return (time, what happened) of each signal; of many the first ones and the last one.
+
+    on: what the sequence was on as another row prints it: not repeated where all signals have that alone.
+    """
     shown = signals if len(signals) <= _MAX_SIGNALS else [*signals[: _MAX_SIGNALS - 1], signals[-1]]
-    rows = [(f"{it.started:%H:%M}" if it.started else "-", _signal(it)) for it in shown]
+    names = {name for it in signals for name in it.resources}
+    is_named = len(names) == 1 and all(_is_told(name, on) for name in names)
+    rows = [(f"{it.started:%H:%M}" if it.started else "-", _signal(it, with_on=not is_named)) for it in shown]
     if len(signals) > len(shown):
         rows.insert(_MAX_SIGNALS - 1, ("...", f"{len(signals) - len(shown)} more signals"))
     return rows
 
 
-def _signal(signal: Signal) -> str:
-    tactics, actor = ", ".join(signal.tactics[:2]), signal.actors[0] if signal.actors else ""
+def _signal(signal: Signal, *, with_on: bool) -> str:
+    actor = signal.actors[0] if signal.actors else ""
+    # A finding type begins with its purpose.
+    tactics = [it for it in signal.tactics[:2] if not signal.type.startswith(f"{it.replace(' ', '')}:")]
     where = f"from {first_of(signal.addresses)}" if signal.addresses else ""
-    target = f"({first_of(signal.resources)})" if signal.resources else ""
-    head = f"{tactics}:" if tactics else ""
-    return join_filled((head, actor, signal.name, where, target), " ")
+    target = f"({first_of(signal.resources)})" if signal.resources and with_on else ""
+    head = f"{', '.join(tactics)}:" if tactics else ""
+    told = join_filled((head, actor, signal.type or signal.name, where, target), " ")
+    return f"{told}, {signal.times} times" if signal.times > 1 else told
 
 
 def _why(rationale: str, outcome: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enricher.finding.api_calls import failure_of
 from enricher.finding.context import Context, Principal
 from enricher.finding.event import Finding
+from enricher.finding.fields import rows_at, text_at
 from enricher.finding.malware import Threat
 from enricher.finding.network import Connection
 from enricher.finding.resources import Resource, main_resource
@@ -16,16 +17,27 @@ _MAX_PRINCIPALS, _MAX_REMOTES, _MAX_RESOURCES, _MAX_THREATS = 2, 3, 3, 2
 _MAX_ACTORS, _MAX_AGENT = 4, 40
 #: Label of the fact that lists the calls of a finding, which the row of the calls shows.
 CALLS = "Calls"
+#: What GuardDuty states of the MFA of a session.
+_MFA = frozenset(("ENABLED", "DISABLED"))
 #: First words of the parts of a user agent that name the machine and the libraries.
 _AGENT_PARTS = ("md/", "ua/", "os/", "api/", "lang/", "cfg/", "m/", "exec-env/", "(")
 
 
 def sequence_who_rows(context: Context) -> Rows:
-    """Return the actors of an attack sequence; without one what it was on."""
-    rows = [("Who", _who(it)) for it in context.principals[:_MAX_ACTORS]]
+    """Return the actors of an attack sequence, and what it was on other than their keys."""
+    mfa = _mfa_of_sessions(context)
+    actors = context.principals[:_MAX_ACTORS]
+    rows = [("Who", join_filled((_who(it), mfa.get(it.credential, "")))) for it in actors]
     more = len(context.principals) - len(rows)
-    on = "" if rows else first_of([it.short_name for it in context.resources])
-    return _without_empty(*rows, ("On", on), ("More", f"{more} more actors" if more > 0 else ""))
+    on = [_resource(it) for it in context.resources if it.kind != "AWS::IAM::AccessKey"]
+    return _without_empty(*rows, ("On", first_of(on)), ("More", f"{more} more actors" if more > 0 else ""))
+
+
+def _mfa_of_sessions(context: Context) -> dict[str, str]:
+    """Return what the sequence states of each session's MFA, by the access key."""
+    actors = rows_at(context.view, "service.detection.sequence.actors", 100)
+    stated = {text_at(it, "user.credentialUid"): text_at(it, "session.mfaStatus") for it in actors}
+    return {key: f"MFA {status.lower()}" for key, status in stated.items() if key and status in _MFA}
 
 
 def who_rows(finding: Finding, context: Context) -> Rows:

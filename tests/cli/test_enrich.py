@@ -163,30 +163,37 @@ def test_finding_is_printed_before_the_next_one_arrives() -> None:
 
 
 class CountingOutput(io.StringIO):
-    """A text stream that counts what is written to it."""
+    """A text stream, of the file `descriptor`, that counts how often it is flushed."""
 
-    writes = 0
+    flushes = 0
+    descriptor = -1
 
-    def write(self, text: str) -> int:
-        """Count and write."""
-        self.writes += 1
-        return super().write(text)
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self.descriptor
+
+    def flush(self) -> None:
+        """Count."""
+        self.flushes += 1
 
 
-@pytest.mark.parametrize(("is_terminal", "most"), [(False, 20), (True, 1000)])
-def test_findings_of_a_whole_file_are_written_together(
-    is_terminal: bool, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("into_file", [False, True])
+def test_findings_are_flushed_each_unless_all_files_are_regular(
+    into_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a file many findings must be written at once, the last ones too; on a terminal each by itself."""
+    """Into a pipe each finding must be written at once; from file to file they may wait for one another."""
     path = tmp_path / "lines"
     path.write_text((json.dumps(examples.event("ec2-portscan")) + "\n") * 100, encoding="utf-8")
+    reader, writer = os.pipe()
     output = CountingOutput()
-    monkeypatch.setattr(output, "isatty", lambda: is_terminal)
     monkeypatch.setattr("sys.stdout", output)
-    assert 0 == main(["enrich", str(path)])
+    with path.open("rb") as regular:
+        output.descriptor = regular.fileno() if into_file else writer
+        assert 0 == main(["enrich", str(path)])
+    os.close(reader)
+    os.close(writer)
     assert 100 == output.getvalue().count("\n")
-    assert (output.writes >= 100) == is_terminal
-    assert output.writes <= most
+    assert output.flushes <= 2 if into_file else output.flushes >= 100
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

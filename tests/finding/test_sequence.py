@@ -30,6 +30,17 @@ def test_signal_has_actor_calls_address_and_what_it_made() -> None:
     )
     assert ("key of finance-admin AKIAHKNHDY2U7EXAMPLE",) == signal.resources
     assert ("Persistence", "Privilege Escalation") == signal.tactics
+    assert ("", 2) == (signal.type, signal.times)
+
+
+def test_signal_without_calls_has_its_finding_type() -> None:
+    """A signal that is a finding must have its whole type: of AnomalousBehavior alone nobody knows which."""
+    signal = read_signals(DETAIL)[0]
+    assert ("UnauthorizedAccess:IAMUser/TorIPCaller", "TorIPCaller", 3) == (
+        signal.type,
+        signal.name,
+        signal.times,
+    )
 
 
 def test_failed_calls_are_marked() -> None:

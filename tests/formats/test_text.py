@@ -148,12 +148,30 @@ def test_denied_call_reads_as_denied(mapping: AttackMapping) -> None:
 
 
 def test_sequence_tells_its_signals_in_order(mapping: AttackMapping) -> None:
-    """Each signal must be a line with time, tactic, actor, call or type and address."""
+    """Each signal must be a line with time, tactic, actor, call or type, address and count."""
     text = render(enriched(mapping, "attack-sequence-compromised-credentials"), LIMIT)
     lines = [line for line in text.splitlines() if re.match(r"\d\d:\d\d ", line)]
     assert ["01:12", "01:15", "01:48", "02:40"] == [line[:5] for line in lines]
-    assert "01:12    Initial Access: legacy-deploy TorIPCaller from 203.0.113[.]42" == lines[0]
-    assert "WHO      IAMUser legacy-deploy, key AKIAWLNWBFD5JEXAMPLE" in text.splitlines()
+    assert "01:12    Initial Access: legacy-deploy UnauthorizedAccess:IAMUser/TorIPCaller" == lines[0]
+    assert "01:15    Discovery: legacy-deploy iam:ListUsers from 203.0.113[.]42, 4 times" == lines[1]
+    assert "WHO      IAMUser legacy-deploy, key AKIAWLNWBFD5JEXAMPLE, MFA disabled" in text.splitlines()
+
+
+def test_sequence_says_what_it_was_on(mapping: AttackMapping) -> None:
+    """The only resource of a sequence must be named once; MFA must be printed only where it is stated."""
+    event = examples.event("attack-sequence-compromised-s3-data")
+    del event["detail"]["service"]["detection"]["sequence"]["actors"][0]["session"]["mfaStatus"]
+    text = render(enrich(Finding.from_event(event), mapping), LIMIT)
+    assert "\nON       S3 Bucket claims-archive\n22:04 " in text
+    assert "(claims-archive)" not in text
+    assert "MFA" not in text
+    assert "\n23:10    Impact: analytics s3:DeleteObject from 203.0.113[.]9, 640 times\n" in text
+
+
+def test_type_of_a_signal_is_not_told_by_its_tactic_again(mapping: AttackMapping) -> None:
+    """A signal's finding type begins with the purpose: the tactic of the same name must be left out."""
+    text = render(enriched(mapping, "awkward-severity-9-0"), LIMIT)
+    assert "\n04:01    Impact:Runtime/CryptoMinerExecuted" in text
 
 
 def test_sequence_without_actors_and_resources_is_written(mapping: AttackMapping) -> None:
