@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enricher.finding.api_calls import failure_of
-from enricher.finding.context import Context, Principal
+from enricher.finding.context import Container, Context, Principal
 from enricher.finding.event import Finding
-from enricher.finding.fields import rows_at, text_at
+from enricher.finding.fields import rows_at, text_at, value_at
 from enricher.finding.malware import Threat
 from enricher.finding.network import Connection
 from enricher.finding.resources import Resource, main_resource
@@ -17,6 +17,16 @@ _MAX_PRINCIPALS, _MAX_REMOTES, _MAX_RESOURCES, _MAX_THREATS = 2, 3, 3, 2
 _MAX_ACTORS, _MAX_AGENT = 4, 40
 #: Label of the fact that lists the calls of a finding, which the row of the calls shows.
 CALLS = "Calls"
+#: Types of Kubernetes workloads as GuardDuty writes them, and as Kubernetes does.
+_WORKLOADS = {
+    "pods": "Pod",
+    "deployments": "Deployment",
+    "daemonsets": "DaemonSet",
+    "statefulsets": "StatefulSet",
+    "replicasets": "ReplicaSet",
+    "jobs": "Job",
+    "cronjobs": "CronJob",
+}
 #: What GuardDuty states of the MFA of a session.
 _MFA = frozenset(("ENABLED", "DISABLED"))
 #: First words of the parts of a user agent that name the machine and the libraries.
@@ -49,11 +59,11 @@ def who_rows(finding: Finding, context: Context) -> Rows:
         *(("Who", _who(it)) for it in principals[:_MAX_PRINCIPALS]),
         *_call_rows(finding, context),
         *_address_rows(context),
-        *(("On", _resource(it)) for it in affected),
-        *(("With", _resource(it)) for it in others[:_MAX_RESOURCES]),
+        *(("On", _workload(it, context) or _resource(it)) for it in affected),
+        *(("With", _workload(it, context) or _resource(it)) for it in others[:_MAX_RESOURCES]),
         *((name, str(it)) for name, it in (("Process", context.process), ("Parent", context.parent)) if it),
         *(("Malware", join_filled((it.name, it.path, it.sha256))) for it in _threats(context)[:_MAX_THREATS]),
-        ("In", join_filled((container.name, container.image)) if container else ""),
+        ("In", _container(container) if container else ""),
         ("More", _left_out(context, len(principals), len(others))),
     )
 
@@ -136,6 +146,20 @@ def _resource(resource: Resource) -> str:
     uid, name = resource.short_name.removeprefix(f"{kind.rpartition(' ')[2].lower()}/"), resource.name
     named = f"{uid} ({name})" if name and name != uid else uid
     return named if resource.kind == "AWS::EC2::Instance" else join_filled((kind, named), " ")
+
+
+def _workload(resource: Resource, context: Context) -> str:
+    """Return a Kubernetes workload as "Deployment shop/api", "" for any other resource."""
+    stated = value_at(context.view, "resource.kubernetesDetails.kubernetesWorkloadDetails")
+    kind = _WORKLOADS.get(text_at(stated, "type").lower(), "")
+    if resource.kind != "Kubernetes workload" or not kind or resource.name != text_at(stated, "name"):
+        return ""
+    return f"{kind} {join_filled((text_at(stated, 'namespace'), resource.name), '/')}"
+
+
+def _container(container: Container) -> str:
+    # A container often has the name of its workload.
+    return join_filled((f"container {container.name}" if container.name else "", container.image))
 
 
 def _who(principal: Principal) -> str:

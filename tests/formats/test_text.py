@@ -345,6 +345,26 @@ def test_related_finding_is_printed_once(mapping: AttackMapping) -> None:
     assert "\nFindings in sequence arn:aws:guardduty:eu-west-1:111122223333:detector/" in sequence
 
 
+def test_workload_and_container_are_named_apart(mapping: AttackMapping) -> None:
+    """A Kubernetes workload must be printed with its kind and namespace, and a container as one."""
+    text = render(enriched(mapping, "runtime-fileless-execution"), LIMIT)
+    assert "\nWITH     Deployment shop/api\nPROCESS " in text
+    assert "\nIN       container api, registry[.]example[.]com/shop/api:1.4.2\n" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [({"type": "widgets"}, "Kubernetes workload api"), ({"namespace": None}, "Deployment api")],
+)
+def test_workload_of_another_type_or_without_namespace(
+    changes: dict[str, Any], shown: str, mapping: AttackMapping
+) -> None:
+    """A type that is not known must not be printed as a kind, and no namespace may be made up."""
+    event = examples.event("runtime-fileless-execution")
+    event["detail"]["resource"]["kubernetesDetails"]["kubernetesWorkloadDetails"] |= changes
+    assert f"\nWITH     {shown}\n" in render(enrich(Finding.from_event(event), mapping), LIMIT)
+
+
 def test_kind_of_the_resource_is_stated(mapping: AttackMapping) -> None:
     """A resource whose name does not say its kind must be printed with it."""
     assert "\nON       ECS Cluster web\n" in render(enriched(mapping, "runtime-reverse-shell"), LIMIT)
