@@ -103,10 +103,19 @@ def test_context_is_on_labelled_lines(mapping: AttackMapping) -> None:
     lines = render(enriched(mapping, "iam-cloudtrail-logging-disabled"), LIMIT).splitlines()
     expected = {
         "WHO      AssumedRole ops-breakglass, key ASIALAXXCSCRWEXAMPLE",
-        "ATT&CK   Defense Impairment: T1685.002 Disable or Modify Tools: Disable or",
-        "         Modify Cloud Log (was T1562.008) (high)",
+        "ATT&CK   Defense Impairment: T1685.002 (was T1562.008) Disable or Modify",
+        "         Tools: Disable or Modify Cloud Log, confidence high",
     }
     assert expected <= set(lines)
+
+
+def test_former_name_stands_beside_what_it_renames(mapping: AttackMapping) -> None:
+    """A former ID must follow the ID, a former tactic the tactic; neither stands elsewhere."""
+    mail = " ".join(render(enriched(mapping, "runtime-fileless-execution"), LIMIT).split())
+    assert "Stealth (was Defense Evasion): T1620 Reflective Code Loading, confidence high" in mail
+    assert mail.count("was Defense Evasion") == 1
+    archived = " ".join(render(enriched(mapping, "awkward-archived"), LIMIT).split())
+    assert "Defense Impairment: T1685 (was T1562.001) Disable or Modify Tools" in archived
 
 
 @pytest.mark.parametrize(
