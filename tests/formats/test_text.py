@@ -246,7 +246,10 @@ def test_calls_are_listed_once(mapping: AttackMapping) -> None:
         ("kubernetes-privileged-container-host-root", "Host path: /"),
         ("kubernetes-role-binding-cluster-admin", "roleRefName cluster-admin"),
         ("ai-prompt-injection-direct", "Filter action: BLOCKED"),
-        ("custom-detection-rule-login-profile", "Signal: A login profile was created for svc-metrics."),
+        (
+            "custom-detection-rule-login-profile",
+            "Created: A login profile was created for svc-metrics",
+        ),
         ("s3-bucket-anonymous-access-granted", "Bucket access: PUBLIC"),
     ],
 )
@@ -256,6 +259,12 @@ def test_field_that_decides_is_shown(name: str, shown: str, title: str, mapping:
     text = " ".join(render(enriched(mapping, name, title=title), LIMIT).split())
     assert shown in text
     assert shown.partition(": ")[2] in render_chat(enriched(mapping, name, title=title), LIMIT)
+
+
+def test_signal_in_the_headline_is_not_repeated(mapping: AttackMapping) -> None:
+    """What a rule's only signal says is in the first line, so no other row may say it again."""
+    text = " ".join(render(enriched(mapping, "custom-detection-rule-login-profile"), LIMIT).split())
+    assert text.count("A login profile was created") == 1
 
 
 def test_rule_without_signals_has_the_description(mapping: AttackMapping) -> None:
