@@ -156,7 +156,7 @@ def _is_told(value: str, printed: str) -> bool:
 
 
 def _words_of(text: str) -> str:
-    return " ".join(re.sub(r"[,()]", " ", text).split())
+    return " ".join(re.sub(r"[,()]|\.(?=[\s)]|\Z)", " ", text).split())
 
 
 def _is_name_of(tag: str, resources: str) -> bool:

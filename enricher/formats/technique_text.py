@@ -25,7 +25,7 @@ def attack_rows(enriched: EnrichedFinding, most: int | None = None, *, ids_only:
     others = every if most is None else every[:most]
     possibly = "possibly " if first["confidence"] == "low" else ""
     name = first["id"] if ids_only else technique_name(first)
-    rows = [("", f"{first['tactic']['name']}: {possibly}{name} ({first['confidence']})")]
+    rows = [("", f"{_tactic_name(first)}: {possibly}{name}, confidence {first['confidence']}")]
     if len(others) == 1 == len(every):
         rows += [("also", f"{technique_name(row)} ({row['confidence']})") for row in others]
     elif others:
@@ -47,13 +47,21 @@ def _atlas_rows(attack: Mapping[str, Any]) -> Rows:
 
 
 def technique_name(row: Mapping[str, Any]) -> str:
-    """Return "ID name", for a sub-technique "ID parent: name", with what the other release says instead."""
-    name, other = f"{row['id']} {full_name(row)}", other_release(row)
-    if other is None:
-        return name
-    word = "was" if "formerly" in row else "now"
-    changed = other["id"] if other["id"] != row["id"] else other["tactic"]["name"]
-    return f"{name} ({word} {changed})"
+    """Return "ID name", for a sub-technique "ID parent: name", with another ID of the other release."""
+    other = other_release(row)
+    note = _note(row, other["id"]) if other and other["id"] != row["id"] else ""
+    return f"{row['id']}{note} {full_name(row)}"
+
+
+def _tactic_name(row: Mapping[str, Any]) -> str:
+    """Return the tactic's name, with its name in the other release if the technique has the same ID there."""
+    name, other = row["tactic"]["name"], other_release(row)
+    is_renamed = other and other["id"] == row["id"] and other["tactic"]["name"] != name
+    return f"{name}{_note(row, other['tactic']['name'])}" if other and is_renamed else str(name)
+
+
+def _note(row: Mapping[str, Any], other: str) -> str:
+    return f" ({'was' if 'formerly' in row else 'now'} {other})"
 
 
 def id_and_name(row: Mapping[str, Any]) -> str:

@@ -103,10 +103,19 @@ def test_context_is_on_labelled_lines(mapping: AttackMapping) -> None:
     lines = render(enriched(mapping, "iam-cloudtrail-logging-disabled"), LIMIT).splitlines()
     expected = {
         "WHO      AssumedRole ops-breakglass, key ASIALAXXCSCRWEXAMPLE",
-        "ATT&CK   Defense Impairment: T1685.002 Disable or Modify Tools: Disable or",
-        "         Modify Cloud Log (was T1562.008) (high)",
+        "ATT&CK   Defense Impairment: T1685.002 (was T1562.008) Disable or Modify",
+        "         Tools: Disable or Modify Cloud Log, confidence high",
     }
     assert expected <= set(lines)
+
+
+def test_former_name_stands_beside_what_it_renames(mapping: AttackMapping) -> None:
+    """A former ID must follow the ID, a former tactic the tactic; neither stands elsewhere."""
+    mail = " ".join(render(enriched(mapping, "runtime-fileless-execution"), LIMIT).split())
+    assert "Stealth (was Defense Evasion): T1620 Reflective Code Loading, confidence high" in mail
+    assert mail.count("was Defense Evasion") == 1
+    archived = " ".join(render(enriched(mapping, "awkward-archived"), LIMIT).split())
+    assert "Defense Impairment: T1685 (was T1562.001) Disable or Modify Tools" in archived
 
 
 @pytest.mark.parametrize(
@@ -237,7 +246,10 @@ def test_calls_are_listed_once(mapping: AttackMapping) -> None:
         ("kubernetes-privileged-container-host-root", "Host path: /"),
         ("kubernetes-role-binding-cluster-admin", "roleRefName cluster-admin"),
         ("ai-prompt-injection-direct", "Filter action: BLOCKED"),
-        ("custom-detection-rule-login-profile", "Signal: A login profile was created for svc-metrics."),
+        (
+            "custom-detection-rule-login-profile",
+            "Created: A login profile was created for svc-metrics",
+        ),
         ("s3-bucket-anonymous-access-granted", "Bucket access: PUBLIC"),
     ],
 )
@@ -247,6 +259,12 @@ def test_field_that_decides_is_shown(name: str, shown: str, title: str, mapping:
     text = " ".join(render(enriched(mapping, name, title=title), LIMIT).split())
     assert shown in text
     assert shown.partition(": ")[2] in render_chat(enriched(mapping, name, title=title), LIMIT)
+
+
+def test_signal_in_the_headline_is_not_repeated(mapping: AttackMapping) -> None:
+    """What a rule's only signal says is in the first line, so no other row may say it again."""
+    text = " ".join(render(enriched(mapping, "custom-detection-rule-login-profile"), LIMIT).split())
+    assert text.count("A login profile was created") == 1
 
 
 def test_rule_without_signals_has_the_description(mapping: AttackMapping) -> None:
