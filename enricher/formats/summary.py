@@ -29,6 +29,11 @@ RAW = frozenset(("Address family", "Iana protocol number"))
 MINOR = frozenset(
     ("Host addresses", "Session", "Part of sequence", "Scan for finding", "Flags", "Process hash", *RAW)
 )
+#: Share of a sentence's long words in another one that makes it a repetition, and how many such words a
+#: sentence has that is compared: a longer one says more beside the repetition.
+_REPEATED, _COMPARED = 0.75, range(4, 7)
+#: A sentence with such a word denies or restricts another one, and does not repeat it.
+_RESTRICTION = re.compile(r"\b(?:no|not|never|if|unless|without|only)\b", re.IGNORECASE)
 #: Last steps of evidence fields that the other rows say in words.
 _IMPLIED = frozenset(
     ("api", "serviceName", "resourceRole", "anomalousAPIs", "verb", "resource", "subresource", "process")
@@ -188,7 +193,26 @@ def _signal(signal: Signal, *, with_on: bool) -> str:
 def _why(rationale: str, outcome: str) -> str:
     """Return a rationale without the sentence on the outcome if that is stated already."""
     note = next((it for it in (DENIED_CALL, FAILED_CALL) if rationale.startswith(it)), "")
-    return f"{IF_SUCCESSFUL}{rationale.removeprefix(note)}" if note and outcome else rationale
+    told = f"{IF_SUCCESSFUL}{rationale.removeprefix(note)}" if note and outcome else rationale
+    return without_repeats(told)
+
+
+def without_repeats(text: str) -> str:
+    """Return a text without sentences that say again what one before them does.
+
+    The rationale of a rule and that of the record follow each other, and both begin with the deed.
+    """
+    kept: list[str] = []
+    for sentence in re.split(r"(?<=[.!?]) ", text):
+        words = _long_words(sentence)
+        is_repeated = any(len(words & _long_words(it)) >= _REPEATED * len(words) for it in kept)
+        if len(words) not in _COMPARED or not is_repeated or _RESTRICTION.search(sentence):
+            kept.append(sentence)
+    return " ".join(kept)
+
+
+def _long_words(sentence: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[\w']{5,}", sentence.lower()))
 
 
 def _when(finding: Finding) -> str:

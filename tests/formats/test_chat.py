@@ -13,6 +13,7 @@ from enricher.enrichment.enrich import enrich
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import DESCRIPTION_LIMIT, TITLE_LIMIT, render, unmarked
+from enricher.formats.summary import without_repeats
 from enricher.mapping.model import AttackMapping
 from tests import examples
 from tests.finding.test_safe_text import links_in
@@ -160,3 +161,28 @@ def test_truncates_in_order_and_lists_removed_fields(mapping: AttackMapping) -> 
     assert {"textType", "title", "nextSteps"} == smallest["content"].keys()
     with pytest.raises(TooLarge, match="the limit is 100"):
         render(finding, 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "again"),
+    [
+        ("awkward-archived", "policy is replaced or deleted, which", "policy is deleted or weakened"),
+        ("runtime-kernel-module-loaded", "was loaded into the kernel:", "loaded into the instance's kernel"),
+    ],
+)
+def test_reason_does_not_say_the_deed_twice(name: str, said: str, again: str, mapping: AttackMapping) -> None:
+    """Of the reasons of a rule and of a record only one may begin with what happened."""
+    finding = enrich(Finding.from_event(examples.event(name)), mapping)
+    assert again in finding.attack["techniques"][0]["rationale"]
+    description = json.loads(render(finding, 262_144))["content"]["description"]
+    assert said in description
+    assert again not in description
+
+
+def test_sentence_that_denies_another_is_kept() -> None:
+    """A sentence that says the opposite of one before it, or says more, must be kept."""
+    text = "The function opens the bucket completely. The function does not open the bucket completely."
+    longer = (
+        "Users signed in often. Users signed in often from places far apart within minutes of one another."
+    )
+    assert (text, longer) == (without_repeats(text), without_repeats(longer))
