@@ -132,7 +132,8 @@ def main() -> int:
     known = equivalents()
     tried = [mutant for mutant in chosen if mutant.content not in known]
     command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(os.cpu_count())]
-    subprocess.run([*command, *(mutant.name for mutant in tried)], check=True)
+    if code := subprocess.run([*command, *(mutant.name for mutant in tried)], check=False).returncode:
+        sys.exit(f"mutmut ended with {code}, see above: do its tests pass in {MUTANTS}, without a mutant?")
     status = results()
     survivors = [mutant for mutant in tried if status[mutant.name] not in KILLED]
     for mutant in survivors:
