@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 
 from enricher.enrichment.enrich import enrich
-from enricher.enrichment.headline import SUBJECT_LIMIT, subject_line
+from enricher.enrichment.headline import subject_line
 from enricher.enrichment.statement import statement_of
 from enricher.finding.context import Context
 from enricher.finding.event import Finding
 from enricher.mapping.model import AttackMapping
 from tests import examples
 from tests.finding.test_safe_text import links_in
+from tests.formats.full_finding import full_detail
 from tests.formats.malformed_events import events
 
 
@@ -274,8 +275,20 @@ def test_subject_of_any_finding_fits(mapping: AttackMapping, event: dict[str, An
     line = subject_line(enriched.finding, enriched.context, enriched.alert)
     assert line.isascii()
     assert line.isprintable()
-    assert len(line) <= SUBJECT_LIMIT
+    assert len(line) <= 99
     assert [] == links_in(line)
+
+
+def test_subject_that_does_not_fit_is_cut_to_the_limit(mapping: AttackMapping) -> None:
+    """A subject with every block and long names must use its 99 characters and say that it is cut."""
+    lines = set()
+    for finding_type in ("Impact:IAMUser/AnomalousBehavior", "Impact:S3/AnomalousBehavior.Delete"):
+        detail = full_detail(finding_type, "x" * 400, is_sequence=False)
+        enriched = enrich(Finding.from_detail(detail), mapping).with_alert(changes="severity LOW to HIGH")
+        lines.add(subject_line(enriched.finding, enriched.context, enriched.alert))
+    cut = [line for line in lines if line.endswith("...")]
+    assert cut
+    assert {99} == {len(line) for line in cut}
 
 
 def rule_statement(*signals: dict[str, Any], **resource: Any) -> str:

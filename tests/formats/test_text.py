@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from enricher.enrichment.enrich import EnrichedFinding, enrich
-from enricher.enrichment.headline import SUBJECT_LIMIT, subject_line
+from enricher.enrichment.headline import subject_line
 from enricher.finding.event import Finding
 from enricher.formats.base import TooLarge
 from enricher.formats.chat import render as render_chat
@@ -80,7 +80,7 @@ def test_full_and_hostile_finding_is_no_longer(
         assert f"BENIGN IF {finding.alert['benign']}".strip() in f"{' '.join(mail.split())} BENIGN IF"
         subject = subject_line(finding.finding, finding.context, finding.alert)
         assert subject.isascii()
-        assert len(subject) <= SUBJECT_LIMIT
+        assert len(subject) <= 99
 
 
 @pytest.mark.parametrize("name", examples.names())
@@ -329,6 +329,9 @@ def test_what_is_left_out_is_named(mapping: AttackMapping) -> None:
     assert ["DETAIL   not shown: tags"] == fact_lines([("Tags", "a " * 40), ("Session", "b " * 40)], 20)
     assert ["DETAIL   not shown: bucket access, 2 more"] == fact_lines([("Bucket access", "a " * 40)] * 3, 20)
     assert [] == fact_lines([("Session", "b " * 40)], 20)
+    # Where all facts fit exactly, no words are kept for those left out.
+    facts = [("Unusual", "this call"), ("Tags", "data=customer")]
+    assert ["DETAIL   Unusual: this call", "         Tags: data=customer"] == fact_lines(facts, 6)
 
 
 def test_affected_resource_that_is_the_caller_is_kept(mapping: AttackMapping) -> None:
