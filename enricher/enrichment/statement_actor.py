@@ -129,9 +129,11 @@ def api_call(facts: StatementFacts) -> str:
         return f"{who} {verb} the console{apart}{_from_caller(facts)}"
     if "PromptInjection" in facts.finding.type and not error:
         # The author of the prompt is not known: the caller is mostly the application that passed it on.
-        with_call = "" if facts.short else f" with {facts.name(call.operation)}{_on(facts)}"
-        prompt = f"{'' if facts.short else 'suspected '}prompt injection{with_call}"
-        return f"{prompt}{f' through {who}' if who else ''}{_from_caller(facts)}{facts.blocked}"
+        through = f"{f' through {who}' if who else ''}{_from_caller(facts)}"
+        if facts.short:
+            return f"prompt injection{facts.blocked}{through}"
+        call_name = f"{facts.name(call.operation)}{_on(facts)}"
+        return f"suspected prompt injection with {call_name}{through}{facts.blocked}"
     if facts.short:
         outcome = (" DENIED" if is_denied(error) else " FAILED") if error else ""
         return f"{_brief(facts, call)}{outcome}{f', {who}' if who else ''}{_from_caller(facts)}"
