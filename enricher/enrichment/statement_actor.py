@@ -128,15 +128,21 @@ def api_call(facts: StatementFacts) -> str:
         apart = " from places far apart, last" if is_apart else ""
         return f"{who} {verb} the console{apart}{_from_caller(facts)}"
     if "PromptInjection" in facts.finding.type and not error:
-        # The author of the prompt is not known: the caller is mostly the application that passed it on.
-        with_call = "" if facts.short else f" with {facts.name(call.operation)}{_on(facts)}"
-        prompt = f"{'' if facts.short else 'suspected '}prompt injection{with_call}"
-        return f"{prompt}{f' through {who}' if who else ''}{_from_caller(facts)}{facts.blocked}"
+        return _prompt_injection(facts, call)
     if facts.short:
         outcome = (" DENIED" if is_denied(error) else " FAILED") if error else ""
         return f"{_brief(facts, call)}{outcome}{f', {who}' if who else ''}{_from_caller(facts)}"
     others = {it.name for it in facts.context.calls} - {call.operation}
     return f"{_told(facts, who, facts.name(call.operation), len(others), error)}{_from_caller(facts)}"
+
+
+def _prompt_injection(facts: StatementFacts, call: Call) -> str:
+    """Return through whom a prompt came: mostly an application passed it on, and its author is not known."""
+    through = f"{f' through {facts.actor}' if facts.actor else ''}{_from_caller(facts)}"
+    if facts.short:
+        return f"prompt injection{facts.blocked}{through}"
+    what = f"{facts.name(call.operation)}{_on(facts)}"
+    return f"suspected prompt injection with {what}{through}{facts.blocked}"
 
 
 def _told(facts: StatementFacts, who: str, call: str, others: int, error: str) -> str:

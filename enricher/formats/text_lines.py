@@ -67,9 +67,12 @@ def fact_lines(facts: Rows, room: int) -> list[str]:
     """Return what else decides, as far as there is room; what is left out is named, if it may decide."""
     lines: list[str] = []
     left: list[str] = []
+    # With the label of the first row; where all of them fit, no words are kept for what is left out.
+    is_fitting = 1 + words_in(f"{defang(label)}: {defang(value, 160)}" for label, value in facts) <= room
     for place, (label, value) in enumerate(facts, 1):
         more = row("" if lines else "DETAIL", f"{defang(label)}: {defang(value, 160)}")
-        reserve = COUNT_WORDS if left or any(it not in MINOR for it, _ in facts[place:]) else 0
+        may_be_cut = not is_fitting and any(it not in MINOR for it, _ in facts[place:])
+        reserve = COUNT_WORDS if left or may_be_cut else 0
         if words_in(lines) + words_in(more) + reserve > room:
             left += [label] if label not in MINOR else []
         else:

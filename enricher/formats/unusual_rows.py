@@ -36,6 +36,8 @@ def _shown(what: str, items: str, printed: str) -> str:
         if network:
             return network[0] if items in printed else items
         return ", ".join(f"AS{it}" if it.isdecimal() else it for it in items.split(", "))
+    if items and items in re.split(r"[\s,]+", printed):
+        return f"this {what.lower().removesuffix('s')}"
     return f"{what}: {items}" if items else what
 
 

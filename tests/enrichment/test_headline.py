@@ -99,6 +99,11 @@ def test_statement_has_a_verb_and_the_point(name: str, statement: str) -> None:
             "i-075379686c9516e8a (shop-web) looked up C&C domain cdn-update.example.net, blocked",
             "shop-web looked up C&C domain cdn-update.example.net BLOCKED",
         ),
+        (
+            "ai-prompt-injection-direct",
+            "suspected prompt injection with Converse through support-chatbot from 198.51.100.201, blocked",
+            "prompt injection BLOCKED through support-chatbot from 198.51.100.201",
+        ),
     ],
 )
 def test_blocked_activity_is_told_as_blocked(name: str, statement: str, brief: str) -> None:

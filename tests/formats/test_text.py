@@ -329,6 +329,9 @@ def test_what_is_left_out_is_named(mapping: AttackMapping) -> None:
     assert ["DETAIL   not shown: tags"] == fact_lines([("Tags", "a " * 40), ("Session", "b " * 40)], 20)
     assert ["DETAIL   not shown: bucket access, 2 more"] == fact_lines([("Bucket access", "a " * 40)] * 3, 20)
     assert [] == fact_lines([("Session", "b " * 40)], 20)
+    # Where all facts fit exactly, no words are kept for those left out.
+    facts = [("Unusual", "this call"), ("Tags", "data=customer")]
+    assert ["DETAIL   Unusual: this call", "         Tags: data=customer"] == fact_lines(facts, 6)
 
 
 def test_affected_resource_that_is_the_caller_is_kept(mapping: AttackMapping) -> None:

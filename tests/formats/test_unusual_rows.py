@@ -24,6 +24,8 @@ PRINTED = "bot called GetUser; CALLED iam:GetUser, iam:ListUsers FROM 192.0.2.1,
         ("ASNs: 64509, 64503", ("Unusual", "AS64509, AS64503")),
         ("User agents: curl/8.14.1", ("Unusual", "User agents: curl/8.14.1")),
         ("User identity", ("Unusual", "User identity")),
+        ("User names: bot", ("Unusual", "this user name")),
+        ("User names: bo", ("Unusual", "User names: bo")),
     ],
 )
 def test_value_in_other_rows_is_not_repeated(value: str, row: tuple[str, str]) -> None:
