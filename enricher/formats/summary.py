@@ -81,8 +81,11 @@ def summarize(enriched: EnrichedFinding, context: Context) -> Summary:
     if failed := bool(failure_of(finding)):
         # GuardDuty's texts describe a denied call as made.
         facts = [row for row in facts if row[0] != "Signal"]
-    elif (text := finding.text("description")) and finding.text("customDetectionRuleName"):
-        # A rule's signals name what was changed; where they say nothing, GuardDuty's description may.
+    elif (text := finding.text("description")) and (
+        not enriched.known or finding.text("customDetectionRuleName")
+    ):
+        # A rule's signals name what was changed; where they say nothing, GuardDuty's description may. For a
+        # type that is not known, it may be all that says who did what.
         has_signal = any(fact.label == "Signal" for fact in enriched.facts)
         facts = facts if has_signal else [("Description", text), *facts]
     printed = " ".join((printed, outcome, *(value for _, value in facts)))
@@ -122,7 +125,7 @@ def _sentence(text: str) -> str:
 def _outcome(finding: Finding, context: Context) -> str:
     if error := failure_of(finding):
         return f"{'Denied' if is_denied(error) else 'Failed'} ({error}): nothing changed."
-    return "The action was blocked." if context.blocked else ""
+    return "The activity was blocked." if context.blocked else ""
 
 
 def _fact_rows(facts: Iterable[Fact], printed: str, resources: str) -> Rows:

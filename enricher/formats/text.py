@@ -135,7 +135,11 @@ def _headline(enriched: EnrichedFinding, when: str, parts: Sequence[int]) -> lis
     account = " ".join(filter(None, (defang(finding.account), name and f"({name})", defang(finding.region))))
     lines = [f"UPDATE: {changes}"] if changes else []
     lines += [_SAMPLE] if alert["sample"] else []
-    lines += ["Archived in GuardDuty: handled or suppressed there."] if alert["archived"] else []
+    lines += (
+        ["Archived in GuardDuty, by a person or a suppression rule: first check why."]
+        if alert["archived"]
+        else []
+    )
     lines.append(f"[{alert['severity']}] {statement}")
     return [*lines, " | ".join(filter(None, (f"Account {account}" if account else "", when)))]
 

@@ -522,3 +522,11 @@ def test_denied_call_of_a_custom_rule_reads_as_denied(mapping: AttackMapping) ->
     assert " DENIED by hr-sync from 198.51.100.140" in subject_line(
         finding.finding, finding.context, finding.alert
     )
+
+
+def test_description_of_an_unknown_type_is_printed(mapping: AttackMapping) -> None:
+    """GuardDuty's description may be all that says who did what; a type that is known has better fields."""
+    told = "The assumed role data-share called ShareCollection"
+    assert told in " ".join(render(enriched(mapping, "awkward-unknown-type"), LIMIT).split())
+    event = examples.event("awkward-unknown-type", type="Exfiltration:IAMUser/AnomalousBehavior")
+    assert told not in " ".join(render(enrich(Finding.from_event(event), mapping), LIMIT).split())
