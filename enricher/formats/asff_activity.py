@@ -53,9 +53,7 @@ def _connection_action(finding: Finding, context: Context) -> dict[str, Any]:
         {
             "NetworkConnectionAction": _filled(
                 {
-                    "ConnectionDirection": {True: "OUTBOUND", False: "INBOUND", None: ""}[
-                        connection.outbound
-                    ],
+                    "ConnectionDirection": _DIRECTIONS[connection.outbound],
                     "RemoteIpDetails": _remote(connection.remote),
                     "RemotePortDetails": _port(connection.remote),
                     "LocalPortDetails": _port(connection.local),

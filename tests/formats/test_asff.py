@@ -83,13 +83,21 @@ def test_title_is_truncated_at_its_limit(length: int, kept: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"arn": ""}, {"arn": "a" * 513}, {"accountId": "12345"}, {"updatedAt": ""}, {"updatedAt": "yesterday"}],
+    ("changes", "required"),
+    [
+        ({"arn": ""}, "an Id"),
+        ({"arn": "a" * 513}, "an Id"),
+        ({"accountId": "12345"}, "an account ID"),
+        ({"region": "", "arn": "arn:odd"}, "a Region"),
+        ({"updatedAt": ""}, "UpdatedAt"),
+        ({"updatedAt": "yesterday"}, "UpdatedAt"),
+    ],
 )
-def test_finding_without_a_required_value_is_rejected(changes: dict[str, str]) -> None:
-    """A finding without a valid ARN, account or time must be rejected, as there is no substitute for it."""
-    with pytest.raises(ValueError, match="ASFF requires"):
-        to_asff(enriched(small_mapping(), "ec2-portscan", **changes))
+def test_finding_without_a_required_value_is_rejected(changes: dict[str, str], required: str) -> None:
+    """A finding without a value for which there is no substitute must be rejected, and the value named."""
+    detail = examples.event("ec2-portscan", **changes)["detail"]
+    with pytest.raises(Incomplete, match=f"ASFF requires {required}"):
+        to_asff(enrich(Finding.from_detail(detail), small_mapping()))
 
 
 @pytest.mark.parametrize(
@@ -170,9 +178,10 @@ def test_attack_fields_are_product_fields() -> None:
 
 
 def test_generator_is_the_detector_or_the_whole_arn(mapping: AttackMapping) -> None:
-    """The generator must be the detector in the ARN, or the ARN if it has none."""
+    """The generator must be the detector in the ARN, or the ARN if it has none; it is never empty."""
     detector = "arn:aws:guardduty:eu-west-1:111122223333:detector/d0"
-    for arn, generator in ((f"{detector}/finding/f0", detector), ("arn:odd", "arn:odd")):
+    ids = ((f"{detector}/finding/f0", detector), ("arn:odd", "arn:odd"), ("/finding/f0", "guardduty"))
+    for arn, generator in ids:
         assert generator == to_asff(enriched(mapping, "ec2-portscan", arn=arn))["GeneratorId"]
 
 
@@ -224,6 +233,36 @@ def test_connection_has_direction_and_ports(mapping: AttackMapping) -> None:
     assert "Name" in finding["Process"]
 
 
+@pytest.mark.parametrize(
+    ("role", "source", "destination"),
+    [("ACTOR", "192.0.2.20", "198.51.100.23"), ("TARGET", "198.51.100.23", "192.0.2.20")],
+)
+def test_without_a_direction_the_role_decides(
+    role: str, source: str, destination: str, mapping: AttackMapping
+) -> None:
+    """If GuardDuty gives no direction, the resource must be the source if it was the actor."""
+    service = examples.event("ec2-ssh-brute-force-inbound")["detail"]["service"]
+    del service["action"]["networkConnectionAction"]["connectionDirection"]
+    finding = to_asff(
+        enriched(mapping, "ec2-ssh-brute-force-inbound", service=service | {"resourceRole": role})
+    )
+    ends = (finding["Network"]["SourceIpV4"], finding["Network"]["DestinationIpV4"])
+    assert (source, destination) == ends
+    assert "Direction" not in finding["Network"]
+
+
+def test_connection_is_the_one_of_the_action(mapping: AttackMapping) -> None:
+    """Where a sequence states further endpoints, Action must have the end of the action's own connection."""
+    service = examples.event("ec2-ssh-brute-force-inbound")["detail"]["service"]
+    endpoints = [{"id": "e0", "ip": "203.0.113.77"}]
+    service["detection"] = {"sequence": {"endpoints": endpoints}}
+    event = Finding.from_event(examples.event("ec2-ssh-brute-force-inbound", service=service))
+    tagged = enrich(event, mapping)
+    assert len(tagged.context.connections) == 2
+    details = to_asff(tagged)["Action"]["NetworkConnectionAction"]
+    assert "198.51.100.23" == details["RemoteIpDetails"]["IpAddressV4"]
+
+
 @pytest.mark.parametrize("blocked", [True, False])
 def test_blocked_is_what_the_finding_states(blocked: bool, mapping: AttackMapping) -> None:
     """Blocked must be true or false where the finding states it."""
@@ -260,6 +299,17 @@ def test_malware_has_threats_with_files(mapping: AttackMapping) -> None:
     files = [(item["Name"], len(item["FilePaths"])) for item in finding["Threats"]]
     assert [("Gen:Application.Linux.CoinMiner.12", 2), ("Trojan.Linux.Downloader.7", 1)] == files
     assert {"OBSERVED"} == {item["State"] for item in finding["Malware"]}
+
+
+def test_name_of_malware_is_cut_at_its_limits(mapping: AttackMapping) -> None:
+    """A long name of a threat must be cut at ASFF's limits: 64 characters in Malware, 128 in Threats."""
+    service = examples.event("malware-ec2-volume-scan")["detail"]["service"]
+    found = service["ebsVolumeScanDetails"]["scanDetections"]["threatDetectedByName"]["threatNames"]
+    for threat in found:
+        threat["name"] = "x" * 300
+    finding = to_asff(enriched(mapping, "malware-ec2-volume-scan", service=service))
+    assert {64} == {len(item["Name"]) for item in finding["Malware"]}
+    assert {128} == {len(item["Name"]) for item in finding["Threats"]}
 
 
 def test_sequence_names_resources_as_other_findings_do(mapping: AttackMapping) -> None:

@@ -84,6 +84,26 @@ def test_title_states_what_happened_and_where(mapping: AttackMapping) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("account", "region", "ending"),
+    [("111122223333", "", ", 111122223333"), ("", "us-east-1", ", us-east-1"), ("", "", "port 22")],
+)
+def test_title_ends_with_what_is_known_of_the_place(
+    account: str, region: str, ending: str, mapping: AttackMapping
+) -> None:
+    """Without an account and a Region the title must end with the statement, not with an empty place."""
+    detail = examples.event("ec2-ssh-brute-force-inbound")["detail"]
+    detail |= {"accountId": account, "region": region, "arn": ""}
+    finding = enrich(Finding.from_detail(detail), mapping)
+    assert json.loads(render(finding, LIMIT))["content"]["title"].endswith(ending)
+
+
+def test_long_type_is_cut(mapping: AttackMapping) -> None:
+    """A type of any length must be cut at 100 characters, with dots that say so."""
+    event_type = notification(mapping, "ec2-portscan", type="x" * 150)["metadata"]["eventType"]
+    assert "x" * 97 + "..." == event_type
+
+
 def test_rationale_and_benign_cause_are_lines(mapping: AttackMapping) -> None:
     """The rationale of the primary technique and what makes the finding benign must be shown."""
     finding = enrich(Finding.from_event(examples.event("runtime-reverse-shell")), mapping)

@@ -147,6 +147,23 @@ def test_without_a_direction_the_role_decides(
     assert "direction" not in made["network"]
 
 
+@pytest.mark.parametrize(
+    ("remote", "kind"),
+    [
+        ({"ipAddressV4": "198.51.100.23"}, "ipv4"),
+        ({"ipAddressV6": "2001:db8::1"}, "ipv6"),
+    ],
+)
+def test_network_type_is_that_of_the_address(
+    remote: dict[str, Any], kind: str, mapping: AttackMapping
+) -> None:
+    """`network.type` must be ECS's lower-case name of the remote address's kind."""
+    service = examples.event("ec2-ssh-brute-force-inbound")["detail"]["service"]
+    service["action"]["networkConnectionAction"]["remoteIpDetails"] = remote
+    made = document(mapping, "ec2-ssh-brute-force-inbound", service=service)
+    assert kind == made["network"]["type"]
+
+
 def test_rule_matches_elastics_own_integration(mapping: AttackMapping) -> None:
     """Name, category and ruleset must be the type and its parts, so that saved searches keep working."""
     rule = document(mapping, "ec2-command-and-control-dns")["rule"]
