@@ -123,7 +123,10 @@ def test_console_url_accepts_any_id(text: str) -> None:
 def test_console_url_escapes_the_id() -> None:
     """Characters of an ID that have a meaning in a URL must be escaped."""
     finding = Finding.from_detail({"type": "x", "id": 'a"><b>&fId=', "region": "r/../x?"})
-    assert re.search(r'["<>]', console_url(finding)) is None
+    url = console_url(finding)
+    assert re.search(r'["<>]', url) is None
+    assert "region=r%2F..%2Fx%3F#/findings?" in url
+    assert url.endswith("&fId=a%22%3E%3Cb%3E%26fId%3D")
 
 
 @given(st.text())

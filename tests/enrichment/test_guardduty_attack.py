@@ -138,6 +138,23 @@ def test_tactics_are_distributed_over_the_techniques(mapping: AttackMapping) -> 
     )
 
 
+@pytest.mark.parametrize(
+    "tactics", [("Persistence", "Privilege Escalation"), ("Privilege Escalation", "Persistence")]
+)
+def test_technique_of_two_signals_has_the_tactics_of_both(
+    tactics: tuple[str, str], mapping: AttackMapping
+) -> None:
+    """A technique that two signals state under different tactics must first have that of the first signal."""
+    fields = {
+        f"{SEQUENCE}.signals": [
+            {"name": tactic, "signalIndicators": indicators([tactic], ["T1098"])} for tactic in tactics
+        ]
+    }
+    found = pairs(finding_of("AttackSequence:IAM/CompromisedCredentials", fields), mapping)
+    ids = {"Persistence": "TA0003", "Privilege Escalation": "TA0004"}
+    assert [Pair(ids[tactic], "T1098") for tactic in tactics] == found
+
+
 def test_defense_evasion_is_covered_once(mapping: AttackMapping) -> None:
     """Defense Evasion must be covered by one of its two replacements, not by both."""
     found = pairs(whole(["Defense Evasion", "Initial Access"], ["T1562.008", "T1078.004"]), mapping)

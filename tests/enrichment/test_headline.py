@@ -359,6 +359,45 @@ def test_resource_of_an_unknown_kind_is_named(
 
 
 @pytest.mark.parametrize(
+    ("count", "statement", "brief"),
+    [
+        (1, "malware EICAR0 found in /tmp/0 on i-0abc", "malware EICAR0 found on i-0abc"),
+        (2, "malware EICAR0 found in /tmp/0 and 1 more file on i-0abc",
+         "malware EICAR0 found in 2 files on i-0abc"),
+        (3, "malware EICAR0 found in /tmp/0 and 2 more files on i-0abc",
+         "malware EICAR0 found in 3 files on i-0abc"),
+    ],
+)  # fmt: skip
+def test_files_with_malware_are_counted(count: int, statement: str, brief: str) -> None:
+    """The first file with malware must be named, and the others counted if there are any."""
+    names = [
+        {"name": f"EICAR{number}", "filePaths": [{"filePath": f"/tmp/{number}"}]} for number in range(count)
+    ]
+    scan = {"ebsVolumeScanDetails": {"scanDetections": {"threatDetectedByName": {"threatNames": names}}}}
+    resource = {"instanceDetails": {"instanceId": "i-0abc"}}
+    detail = {"type": "Execution:EC2/MaliciousFile", "resource": resource, "service": scan}
+    finding = Finding.from_detail(detail)
+    context = Context(finding)
+    assert [statement, brief] == [statement_of(finding, context), statement_of(finding, context, short=48)]
+
+
+@pytest.mark.parametrize(
+    ("blocked", "statement"),
+    [
+        (False, "i-0abc sent data in DNS queries for x.example.net"),
+        (True, "i-0abc tried to send data in DNS queries for x.example.net, blocked"),
+    ],
+)
+def test_data_in_dns_queries_is_told_as_sent(blocked: bool, statement: str) -> None:
+    """A DNS query that carries data must not be told as a look-up, and a blocked one as an attempt."""
+    action = {"dnsRequestAction": {"domain": "x.example.net", "blocked": blocked}}
+    resource = {"instanceDetails": {"instanceId": "i-0abc"}}
+    detail = {"type": "Trojan:EC2/DNSDataExfiltration", "resource": resource, "service": {"action": action}}
+    finding = Finding.from_detail(detail)
+    assert statement == statement_of(finding, Context(finding))
+
+
+@pytest.mark.parametrize(
     ("error", "statement", "brief"),
     [
         ("", "ShareThing was called on ledger", "ShareThing"),

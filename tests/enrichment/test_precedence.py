@@ -111,6 +111,15 @@ def test_reason_of_the_record_travels_with_the_evidence(mapping: AttackMapping) 
     assert 1 == sum("The record's reason." in entry.rationale for entry in decide(mapping, both, NEW_KEY))
 
 
+def test_reason_of_a_tactic_alone_travels_too(mapping: AttackMapping) -> None:
+    """The rationale of a sub-technique that replaces a tactic alone must be followed by the record's."""
+    own = record("Persistence:IAMUser/AnomalousBehavior", ("TA0003", "T1098", "low"))
+    own = own._replace(pairs=(Pair("TA0003", None),))
+    (entry,) = decide(mapping, own, NEW_KEY)
+    assert "T1098.001" == entry.pair.technique
+    assert entry.rationale.endswith(" The record's reason.")
+
+
 def test_refused_call_lowers_the_record_too(mapping: AttackMapping) -> None:
     """Where every call was refused, no entry of the record may be high, and each is an attempt."""
     own = record("Persistence:IAMUser/AnomalousBehavior", ("TA0003", "T1136.003", "high"))

@@ -20,6 +20,8 @@ from tests import examples
         ("CredentialAccess:NewService/BruteForce.Slow", [("TA0006", "T1110")]),
         ("Trojan:NewThing/DropPoint", [("TA0011", "T1071"), ("TA0010", "T1041")]),
         ("Trojan:NewThing/DropPoint!DNS", [("TA0011", "T1071"), ("TA0010", "T1041")]),
+        ("Policy:NewService/BruteForce", [("TA0006", "T1110")]),
+        ("Impact:NewService/BruteForce", [("TA0006", "T1110")]),
         ("Persistence:NewService/AnomalousBehavior", [("TA0003", None)]),
         ("Discovery:NewService/TorIPCaller", [("TA0007", None)]),
         ("CryptoCurrency:NewService/SomethingOdd", [("TA0040", None)]),

@@ -89,6 +89,23 @@ def test_call_is_read_from_each_object(fields: dict[str, Any], mapping: AttackMa
     assert fields.items() >= {shown.field: shown.value for shown in entry.evidence}.items()
 
 
+@pytest.mark.parametrize(
+    ("service", "told"),
+    [("transfer.amazonaws.com", "the file transfer server"), ("iam.amazonaws.com", "A new IAM user"),
+     ("", "A new IAM user")],
+)  # fmt: skip
+def test_service_of_the_finding_decides_for_a_bare_name(
+    service: str, told: str, mapping: AttackMapping
+) -> None:
+    """A call named without its service must have the rule of the service that the finding is about."""
+    behavior = f"{ANOMALY}.unusual.behavior.user.eventName.observations.text[0]"
+    finding = finding_of(
+        "Persistence:IAMUser/AnomalousBehavior", {f"{CALL}.serviceName": service, behavior: "CreateUser"}
+    )
+    (entry,) = find_evidence(finding, mapping.record_for(finding.type), mapping)
+    assert told in entry.rationale
+
+
 def test_usual_behavior_is_not_evidence() -> None:
     """A call that the profile lists as frequent must not be read."""
     profile = f"{ANOMALY}.profiles.account.eventName[0]"

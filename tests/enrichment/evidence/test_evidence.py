@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from enricher.authoring.rule_examples import finding_of
-from enricher.enrichment.conditions import key_of, predicate, words_of
+from enricher.enrichment.conditions import Field, Reader, key_of, predicate, words_of
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.evidence import find_evidence
-from enricher.enrichment.ranking import DENIED_CALL, MAX_ENTRIES, ON_BEHALF
+from enricher.enrichment.ranking import DENIED_CALL, FAILED_CALL, MAX_ENTRIES, ON_BEHALF
 from enricher.enrichment.tag import Entry
 from enricher.finding.event import Finding
 from enricher.finding.paths import LONGEST, Shown
@@ -20,6 +20,7 @@ from enricher.mapping.type_name import parse_type
 from tests import examples
 
 CALL = "service.action.awsApiCallAction"
+CLUSTER = "service.action.kubernetesApiCallAction"
 ANOMALOUS = "service.additionalInfo.anomalies.anomalousAPIs"
 WORKLOAD = "resource.kubernetesDetails.kubernetesWorkloadDetails"
 KEY = {f"{CALL}.api": "CreateAccessKey", f"{CALL}.serviceName": "iam.amazonaws.com"}
@@ -344,6 +345,43 @@ def test_folder_ends_at_a_boundary(path: Any, holds: bool) -> None:
 def test_word_is_a_whole_one(text: Any, holds: bool) -> None:
     """A condition on words must hold for one of its words in any case, and not for a part of another."""
     assert holds == predicate("words", ["nc", "ncat"])(text)
+
+
+class CountedDict(dict[str, Any]):
+    """A JSON object that counts how often it is read."""
+
+    reads = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Count the read."""
+        self.reads += 1
+        return super().get(key, default)
+
+
+def test_field_that_rules_share_is_read_once() -> None:
+    """A field must be read once for all rules that test it."""
+    view = CountedDict(type="Recon:EC2/Portscan")
+    reader = Reader(view, [Field.of(["type"])])
+    assert [("type", "Recon:EC2/Portscan")] == reader.places(0, "") == reader.places(0, "")
+    assert 1 == view.reads
+
+
+@pytest.mark.parametrize(
+    ("status", "failed"), [(399, False), (400, True), ("400", True), (503, True), (200, False)]
+)
+def test_status_from_400_on_is_a_failure(status: Any, failed: bool, mapping: AttackMapping) -> None:
+    """A call to a cluster failed if its HTTP status is 400 or above."""
+    fields = {f"{CLUSTER}.verb": "list", f"{CLUSTER}.resource": "secrets", f"{CLUSTER}.statusCode": status}
+    (entry,) = found("CredentialAccess:Kubernetes/MaliciousIPCaller", fields, mapping)
+    assert failed == entry.rationale.startswith(FAILED_CALL)
+
+
+def test_name_in_a_uri_is_read_as_if_stated(mapping: AttackMapping) -> None:
+    """A condition on the name of a Kubernetes object must be tested on the name in the URI, too."""
+    uri = "/api/v1/namespaces/kube-system/configmaps/aws-auth"
+    fields = {f"{CLUSTER}.verb": "patch", f"{CLUSTER}.requestUri": uri}
+    entry = found("Persistence:Kubernetes/MaliciousIPCaller", fields, mapping)[0]
+    assert ("TA0003", "T1098.006") == (entry.pair.tactic, entry.pair.technique)
 
 
 @pytest.mark.parametrize(
