@@ -238,7 +238,7 @@ def _elapsed(record: Mapping[str, Any]) -> float:
 
 def _read_finding(event: object) -> Finding:
     """Parse an EventBridge event, or what SNS or SQS wrapped around one; raise MalformedEvent."""
-    if isinstance(event, dict) and not event.keys() & {"detail", "detail-type"}:
+    if isinstance(event, dict) and "detail" not in event:
         from enricher.finding.envelopes import read_message
 
         return read_message(event)

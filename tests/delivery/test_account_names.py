@@ -122,6 +122,15 @@ def test_slow_lookups_stop_at_the_budget() -> None:
     assert len(organizations.calls) * 1.5 <= BUDGET + 1.5
 
 
+def test_no_lookup_starts_once_the_budget_is_spent() -> None:
+    """When lookups have taken exactly BUDGET seconds, no other must start."""
+    organizations = Organizations(seconds=BUDGET / 2)
+    names = organizations.names()
+    for number in range(3):
+        names.name_of(f"{number:012d}")
+    assert 2 == len(organizations.calls)
+
+
 @pytest.mark.parametrize(
     "account", ["", "unknown", "1234", "11112222333a", "\uff11" * 12, f"{ACCOUNT}0", f"{ACCOUNT}\n"]
 )

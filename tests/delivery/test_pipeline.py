@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -164,6 +167,18 @@ def test_single_event_is_delivered(mapping: AttackMapping) -> None:
     target, event = FakeDestination(), examples.event("ec2-portscan")
     route(mapping, target).run_one(event, plenty)
     assert [event["id"]] == target.delivered
+
+
+def test_event_is_read_without_the_reader_of_wrappers(
+    mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event must not cost the import of what unwraps messages, also if it lacks detail-type."""
+    monkeypatch.delitem(sys.modules, "enricher.finding.envelopes", raising=False)
+    target, event = FakeDestination(), examples.event("ec2-portscan")
+    del event["detail-type"]
+    route(mapping, target).run_one(event, plenty)
+    assert [event["id"]] == target.delivered
+    assert "enricher.finding.envelopes" not in sys.modules
 
 
 def notification(message: str) -> dict[str, Any]:
@@ -334,6 +349,26 @@ def test_finding_age_is_measured_if_updated_at_is_valid(
     target.run([record("a", json.dumps(examples.event("ec2-portscan", updatedAt=updated)))], plenty)
     found = metrics_of(target).get("FindingAge", [])
     assert (ages, True) == (len(found), all(age >= 0 for age in found))
+
+
+@pytest.mark.parametrize(
+    ("updated", "age"),
+    [
+        ("2026-01-01T00:00:00Z", 90.5),
+        ("2026-01-01T00:01:30Z", 0.5),
+        ("2026-01-01T00:01:31Z", 0.0),
+        ("2999-01-01T00:00:00Z", 0.0),
+    ],
+)
+def test_finding_age_is_the_time_since_updated_at(
+    mapping: AttackMapping, monkeypatch: pytest.MonkeyPatch, updated: str, age: float
+) -> None:
+    """FindingAge must be the seconds from updatedAt to the delivery, 0 for a time in the future."""
+    now = datetime(2026, 1, 1, 0, 1, 30, 500_000, tzinfo=UTC).timestamp()
+    monkeypatch.setattr("enricher.delivery.pipeline.time", SimpleNamespace(time=lambda: now))
+    target = route(mapping, FakeDestination())
+    target.run([record("a", json.dumps(examples.event("ec2-portscan", updatedAt=updated)))], plenty)
+    assert [age] == metrics_of(target)["FindingAge"]
 
 
 def test_logs_hold_no_finding_content(mapping: AttackMapping) -> None:

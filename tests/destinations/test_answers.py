@@ -21,7 +21,7 @@ from enricher.finding.event import Finding
 from enricher.formats import load_format
 from enricher.mapping.model import AttackMapping
 from tests import examples
-from tests.destinations.test_security_hub_annotate import ACCOUNT
+from tests.destinations.test_security_hub_annotate import ACCOUNT, PRODUCT
 from tests.destinations.test_security_hub_annotate import delivery as hub_delivery
 from tests.loopback import BLOCK_PAGE, PLAIN_503, Answer, Server, serve
 
@@ -108,6 +108,38 @@ def test_import_whose_counts_do_not_add_up_is_retried(counts: dict[str, int]) ->
     assert {"m1": Remedy.RETRY, "m2": Remedy.RETRY} == {
         key: failure.remedy for key, failure in failures.items()
     }
+
+
+def test_each_failed_finding_of_an_import_has_its_failure() -> None:
+    """Each finding that BatchImportFindings names as failed must fail, also without a message."""
+    items = [delivery.enriched.finding.arn for delivery in (hub_delivery(1), hub_delivery(2))]
+    codes = ("InvalidInput", "InternalFailure")
+    failed = [{"Id": arn, "ErrorCode": code} for arn, code in zip(items, codes, strict=True)]
+    body = {"SuccessCount": 1, "FailedCount": 2, "FailedFindings": failed}
+    with serve(Answer(200, json.dumps(body).encode())) as server:
+        failures = hub_target(server, "import").deliver([hub_delivery(key) for key in (1, 2, 3)], plenty)
+    assert {"m1": Remedy.DEAD_LETTER, "m2": Remedy.RETRY} == {
+        key: failure.remedy for key, failure in failures.items()
+    }
+    assert ["BatchImportFindings: InvalidInput:", "BatchImportFindings: InternalFailure:"] == [
+        failure.reason.strip() for failure in failures.values()
+    ]
+
+
+def test_finding_on_a_second_page_is_annotated() -> None:
+    """GetFindings must be asked for the page that its token names, and what it holds be updated."""
+    found = hub_delivery(1).enriched.finding.arn
+    row = {"Id": found, "ProductArn": PRODUCT}
+    pages: list[dict[str, Any]] = [
+        {"Findings": [], "NextToken": "second"},
+        {"Findings": [row]},
+        {"ProcessedFindings": [row], "UnprocessedFindings": []},
+    ]
+    with serve(*(Answer(200, json.dumps(page).encode()) for page in pages)) as server:
+        assert {} == hub_target(server, "annotate").deliver([hub_delivery(1)], plenty)
+    first, second, update = (json.loads(body) for _, body in server.requests)
+    assert (None, "second") == (first.get("NextToken"), second["NextToken"])
+    assert [row] == update["FindingIdentifiers"]
 
 
 def test_block_page_of_sqs_does_not_confirm_the_dead_letter() -> None:

@@ -161,3 +161,14 @@ def test_shared_context_takes_no_other_roots(certificates: tuple[Path, Path]) ->
     context = context_of(str(certificates[0]))
     with pytest.raises(ValueError, match="shared"):
         context.load_verify_locations(str(certificates[1]))
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("own", ["client_cert", "proxies_config"])
+def test_client_with_settings_of_its_own_shares_no_context(certificates: tuple[Path, Path], own: str) -> None:
+    """A client certificate, or TLS settings of a proxy, must not reach the connections of other clients."""
+    settings = {"client_cert": str(certificates[0]), "proxies_config": {"proxy_client_cert": "c.pem"}}
+    session: Any = httpsession.URLLib3Session(**{own: settings[own]})
+    other: Any = httpsession.URLLib3Session()
+    assert session._get_ssl_context() is not other._get_ssl_context()
+    assert other._get_ssl_context() is other._get_ssl_context()

@@ -224,6 +224,22 @@ def test_state_has_what_the_formats_show(
     assert (addresses, principals) == (state.addresses, state.principals)
 
 
+@pytest.mark.parametrize(
+    ("caller", "principal"),
+    [
+        ({"userName": "ana", "principalId": "AIDAEXAMPLE"}, "ana"),
+        ({"principalId": "AROAEXAMPLE:i-0abc"}, "AROAEXAMPLE"),
+        ({"principalId": "AROAEXAMPLE:i-0abc", "userType": "AssumedRole"}, "AssumedRole:AROAEXAMPLE"),
+    ],
+)
+def test_session_name_is_no_part_of_a_principal(
+    caller: dict[str, Any], principal: str, mapping: AttackMapping
+) -> None:
+    """A new session of the same role must not be a new principal."""
+    event = {"detail": {"type": "Recon:EC2/Portscan", "resource": {"accessKeyDetails": caller}}}
+    assert (principal,) == FindingState.of(enrich(Finding.from_event(event), mapping)).principals
+
+
 LONG = _short("x" * 200)
 
 

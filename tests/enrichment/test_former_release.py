@@ -111,3 +111,11 @@ def test_rationale_contains_the_former_ids(mapping: AttackMapping) -> None:
     )
     row = attack_block([entry], None, mapping, FORMER)["techniques"][0]
     assert row["rationale"] == "T1562, not T1562.008 or T1046."
+
+
+def test_rationale_keeps_an_id_without_a_former_one(mapping: AttackMapping) -> None:
+    """An ID in a rationale that 18.1 has no counterpart for must stay as it is."""
+    catalogue = mapping.catalogue
+    new = next(key for key in catalogue.pinned.techniques if catalogue.former_technique(key) is None)
+    row = _block(mapping, "TA0007", "T1046", f"T1046, unlike {new}.")["techniques"][0]
+    assert row["rationale"] == f"T1046, unlike {new}."

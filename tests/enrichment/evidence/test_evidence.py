@@ -332,8 +332,18 @@ def test_values_are_compared_as_text(value: Any, key: str) -> None:
     ],
 )
 def test_folder_ends_at_a_boundary(path: Any, holds: bool) -> None:
-    """A path must be below a folder only if it continues at a slash."""
+    """A path must be below a folder only if it continues at a slash, also if the folder ends with one."""
     assert holds == predicate("below", ["/root"])(path)
+    assert (holds and path != "/root") == predicate("below", ["/root/"])(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [("/bin/nc -e sh", True), ("NC", True), ("rsync", False), ("nc6", False), ("", False), (7, False)],
+)
+def test_word_is_a_whole_one(text: Any, holds: bool) -> None:
+    """A condition on words must hold for one of its words in any case, and not for a part of another."""
+    assert holds == predicate("words", ["nc", "ncat"])(text)
 
 
 @pytest.mark.parametrize(

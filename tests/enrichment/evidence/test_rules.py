@@ -12,7 +12,7 @@ from enricher.authoring.rule_docs import calls_by_rule, rules_of
 from enricher.authoring.rule_examples import finding_of
 from enricher.enrichment.evidence import find_evidence
 from enricher.enrichment.finding_type import meaning_of
-from enricher.enrichment.ranking import DENIED_CALL
+from enricher.enrichment.ranking import DENIED_CALL, FAILED_CALL
 from enricher.enrichment.rules import Rule
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import CONFIDENCES, AttackMapping
@@ -54,6 +54,22 @@ def test_failed_call_is_an_attempt(rule: Rule, mapping: AttackMapping) -> None:
     assert CONFIDENCES[min(normal + 1, 2)] == entry.confidence
     assert entry.rationale.startswith(DENIED_CALL)
     assert "AccessDenied" == {shown.field: shown.value for shown in entry.evidence}[f"{CALL}.errorCode"]
+
+
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        ("AccessDenied", DENIED_CALL),
+        ("Client.UnauthorizedOperation", DENIED_CALL),
+        ("NoSuchBucket", FAILED_CALL),
+        ("Throttling", FAILED_CALL),
+    ],
+)
+def test_only_a_refused_call_is_called_denied(error: str, note: str, mapping: AttackMapping) -> None:
+    """A call that failed for another reason than a refusal must not be reported as denied."""
+    fields = {f"{CALL}.api": "StopLogging", f"{CALL}.serviceName": "cloudtrail.amazonaws.com"}
+    entry = evidence_of("Odd:Thing/Made", {**fields, f"{CALL}.errorCode": error}, mapping)[0]
+    assert entry.rationale.startswith(note)
 
 
 def test_nine_in_ten_anomalous_calls_have_a_technique(mapping: AttackMapping) -> None:
