@@ -66,7 +66,7 @@ def _wordiest_types(mapping: AttackMapping, count: int) -> list[str]:
 def test_full_and_hostile_finding_is_no_longer(
     text: str | None, mapping: AttackMapping, *, is_sequence: bool
 ) -> None:
-    """With the longest texts, every block, an update and long names, an e-mail must fit and have time and step."""
+    """With the longest texts, all blocks, an update and long names, a mail must fit, with time and step."""
     limit = MAX_SEQUENCE_WORDS if is_sequence else MAX_WORDS
     changes = "severity LOW to HIGH; new remote address 203.0.113.77; " * 6
     for number, finding_type in enumerate(_wordiest_types(mapping, 12)):
