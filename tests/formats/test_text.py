@@ -320,9 +320,10 @@ def test_headline_says_what_the_address_is(family: str, said: str, mapping: Atta
     assert line.endswith(said)
 
 
-def test_title_is_shown_where_the_statement_says_nothing(mapping: AttackMapping) -> None:
-    """Where the finding shows no activity, GuardDuty's title must come before further facts."""
-    tags = [{"key": key, "value": "x " * 30} for key in ("Owner", "Team", "Stage")]
+@pytest.mark.parametrize("words", range(1, 30))
+def test_title_is_shown_where_the_statement_says_nothing(words: int, mapping: AttackMapping) -> None:
+    """Where the finding shows no activity, GuardDuty's title must come before facts, however long they are."""
+    tags = [{"key": "Owner", "value": "x " * words}]
     resource = {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-0a1", "tags": tags}}
     text = render(enriched(mapping, "awkward-no-action", resource=resource), LIMIT)
     assert "\nWHAT     An EC2 instance probes one port" in text
