@@ -322,7 +322,7 @@ def test_headline_says_what_the_address_is(family: str, said: str, mapping: Atta
 
 @pytest.mark.parametrize("words", range(1, 30))
 def test_title_is_shown_where_the_statement_says_nothing(words: int, mapping: AttackMapping) -> None:
-    """Where the finding shows no activity, GuardDuty's title must come before facts, however long they are."""
+    """Where the finding shows no activity, GuardDuty's title must come before facts of any length."""
     tags = [{"key": "Owner", "value": "x " * words}]
     resource = {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-0a1", "tags": tags}}
     text = render(enriched(mapping, "awkward-no-action", resource=resource), LIMIT)
