@@ -155,7 +155,7 @@ def _description(enriched: EnrichedFinding, context: Context) -> str:
     lines += [f"*ATT&CK* {unmarked(f'{label} {value}'.strip(), 300)}" for label, value in rows]
     lines += [f"*Benign if* {alert['benign']}"] if alert["benign"] else []
     lines += [f"*Why* {unmarked(summary.why, 700)}"] if summary.why else []
-    lines += [f"*Seen* {unmarked(name, 80)} = {unmarked(value, 120)}" for name, value in summary.seen]
+    lines += [f"*Seen* {unmarked(name)} = {unmarked(value, 120)}" for name, value in summary.seen]
     # Remove whole lines only: a truncated line could start a style that is never closed.
     while len("\n".join(lines)) > DESCRIPTION_LIMIT:
         lines.pop()

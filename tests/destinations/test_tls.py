@@ -167,7 +167,10 @@ def test_shared_context_takes_no_other_roots(certificates: tuple[Path, Path]) ->
 @pytest.mark.parametrize("own", ["client_cert", "proxies_config"])
 def test_client_with_settings_of_its_own_shares_no_context(certificates: tuple[Path, Path], own: str) -> None:
     """A client certificate, or TLS settings of a proxy, must not reach the connections of other clients."""
-    settings = {"client_cert": str(certificates[0]), "proxies_config": {"proxy_client_cert": "c.pem"}}
+    settings: dict[str, Any] = {
+        "client_cert": str(certificates[0]),
+        "proxies_config": {"proxy_client_cert": "c.pem"},
+    }
     session: Any = httpsession.URLLib3Session(**{own: settings[own]})
     other: Any = httpsession.URLLib3Session()
     assert session._get_ssl_context() is not other._get_ssl_context()

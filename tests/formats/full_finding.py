@@ -12,8 +12,9 @@ from tests import examples
 TEXTS = {"many words": "a b c d e f " * 10, "one long word": "x" * 300, "as they are": None}
 #: Fields whose values have a meaning, or are made by GuardDuty.
 _FIXED = frozenset(
-    ("accountId", "actionType", "arn", "createdAt", "customDetectionRuleName", "direction", "errorCode", "id",
-     "ipAddressV4", "partition", "region", "resourceRole", "resourceType", "type", "updatedAt")
+    ("accountId", "actionType", "arn", "createdAt", "customDetectionRuleName", "direction", "errorCode",
+     "eventFirstSeen", "eventLastSeen", "id", "ipAddressV4", "partition", "region", "resourceRole",
+     "resourceType", "type", "updatedAt")
 )  # fmt: skip
 
 

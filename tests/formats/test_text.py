@@ -66,7 +66,7 @@ def _wordiest_types(mapping: AttackMapping, count: int) -> list[str]:
 def test_full_and_hostile_finding_is_no_longer(
     text: str | None, mapping: AttackMapping, *, is_sequence: bool
 ) -> None:
-    """With the longest texts, every block, an update and long names, an e-mail must fit and have its step."""
+    """With the longest texts, all blocks, an update and long names, a mail must fit, with time and step."""
     limit = MAX_SEQUENCE_WORDS if is_sequence else MAX_WORDS
     changes = "severity LOW to HIGH; new remote address 203.0.113.77; " * 6
     for number, finding_type in enumerate(_wordiest_types(mapping, 12)):
@@ -76,6 +76,7 @@ def test_full_and_hostile_finding_is_no_longer(
         finding = finding.with_alert(changes=changes, account_name="a b c d e f g h")
         mail = render(finding, LIMIT)
         assert body_words(mail) <= limit, finding_type
+        assert re.search(r"^Account .* \| 20\d\d-\d\d-\d\d ", mail, re.MULTILINE)
         assert f"CHECK {finding.alert['check']}" in " ".join(mail.split())
         assert f"BENIGN IF {finding.alert['benign']}".strip() in f"{' '.join(mail.split())} BENIGN IF"
         subject = subject_line(finding.finding, finding.context, finding.alert)
@@ -157,6 +158,20 @@ def test_sequence_tells_its_signals_in_order(mapping: AttackMapping) -> None:
     assert "WHO      IAMUser legacy-deploy, key AKIAWLNWBFD5JEXAMPLE, MFA disabled" in text.splitlines()
 
 
+def test_signals_are_left_out_before_techniques(mapping: AttackMapping) -> None:
+    """In a long sequence signals must be left out and counted while all its techniques stay."""
+    event = examples.event("attack-sequence-compromised-credentials")
+    sequence = event["detail"]["service"]["detection"]["sequence"]
+    sequence["signals"] = [
+        {**signal, "uid": f"{signal['uid']}-{place}"} for place in range(2) for signal in sequence["signals"]
+    ]
+    finding = enrich(Finding.from_event(event), mapping)
+    text = " ".join(render(finding, LIMIT).split())
+    assert " ... 1 more lines " in text
+    for label, value in attack_rows(finding):
+        assert f"{label} {value}".strip() in text
+
+
 def test_sequence_says_what_it_was_on(mapping: AttackMapping) -> None:
     """The only resource of a sequence must be named once; MFA must be printed only where it is stated."""
     event = examples.event("attack-sequence-compromised-s3-data")
@@ -200,6 +215,16 @@ def test_containers_that_are_not_shown_are_counted(mapping: AttackMapping) -> No
     resource["kubernetesDetails"] = {"kubernetesWorkloadDetails": {"containers": containers}}
     finding = enriched(mapping, "runtime-reverse-shell", resource=resource)
     assert "MORE     2 more containers" in render(finding, LIMIT).splitlines()
+
+
+def test_addresses_that_are_not_shown_are_counted(mapping: AttackMapping) -> None:
+    """Of many addresses the first three must be shown, and the number of the others be named."""
+    service = examples.event("attack-sequence-compromised-credentials")["detail"]["service"]
+    probes = [{"remoteIpDetails": {"ipAddressV4": f"198.51.100.{number}"}} for number in range(1, 6)]
+    service |= {"action": {"portProbeAction": {"portProbeDetails": probes}}}
+    del service["detection"]
+    finding = enriched(mapping, "ec2-port-probe", service=service)
+    assert "MORE     2 more addresses" in render(finding, LIMIT).splitlines()
 
 
 def test_techniques_that_are_not_named_are_counted(mapping: AttackMapping) -> None:
@@ -295,9 +320,10 @@ def test_headline_says_what_the_address_is(family: str, said: str, mapping: Atta
     assert line.endswith(said)
 
 
-def test_title_is_shown_where_the_statement_says_nothing(mapping: AttackMapping) -> None:
-    """Where the finding shows no activity, GuardDuty's title must come before further facts."""
-    tags = [{"key": key, "value": "x " * 30} for key in ("Owner", "Team", "Stage")]
+@pytest.mark.parametrize("words", range(1, 30))
+def test_title_is_shown_where_the_statement_says_nothing(words: int, mapping: AttackMapping) -> None:
+    """Where the finding shows no activity, GuardDuty's title must come before facts of any length."""
+    tags = [{"key": "Owner", "value": "x " * words}]
     resource = {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-0a1", "tags": tags}}
     text = render(enriched(mapping, "awkward-no-action", resource=resource), LIMIT)
     assert "\nWHAT     An EC2 instance probes one port" in text
@@ -419,6 +445,12 @@ def test_update_comes_first(mapping: AttackMapping) -> None:
     finding = enriched(mapping, "ec2-tor-client")
     update = replace(finding, alert={**finding.alert, "changes": "severity LOW to HIGH"})
     assert "UPDATE: severity LOW to HIGH" == render(update, LIMIT).splitlines()[0]
+
+
+def test_long_change_is_cut(mapping: AttackMapping) -> None:
+    """What an update changed must be cut at 300 characters, with dots that say so."""
+    update = enriched(mapping, "ec2-tor-client").with_alert(changes="x" * 400)
+    assert f"UPDATE: {'x' * 297}..." == render(update, LIMIT).splitlines()[0]
 
 
 def test_sample_is_marked_first(mapping: AttackMapping) -> None:
