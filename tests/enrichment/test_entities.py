@@ -57,6 +57,28 @@ def test_principal_that_is_neither_user_nor_role_is_left_out(kind: str) -> None:
     assert 1 == len(pairs_of({"resource": {"accessKeyDetails": key}}))
 
 
+@pytest.mark.parametrize(
+    ("resource", "ids"),
+    [
+        ({"uid": "arn:aws:s3:::logs", "name": "logs"}, [("bucket", "arn:aws:s3:::logs")]),
+        ({"name": "logs"}, [("bucket", "logs")]),
+        ({}, []),
+    ],
+)
+def test_resource_of_a_sequence_has_its_uid_or_name(
+    resource: dict[str, str], ids: list[tuple[str, str]]
+) -> None:
+    """A resource of an attack sequence must have its UID as its ID, otherwise its name, and none without."""
+    sequence = {"resources": [{"resourceType": "S3_BUCKET", **resource}]}
+    assert ids == pairs_of({"service": {"detection": {"sequence": sequence}}})[1:]
+
+
+def test_resource_without_arn_and_name_is_left_out() -> None:
+    """No ID may be made up for a resource that the finding does not identify."""
+    resource = {"s3BucketDetails": [{"type": "Destination"}], "lambdaDetails": {"description": "x"}}
+    assert [("account", "unknown")] == pairs_of({"resource": resource})
+
+
 def test_resources_have_their_arn_or_name() -> None:
     """A resource's ID must be its ARN where the finding has it, otherwise the name as it is."""
     arn = "arn:aws:ecs:eu-west-1:111122223333:task/shop/1"
