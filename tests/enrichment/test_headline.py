@@ -451,6 +451,32 @@ def test_sequence_without_readable_signals_has_a_statement(signals: list[object]
     assert said.startswith("attack sequence on unnamed resource: 2 signals")
 
 
+@pytest.mark.parametrize("signals", [[], {}, "ab", {"name": "a"}, 7])
+def test_finding_without_a_list_of_signals_is_told_by_its_title(signals: object) -> None:
+    """Without signals, nothing may be told of a sequence: its title says more."""
+    service = {"detection": {"sequence": {"signals": signals}}}
+    finding = Finding.from_detail({"type": "AttackSequence:X/Y", "title": "A title.", "service": service})
+    assert "signals" not in statement_of(finding, Context(finding))
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        ("s3:DeleteObject", ": DeleteObject"),
+        ("DeleteObject", ": DeleteObject"),
+        ("a:b:Run", ": Run"),
+        ("", ""),
+    ],
+)
+def test_subject_of_a_sequence_ends_with_its_last_call(last: str, end: str) -> None:
+    """The subject must name the last signal without its service, whether its name has one or not."""
+    sequence = {"signals": [{"name": name, "type": "FINDING"} for name in ("", last)]}
+    detail = {"type": "AttackSequence:X/Y", "service": {"detection": {"sequence": sequence}}}
+    finding = Finding.from_detail(detail)
+    said = statement_of(finding, Context(finding), short=48)
+    assert f"attack sequence on unnamed resource{end}" == said
+
+
 @pytest.mark.parametrize(
     ("name", "end"),
     [
