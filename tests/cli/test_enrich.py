@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -264,6 +265,15 @@ def test_output_is_utf8_whatever_the_terminal_is_set_to(encoding: str) -> None:
     assert "漢" == json.loads(done.stdout.decode())["detail"]["title"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let child processes start with SIGINT not ignored, which a shell's background job passes on to them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_ends_in_one_line() -> None:
     """Ctrl-C must end the command with one line and exit code 130."""
     command = [sys.executable, "-m", "enricher", "enrich", "-"]
@@ -276,6 +286,7 @@ def test_interrupt_ends_in_one_line() -> None:
         assert (130, b"enricher: interrupted\n") == (process.wait(30), process.stderr.read())
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_of_several_processes_ends_in_one_line() -> None:
     """Ctrl-C, which every process of the terminal gets, must end all of them with the one line."""
     line = json.dumps({"type": "Recon:EC2/One", "description": "x" * 20_000})
