@@ -281,4 +281,6 @@ def test_text_of_attackers_stays_text(opened: Any) -> None:
         page.keyboard.press("Escape")
     assert "GuardDuty in MITRE ATT&CK" == page.title()
     page.goto(page.url.partition("#")[0] + "#T1098.001")
+    # The page follows a new hash a moment after goto returns.
+    page.locator("#details", has_text="T1098.001").wait_for()
     assert "<img src=x" in page.locator("#details").inner_text()
