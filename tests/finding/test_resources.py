@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from enricher.enrichment.enrich import enrich
-from enricher.finding.resources import KINDS, main_resource
+from enricher.finding.resource_kinds import KINDS
+from enricher.finding.resources import main_resource
 from enricher.formats.asff import to_asff
 from enricher.mapping.model import AttackMapping
 from tests.finding.findings import context, finding
