@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
-from enricher.enrichment.attack_block import finding_evidence, full_name
+from enricher.enrichment.attack_object import finding_evidence, full_name
 
 EVENTS = Path(__file__).resolve().parent.parent / "events"
 #: A truncated event, which is not JSON.

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 
 from enricher.authoring.rule_docs import Conditions, refinements
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrichment.attack_block import Attack, attack_block, full_name, other_release
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.attack_object import Attack, full_name, other_release
 from enricher.enrichment.finding_type import Reading
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.response import benign_of

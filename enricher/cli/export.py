@@ -12,7 +12,8 @@ from typing import Any
 
 from enricher.attack.catalog import FRAMEWORK
 from enricher.cli.source import add_mapping_arguments, chosen_release, load_mapping
-from enricher.enrichment.attack_block import attack_block, is_sub_technique, other_release
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.attack_object import is_sub_technique, other_release
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
 from enricher.mapping.model import AttackMapping, Record

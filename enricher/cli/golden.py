@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from enricher.authoring.loader import ROOT, read_mapping
-from enricher.enrichment.attack_block import other_release
+from enricher.enrichment.attack_object import other_release
 from enricher.enrichment.enrich import EnrichedFinding, enrich
 from enricher.enrichment.headline import subject_line
 from enricher.finding.event import Finding, MalformedEvent

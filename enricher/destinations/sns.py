@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from enricher.destinations.base import TIMEOUTS, Delivery, Failure, Remedy, TimeLeft
 from enricher.destinations.batching import batch_by_size, item_failure, make_call, time_check
-from enricher.enrichment.attack_block import Attack, OtherNames
+from enricher.enrichment.attack_object import Attack, OtherNames
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.headline import subject_line
 from enricher.finding.safe_text import single_line

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from enricher.enrichment.alert import Alert, alert_block, severity_label
-from enricher.enrichment.attack_block import Attack, attack_block
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.attack_object import Attack
 from enricher.enrichment.headline import headline
 from enricher.enrichment.precedence import decide_entries
 from enricher.enrichment.response import advise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from enricher.enrichment.alert import Alert
-from enricher.enrichment.attack_block import Attack, full_name
+from enricher.enrichment.attack_object import Attack, full_name
 from enricher.enrichment.statement import statement_of
 from enricher.finding.context import Context
 from enricher.finding.event import Finding

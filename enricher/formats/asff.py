@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from enricher.enrichment.alert import UNKNOWN
-from enricher.enrichment.attack_block import other_release
+from enricher.enrichment.attack_object import other_release
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.event import Finding
 from enricher.finding.fields import iso_time, time_at

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from enricher.enrichment.attack_block import finding_evidence, is_sub_technique
+from enricher.enrichment.attack_object import finding_evidence, is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, moment_of
 from enricher.finding.fields import TEXT_LIMIT, iso_time, text_at, time_at

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from enricher.attack.catalog import archived_url
-from enricher.enrichment.attack_block import is_sub_technique
+from enricher.enrichment.attack_object import is_sub_technique
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.finding.context import Context, moment_of
 from enricher.finding.event import Finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from enricher.enrichment.attack_block import full_name, other_release
+from enricher.enrichment.attack_object import full_name, other_release
 from enricher.enrichment.enrich import EnrichedFinding
 from enricher.enrichment.headline import attack_phrase
 from enricher.formats.rows import Rows, join_filled

@@ -18,7 +18,7 @@ from enricher.delivery import overrides as module
 from enricher.delivery.overrides import MAX_AGE, MAX_BYTES, Overrides, build
 from enricher.delivery.pipeline import Route
 from enricher.destinations.base import Delivery, Failure, TimeLeft
-from enricher.enrichment.attack_block import Attack
+from enricher.enrichment.attack_object import Attack
 from enricher.mapping.model import AttackMapping
 from enricher.settings import Settings
 from tests import examples

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from enricher.attack.catalog import Catalogue, Pair
-from enricher.enrichment.attack_block import attack_block, other_release
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.attack_object import other_release
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.precedence import combine_entries
 from enricher.enrichment.tag import Entry

@@ -12,7 +12,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from enricher.enrichment.alert import Alert
-from enricher.enrichment.attack_block import Attack, TechniqueRow
+from enricher.enrichment.attack_object import Attack, TechniqueRow
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.entities import Kind
 from enricher.finding.event import Finding

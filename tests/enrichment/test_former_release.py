@@ -7,7 +7,8 @@ import re
 import pytest
 
 from enricher.attack.catalog import Pair
-from enricher.enrichment.attack_block import Attack, attack_block, is_sub_technique
+from enricher.enrichment.attack_block import attack_block
+from enricher.enrichment.attack_object import Attack, is_sub_technique
 from enricher.enrichment.enrich import enrich
 from enricher.enrichment.precedence import entries_of
 from enricher.enrichment.tag import Entry
